@@ -1,0 +1,107 @@
+//! Typed settings, one struct an area; read once, validated together, passed in everywhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::dream::Complexity;
+
+pub mod night;
+
+pub use night::NightHours;
+
+/// Everything that a person can set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub dreaming: Dreaming,
+    pub energy: Energy,
+    pub sandbox: SandboxSettings,
+    pub llm: LlmSettings,
+    /// DREAMING_DATA_DIR.
+    pub data_dir: PathBuf,
+    /// DREAMING_OUTPUT_DIR.
+    pub output_dir: PathBuf,
+    /// DREAMING_LISTEN.
+    pub listen: Option<SocketAddr>,
+    /// Configuration file that was read, where one was.
+    pub config_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Dreaming {
+    /// ENABLE_DREAMING.
+    pub enabled: bool,
+    /// DREAMING_IDLE_THRESHOLD_MINUTES.
+    pub idle_threshold: Duration,
+    /// DREAMING_NIGHT_HOURS.
+    pub night: NightHours,
+    /// DREAMING_NIGHT_QUIET_MINUTES.
+    pub night_quiet: Duration,
+    /// DREAMING_MAX_SCENARIOS; 0 = until the window closes.
+    pub max_scenarios: u32,
+    /// DREAMING_SCENARIO_COMPLEXITY.
+    pub complexity: Complexity,
+    /// DREAMING_VALIDATION_STRICT.
+    pub strict: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Energy {
+    /// DREAMING_CPU_THRESHOLD, 0 to 1.
+    pub cpu_threshold: f64,
+    /// DREAMING_MEMORY_THRESHOLD, 0 to 1.
+    pub memory_threshold: f64,
+    /// DREAMING_TEMPERATURE_LIMIT_C; `None` = off.
+    pub temperature_limit_c: Option<f64>,
+    /// DREAMING_PROCESS_PRIORITY, niceness 0 to 19.
+    pub priority: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxChoice {
+    Auto,
+    Docker,
+    Bubblewrap,
+}
+
+#[derive(Debug, Clone)]
+pub struct SandboxSettings {
+    /// DREAMING_SANDBOX.
+    pub choice: SandboxChoice,
+    /// DREAMING_SANDBOX_IMAGE.
+    pub image: String,
+    /// DREAMING_DOCKER_NAMESPACE.
+    pub namespace: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LlmChoice {
+    /// Look on the usual ports of this machine.
+    Find,
+    /// `none`: do not look for one.
+    Forbidden,
+    Url(String),
+}
+
+#[derive(Clone)]
+pub struct LlmSettings {
+    /// DREAMING_LLM_URL.
+    pub choice: LlmChoice,
+    /// DREAMING_LLM_MODEL; empty = the first that the server names.
+    pub model: String,
+    /// DREAMING_LLM_API_KEY or the content of DREAMING_LLM_API_KEY_FILE.
+    pub api_key: Option<String>,
+    /// DREAMING_LLM_REMOTE.
+    pub remote: bool,
+}
+
+impl std::fmt::Debug for LlmSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LlmSettings")
+            .field("choice", &self.choice)
+            .field("model", &self.model)
+            .field("api_key", &self.api_key.as_ref().map(|_| "set"))
+            .field("remote", &self.remote)
+            .finish()
+    }
+}

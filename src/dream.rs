@@ -1,0 +1,25 @@
+//! The vocabulary: plain data that every room shares. No IO, no async, no clock.
+//!
+//! A `Cluster` of `Fragment`s becomes a `Scenario` with `Check`s; a `Candidate` is code that claims to pass them; an
+//! `Observation` is what one call of that code really did; a `Verdict` is what the Guardian made of it.
+
+mod candidate;
+mod knowledge;
+mod literal;
+mod observation;
+mod session;
+mod value;
+mod verdict;
+
+pub use candidate::{
+    Candidate, Check, CheckKind, Difficulty, Origin, Route, Scenario, Serve, Suite,
+};
+pub use knowledge::{Cluster, Document, Fragment, FragmentKind, Source};
+pub use literal::{LiteralError, parse_literal};
+pub use observation::{Ending, Observation, Outcome, Stage};
+pub use session::{
+    Complexity, Funnel, Generator, RemRequest, SessionReport, SessionStatus, TaskLine, Tokens,
+    Trigger, WakeReason,
+};
+pub use value::Value;
+pub use verdict::{GateOutcome, GateReport, Reason, Tier, VerdictKind};

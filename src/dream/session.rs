@@ -1,0 +1,223 @@
+//! A session: what was asked, what ended it, and the report that other programs parse.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Difficulty;
+use crate::ids::SessionId;
+
+/// Why a session runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// A person asked for it; presence, idle and night gates do not apply.
+    Manual,
+    /// A person asked for it and wants it to wait until nobody is there.
+    WhenAway,
+    Night,
+    Idle,
+}
+
+/// Why a session ended early. Later variants are stronger; a weaker reason never replaces a stronger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WakeReason {
+    WindowClosed,
+    Load,
+    Heat,
+    Battery,
+    Memory,
+    Presence,
+    Pause,
+    Wake,
+    Interrupt,
+    Shutdown,
+    Failure,
+}
+
+impl WakeReason {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WindowClosed => "window_closed",
+            Self::Load => "load",
+            Self::Heat => "heat",
+            Self::Battery => "battery",
+            Self::Memory => "memory",
+            Self::Presence => "presence",
+            Self::Pause => "pause",
+            Self::Wake => "wake",
+            Self::Interrupt => "interrupt",
+            Self::Shutdown => "shutdown",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// DREAMING_SCENARIO_COMPLEXITY: a fixed difficulty, or left to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Complexity {
+    Simple,
+    Medium,
+    Complex,
+    Auto,
+}
+
+impl Complexity {
+    /// `None` for auto.
+    #[must_use]
+    pub fn fixed(self) -> Option<Difficulty> {
+        match self {
+            Self::Simple => Some(Difficulty::Simple),
+            Self::Medium => Some(Difficulty::Medium),
+            Self::Complex => Some(Difficulty::Complex),
+            Self::Auto => None,
+        }
+    }
+}
+
+/// One line of a `--tasks` file: a scenario that is given, not woven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLine {
+    #[serde(default)]
+    pub title: Option<String>,
+    pub task_prompt: String,
+    #[serde(default)]
+    pub entry_point: Option<String>,
+    #[serde(default)]
+    pub difficulty: Option<Difficulty>,
+    #[serde(default)]
+    pub libraries: Vec<String>,
+    /// Line in the file, counted from 1; filled in by the reader.
+    #[serde(default)]
+    pub line: u64,
+}
+
+/// What `enter_rem_phase` is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemRequest {
+    pub trigger: Trigger,
+    /// `None`: until the time, the tasks or the knowledge run out.
+    pub max_scenarios: Option<u32>,
+    pub complexity: Complexity,
+    /// How long at most.
+    pub for_duration: Option<Duration>,
+    pub tasks: Vec<TaskLine>,
+    /// File that the tasks came from, for provenance.
+    pub tasks_file: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionStatus {
+    Completed,
+    Interrupted,
+    Error,
+    NoKnowledge,
+    Busy,
+}
+
+/// Who wrote a dream's task and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Generator {
+    /// A model.
+    Llm,
+    /// The owner's own documents.
+    Source,
+    /// The offline pack.
+    Offline,
+}
+
+impl Generator {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::Source => "source",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tokens {
+    pub prompt: u64,
+    pub completion: u64,
+}
+
+/// How many scenarios reached each stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Funnel {
+    pub tried: u64,
+    pub woven: u64,
+    pub coded: u64,
+    pub ran: u64,
+    pub settled: u64,
+    pub verified: u64,
+    pub saved: u64,
+}
+
+/// The answer of `enter_rem_phase`. The first six keys are always there, also on a refusal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionReport {
+    pub session_id: SessionId,
+    pub status: SessionStatus,
+    pub duration_seconds: f64,
+    /// Scenarios that reached a verdict; re-queued ones are not counted.
+    pub dreams_attempted: u64,
+    /// Dreams saved.
+    pub dreams_successful: u64,
+    /// Saved per attempted, 0 to 1; 0 where nothing was attempted.
+    pub success_rate: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wake_reason: Option<WakeReason>,
+    #[serde(default)]
+    pub tiers: BTreeMap<String, u64>,
+    /// Reason code to count.
+    #[serde(default)]
+    pub rejections: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub tokens: Tokens,
+    /// Generator to count of saved dreams.
+    #[serde(default)]
+    pub generator: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub funnel: Funnel,
+    /// Scenarios that were interrupted and will be tried again.
+    #[serde(default)]
+    pub requeued: u64,
+    /// Model that answered, where one did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<String>,
+    /// What a person should know: a spent pack, a missing part, the next step.
+    #[serde(default)]
+    pub hints: Vec<String>,
+}
+
+impl SessionReport {
+    /// A report with nothing in it but its status: a refusal, or the start of a count.
+    #[must_use]
+    pub fn empty(session_id: SessionId, status: SessionStatus) -> Self {
+        Self {
+            session_id,
+            status,
+            duration_seconds: 0.0,
+            dreams_attempted: 0,
+            dreams_successful: 0,
+            success_rate: 0.0,
+            wake_reason: None,
+            tiers: BTreeMap::new(),
+            rejections: BTreeMap::new(),
+            tokens: Tokens::default(),
+            generator: BTreeMap::new(),
+            funnel: Funnel::default(),
+            requeued: 0,
+            model: None,
+            hints: Vec::new(),
+        }
+    }
+}

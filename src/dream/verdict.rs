@@ -1,0 +1,86 @@
+//! The Guardian's answer in plain data: which gates ran, how each ended, and the short codes of the reasons.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    Silver,
+    Gold,
+}
+
+impl Tier {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Silver => "silver",
+            Self::Gold => "gold",
+        }
+    }
+}
+
+/// The word in `dreamer verify`'s answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictKind {
+    Gold,
+    Silver,
+    Rejected,
+    /// The infrastructure failed: never a pass, never a fail.
+    Unverified,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateOutcome {
+    Pass,
+    Fail,
+    Skipped,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateReport {
+    pub gate: String,
+    pub outcome: GateOutcome,
+    pub detail: String,
+    /// Wall time spent in the gate, in milliseconds.
+    pub ms: u64,
+}
+
+/// Why a candidate fell; the snake_case code is public and stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The line of the file is not a candidate at all.
+    BadInput,
+    SyntaxError,
+    EntryPointMissing,
+    TooLarge,
+    StubMarker,
+    ForbiddenImport,
+    MissingLibrary,
+    TooFewChecks,
+    BadCheck,
+    VerdictInsideCall,
+    UnobservableResult,
+    CheckMissesSolution,
+    NothingSolutionPasses,
+    VisibleCheckFailed,
+    HiddenCheckFailed,
+    /// A run hit a time, memory, process, output or disk limit.
+    LimitExceeded,
+    MutatesInput,
+    Flaky,
+    /// Independent solutions do not agree, or too many checks fell while settling.
+    Disagreement,
+    Duplicate,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = serde_json::to_value(self).map_err(|_| fmt::Error)?;
+        f.write_str(json.as_str().ok_or(fmt::Error)?)
+    }
+}

@@ -1,0 +1,1 @@
+//! EnergyManager: what the machine and its owner are doing.

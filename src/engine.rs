@@ -1,0 +1,1 @@
+//! DreamEngine: enter_rem_phase.

@@ -1,0 +1,1 @@
+//! Publishes verified dreams, renders the night.

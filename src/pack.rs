@@ -1,0 +1,1 @@
+//! Scenarios and solutions without a model.

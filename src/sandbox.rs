@@ -1,0 +1,134 @@
+//! Runs code that nobody trusts and reports what it did. Called by the Guardian, by settling and by `sandbox run`.
+//! Never judges: an observation is not a verdict.
+//!
+//! A `Sandbox` is a backend (Docker or bubblewrap). It opens `Runner`s: one fresh interpreter each, with one hash
+//! seed, that forks a child for every job. A runner is used for one candidate and destroyed.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::dream::{Observation, Value};
+use crate::supervisor::permit::{Ended, WorkPermit};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    Docker,
+    Bubblewrap,
+}
+
+impl Backend {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Bubblewrap => "bubblewrap",
+        }
+    }
+}
+
+/// Limits of one job. A miss ends the job with the matching `Ending`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// CPU time of the job's process, in milliseconds.
+    pub cpu_ms: u64,
+    /// Wall time, a generous backstop behind the CPU limit, in milliseconds.
+    pub wall_ms: u64,
+    /// Address space of the job's process, in bytes.
+    pub memory_bytes: u64,
+    /// Standard output and standard error together, in bytes.
+    pub output_bytes: u64,
+    /// Largest file the job may write, in bytes.
+    pub file_bytes: u64,
+    /// Processes and threads in the sandbox.
+    pub processes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cpu_ms: 5_000,
+            wall_ms: 20_000,
+            memory_bytes: 512 << 20,
+            output_bytes: 1 << 20,
+            file_bytes: 16 << 20,
+            processes: 64,
+        }
+    }
+}
+
+/// What a fresh runner is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerSpec {
+    /// `PYTHONHASHSEED` of the interpreter.
+    pub hash_seed: u32,
+    pub limits: Limits,
+}
+
+/// One piece of work for a runner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// Executes `code` as a module, then `setup`, then evaluates `call` with fresh copies of `given` and `values`.
+    Call {
+        code: String,
+        setup: String,
+        /// Name to Python literal.
+        given: BTreeMap<String, String>,
+        /// Name to value observed earlier.
+        values: BTreeMap<String, Value>,
+        call: String,
+        /// Record which lines of `code` run during setup and call.
+        trace: bool,
+    },
+    /// Executes a whole program as `__main__`.
+    Program { code: String },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error(transparent)]
+    Interrupted(#[from] Ended),
+    /// Nothing on this machine can isolate a program; the text says what was tried and what to install.
+    #[error("no sandbox: {0}")]
+    Unavailable(String),
+    #[error("the sandbox failed: {0}")]
+    Infra(String),
+}
+
+/// One of the two world traits: a way to isolate a program on this machine.
+#[async_trait]
+pub trait Sandbox: Send + Sync {
+    fn backend(&self) -> Backend;
+
+    /// Digest of what the interpreter runs on: an image digest or a fingerprint of the host's interpreter.
+    fn image_digest(&self) -> String;
+
+    /// A fresh runner inside the permit's process tree, ready for its first job.
+    async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;
+
+    /// Removes what earlier processes of this program left behind; returns how many things were removed.
+    async fn sweep(&self) -> Result<u64, SandboxError>;
+}
+
+/// A fresh interpreter in its sandbox. Dropping it kills it.
+pub struct Runner {}
+
+impl Runner {
+    /// Runs one job and waits for its end.
+    ///
+    /// # Errors
+    /// `Interrupted` once the permit is over, `Infra` where the sandbox broke; neither says anything of the code.
+    pub async fn run(
+        &mut self,
+        permit: &WorkPermit,
+        _job: &Job,
+    ) -> Result<Observation, SandboxError> {
+        permit.ask()?;
+        Err(SandboxError::Infra("not built yet".to_owned()))
+    }
+
+    /// Ends the interpreter and waits until nothing of it is left.
+    pub async fn close(self) {}
+}

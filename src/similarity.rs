@@ -1,0 +1,1 @@
+//! Likeness of texts by MinHash; pure.

@@ -1,0 +1,3 @@
+//! The dreams tables.
+
+pub(super) const SCHEMA: &str = "-- none yet\n";

@@ -1,0 +1,3 @@
+//! The knowledge tables.
+
+pub(super) const SCHEMA: &str = "-- none yet\n";

@@ -1,0 +1,3 @@
+//! The lessons tables.
+
+pub(super) const SCHEMA: &str = "-- none yet\n";

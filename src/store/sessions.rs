@@ -1,0 +1,3 @@
+//! The sessions tables.
+
+pub(super) const SCHEMA: &str = "-- none yet\n";

@@ -1,0 +1,3 @@
+//! Decides when dream work may run, and ends it.
+
+pub mod permit;

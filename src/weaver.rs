@@ -1,0 +1,1 @@
+//! ScenarioWeaver: cluster -> Scenario with checks.
