@@ -1,1 +1,37 @@
-//! Command line.
+//! The command line: parses, calls, renders. No decisions. One file a command family.
+//!
+//! Data goes to stdout, everything else to stderr. Every reading command takes `--json`.
+
+use std::io::Write;
+
+use crate::config::Settings;
+
+/// How a command ended; the number is the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    Done = 0,
+    /// The answer is "no".
+    No = 1,
+    /// It could not be decided: no sandbox, no model, infrastructure.
+    Undecided = 2,
+    /// Bad usage or configuration.
+    Usage = 64,
+    Interrupted = 130,
+}
+
+/// What every command is given.
+#[derive(Debug)]
+pub struct Context {
+    pub settings: Settings,
+    /// `--json`: one JSON value (or one a line) on stdout instead of text.
+    pub json: bool,
+}
+
+/// Writes a line of data to stdout; a reader that went away (a closed pipe) is no error.
+pub(crate) fn say(line: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
