@@ -1,1 +1,6 @@
+//! One integration binary: each module holds the tests of one area, `support` what they share.
 
+mod support;
+
+mod architecture;
+mod config;

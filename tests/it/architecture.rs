@@ -1,0 +1,1 @@
+//! Holds the directions of the house on every path, by parsing the source.

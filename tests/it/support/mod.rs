@@ -1,0 +1,59 @@
+//! What the integration tests share: the World (a folder of its own for each test) and the ledger of real parts.
+//! Called by every module beside it. It never starts a real part by itself.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// Notes that a test really used `part` ("docker", "bubblewrap", "llm", …), so that `scripts/test` can compare what ran
+/// with what it installed. Does nothing unless DREAMER_TEST_LEDGER names a file.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ledger is the test run's own business, no setting of the program"
+)]
+pub(crate) fn ledger(part: &str) {
+    let Some(path) = std::env::var_os("DREAMER_TEST_LEDGER").filter(|path| !path.is_empty()) else {
+        return;
+    };
+    // Appending one short line is atomic enough for test processes that run side by side.
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .unwrap_or_else(|error| panic!("the ledger {} opens: {error}", path.display()));
+    file.write_all(format!("{part}\n").as_bytes())
+        .expect("the ledger takes a line");
+}
+
+/// A test's own world: a folder that goes when the test ends.
+#[derive(Debug)]
+pub(crate) struct World {
+    root: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            root: tempfile::Builder::new()
+                .prefix("dreamer-it-")
+                .tempdir()
+                .expect("a temporary folder"),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Writes a file below the world's folder, making its folders, and returns its full path.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).expect("the folder is made");
+        }
+        fs::write(&path, content).expect("the file is written");
+        path
+    }
+}
