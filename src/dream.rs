@@ -7,6 +7,7 @@ mod candidate;
 mod knowledge;
 mod literal;
 mod observation;
+mod record;
 mod session;
 mod value;
 mod verdict;
@@ -17,6 +18,10 @@ pub use candidate::{
 pub use knowledge::{Cluster, Document, Fragment, FragmentKind, Source};
 pub use literal::{LiteralError, parse_literal};
 pub use observation::{Ending, Observation, Outcome, Stage};
+pub use record::{
+    Attempt, AttemptOutcome, DreamRecord, DroppedCheck, Lesson, LessonMetadata, Provenance, Review,
+    Sketch, Topic,
+};
 pub use session::{
     Complexity, Funnel, Generator, RemRequest, SessionReport, SessionStatus, TaskLine, Tokens,
     Trigger, WakeReason,

@@ -55,3 +55,13 @@ id!(
     /// One try at one task, saved or not.
     AttemptId
 );
+id!(
+    /// One entry of the LessonsStore; a dream's lesson carries the dream's own digits.
+    LessonId
+);
+
+impl From<&DreamId> for LessonId {
+    fn from(dream: &DreamId) -> Self {
+        Self(dream.0.clone())
+    }
+}

@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+mod attempts;
 mod dreams;
 mod knowledge;
 mod lessons;
+mod row;
 mod sessions;
+
+pub use dreams::{DreamRow, DreamState, Unfinished};
+pub use sessions::{SessionEvent, SessionRow, Statistics};
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
