@@ -1,1 +1,5 @@
-//! DreamEngine: enter_rem_phase.
+//! DreamEngine: one REM phase from the first cluster to the last file. Called by the supervisor with a permit.
+
+pub mod budget;
+pub mod progress;
+pub mod tally;
