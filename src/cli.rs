@@ -35,3 +35,7 @@ pub(crate) fn say(line: &str) -> anyhow::Result<()> {
         other => Ok(other?),
     }
 }
+
+mod root;
+
+pub use root::main;
