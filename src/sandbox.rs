@@ -5,12 +5,24 @@
 //! seed, that forks a child for every job. A runner is used for one candidate and destroyed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::dream::{Observation, Value};
+use crate::config::{SandboxChoice, SandboxSettings};
+use crate::dream::Value;
 use crate::supervisor::permit::{Ended, WorkPermit};
+use crate::tree::Tree;
+
+pub mod bubblewrap;
+mod frame;
+mod python;
+mod runner;
+mod spawner;
+
+pub use bubblewrap::Bubblewrap;
+pub use runner::Runner;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +117,9 @@ pub trait Sandbox: Send + Sync {
     /// Digest of what the interpreter runs on: an image digest or a fingerprint of the host's interpreter.
     fn image_digest(&self) -> String;
 
+    /// Which limits this backend cannot enforce inside such a tree, in words; empty where it enforces them all.
+    fn gaps(&self, tree: &Tree) -> Vec<String>;
+
     /// A fresh runner inside the permit's process tree, ready for its first job.
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;
 
@@ -112,23 +127,19 @@ pub trait Sandbox: Send + Sync {
     async fn sweep(&self) -> Result<u64, SandboxError>;
 }
 
-/// A fresh interpreter in its sandbox. Dropping it kills it.
-pub struct Runner {}
-
-impl Runner {
-    /// Runs one job and waits for its end.
-    ///
-    /// # Errors
-    /// `Interrupted` once the permit is over, `Infra` where the sandbox broke; neither says anything of the code.
-    pub async fn run(
-        &mut self,
-        permit: &WorkPermit,
-        _job: &Job,
-    ) -> Result<Observation, SandboxError> {
-        permit.ask()?;
-        Err(SandboxError::Infra("not built yet".to_owned()))
+/// The sandbox that the settings ask for, tried once: a backend that is present and cannot start is not present.
+///
+/// # Errors
+/// `Unavailable`, with what was tried and what to install.
+pub async fn select(
+    settings: &SandboxSettings,
+    permit: &WorkPermit,
+) -> Result<Arc<dyn Sandbox>, SandboxError> {
+    match settings.choice {
+        SandboxChoice::Bubblewrap | SandboxChoice::Docker | SandboxChoice::Auto => {
+            let found = Bubblewrap::find(&settings.namespace).await?;
+            found.try_out(permit).await?;
+            Ok(Arc::new(found))
+        }
     }
-
-    /// Ends the interpreter and waits until nothing of it is left.
-    pub async fn close(self) {}
 }

@@ -1,9 +1,22 @@
 //! The dream's process tree: one place that holds every process the program starts for a dream, so that one write
 //! stops them all and their use of the machine is known exactly. Lies below the worlds; knows nothing of dreams.
+//!
+//! Permits carry it, the sandboxes put their processes into it, the energy side asks it for CPU time. What the host
+//! does not offer (no control groups, no right to make them) is missing and said so, never pretended.
 
+use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+mod groups;
+mod placement;
+mod process;
+
+use groups::{Group, Hierarchy};
+pub use placement::Placement;
+pub use process::{is_alive, start_time};
 
 /// Limits of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,32 +25,335 @@ pub struct BranchLimits {
     pub processes: u64,
 }
 
+/// What holds the dream's processes on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// The unified hierarchy alone.
+    CgroupV2,
+    /// Controllers in version 1, freezing and killing in the unified hierarchy beside them.
+    Hybrid,
+    CgroupV1,
+    /// Nothing usable: only what each process limits by itself.
+    None,
+}
+
+/// How often one process kills what it finds before it gives up on groups that cannot be killed at once. A fork bomb
+/// within the process limit is over after two or three passes.
+const KILL_PASSES: u32 = 20;
+
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
 #[derive(Debug)]
 pub struct Tree {
-    roots: Vec<PathBuf>,
+    name: String,
+    groups: Vec<Group>,
+    niceness: u8,
+    branches: AtomicU64,
 }
 
 impl Tree {
     /// Makes the groups of this process's dream work, by the best mechanism the host offers; `namespace` names them.
+    /// Processes get the idle class (niceness 19).
     ///
     /// # Errors
     /// Never for a host without usable control groups: the tree then holds nothing and says so in `mechanism`.
-    pub fn open(_namespace: &str) -> io::Result<Self> {
-        Ok(Self { roots: Vec::new() })
+    pub fn open(namespace: &str) -> io::Result<Self> {
+        Self::with_niceness(namespace, 19)
+    }
+
+    /// As `open`; `niceness` 0 to 19, where 19 is the idle CPU class.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn with_niceness(namespace: &str, niceness: u8) -> io::Result<Self> {
+        let pid = std::process::id();
+        let start = start_time(pid).unwrap_or(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{namespace}-{pid}-{start}-{serial}");
+        let groups: Vec<_> = Hierarchy::find()
+            .iter()
+            .filter_map(|hierarchy| hierarchy.make(&name).ok())
+            .collect();
+        for group in &groups {
+            group.make_idle(niceness);
+        }
+        Ok(Self {
+            name,
+            groups,
+            niceness,
+            branches: AtomicU64::new(0),
+        })
+    }
+
+    /// A tree without groups, as on a host that has none.
+    #[must_use]
+    pub fn without_groups(niceness: u8) -> Self {
+        Self {
+            name: String::new(),
+            groups: Vec::new(),
+            niceness,
+            branches: AtomicU64::new(0),
+        }
+    }
+
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        let v2 = self.groups.iter().any(Group::is_v2);
+        let v1 = self.groups.iter().any(|g| !g.is_v2());
+        match (v1, v2) {
+            (false, true) => Mechanism::CgroupV2,
+            (true, true) => Mechanism::Hybrid,
+            (true, false) => Mechanism::CgroupV1,
+            (false, false) => Mechanism::None,
+        }
+    }
+
+    /// True where a branch's memory limit is enforced for all its processes together.
+    #[must_use]
+    pub fn limits_memory(&self) -> bool {
+        self.groups.iter().any(|g| g.has("memory"))
+    }
+
+    /// True where a branch's process limit is enforced.
+    #[must_use]
+    pub fn limits_processes(&self) -> bool {
+        self.groups.iter().any(|g| g.has("pids"))
+    }
+
+    /// Makes the groups of one sandbox. `name` is a file name.
+    ///
+    /// # Errors
+    /// Where a group that the tree has cannot be divided.
+    pub fn branch(&self, name: &str, limits: BranchLimits) -> io::Result<Branch> {
+        let serial = self.branches.fetch_add(1, Ordering::Relaxed);
+        let mut branch = Branch { groups: Vec::new() };
+        for group in &self.groups {
+            let child = group.divide(&format!("{name}-{serial}"))?;
+            child.limit(limits)?;
+            branch.groups.push(child);
+        }
+        Ok(branch)
+    }
+
+    /// Where a process has to go before its first instruction, for `branch` or, without one, for the tree itself.
+    #[must_use]
+    pub fn placement(&self, branch: Option<&Branch>) -> Placement {
+        let groups = branch.map_or(&self.groups, |b| &b.groups);
+        Placement {
+            procs: groups.iter().filter_map(procs_file).collect(),
+            niceness: self.niceness,
+        }
     }
 
     /// CPU time that everything in the tree has used, also what has already ended.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
-        Duration::ZERO
+        groups::cpu_time(&self.groups)
     }
 
     /// Ends every process in the tree, at once.
-    pub fn kill(&self) {}
+    pub fn kill(&self) {
+        groups::kill(&self.groups, KILL_PASSES);
+    }
+
+    /// Takes the CPU from every process in the tree; false where the host cannot.
+    pub fn freeze(&self) -> bool {
+        groups::freeze(&self.groups, true)
+    }
+
+    /// Gives the CPU back.
+    pub fn thaw(&self) -> bool {
+        groups::freeze(&self.groups, false)
+    }
+
+    /// Every process in the tree.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        groups::processes(&self.groups)
+    }
 
     /// `--cgroup-parent` for a container engine with the cgroupfs driver; `None` where there are no groups.
     #[must_use]
     pub fn container_parent(&self) -> Option<String> {
-        self.roots.first().map(|_| String::new())
+        let at_top = self
+            .groups
+            .iter()
+            .all(|g| g.path_in_hierarchy() == self.name);
+        (!self.groups.is_empty() && at_top).then(|| format!("/{}", self.name))
+    }
+
+    /// The groups that a container engine made below this tree for one container.
+    #[must_use]
+    pub fn container_branch(&self, id: &str) -> Branch {
+        let groups = self.groups.iter().filter_map(|g| g.existing(id));
+        Branch {
+            groups: groups.collect(),
+        }
+    }
+
+    /// Ends and removes the groups of processes of this program that are no more; returns how many.
+    #[must_use]
+    pub fn sweep(namespace: &str) -> u64 {
+        let mut removed = std::collections::BTreeSet::new();
+        for group in groups::stale(namespace) {
+            groups::kill(std::slice::from_ref(&group), KILL_PASSES);
+            if group.remove() {
+                removed.insert(group.path_in_hierarchy());
+            }
+        }
+        removed.len() as u64
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if self.name.is_empty() {
+            return;
+        }
+        self.kill();
+        for group in &self.groups {
+            group.remove();
+        }
+        // A container engine makes a group of this name in every other hierarchy too.
+        groups::remove_everywhere(&self.name);
+    }
+}
+
+/// The groups of one sandbox. Dropping it kills what is left in it and removes it.
+#[derive(Debug)]
+pub struct Branch {
+    groups: Vec<Group>,
+}
+
+impl Branch {
+    /// How often the kernel ended a process of the branch at its memory limit.
+    #[must_use]
+    pub fn oom_kills(&self) -> u64 {
+        let counters = self.groups.iter().filter_map(Group::oom_kills);
+        counters.max().unwrap_or(0)
+    }
+
+    /// How often a process could not be made at the branch's process limit.
+    #[must_use]
+    pub fn process_refusals(&self) -> u64 {
+        let counters = self.groups.iter().filter_map(Group::process_refusals);
+        counters.max().unwrap_or(0)
+    }
+
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        groups::cpu_time(&self.groups)
+    }
+
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        groups::processes(&self.groups)
+    }
+
+    pub fn kill(&self) {
+        groups::kill(&self.groups, KILL_PASSES);
+    }
+
+    /// Removes the groups if nothing is left in them; waits a moment for what is just ending.
+    pub fn remove(&self) -> bool {
+        let left = self.groups.iter().filter(|g| !g.remove()).count();
+        left == 0
+    }
+}
+
+impl Drop for Branch {
+    fn drop(&mut self) {
+        self.kill();
+        self.remove();
+    }
+}
+
+fn procs_file(group: &Group) -> Option<CString> {
+    let path: PathBuf = group.path().join("cgroup.procs");
+    CString::new(path.into_os_string().into_encoded_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    const LIMITS: BranchLimits = BranchLimits {
+        memory_bytes: 64 << 20,
+        processes: 8,
+    };
+
+    /// A tree, unless this host gives no groups to this user.
+    fn tree(test: &str) -> Option<Tree> {
+        let tree = Tree::open(&format!("dreamer-test-{test}")).unwrap();
+        let usable = tree.mechanism() != Mechanism::None;
+        usable.then_some(tree)
+    }
+
+    fn sleeper(tree: &Tree, branch: &Branch, shell: &str) -> std::process::Child {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", shell]).stdin(Stdio::null());
+        tree.placement(Some(branch)).apply(&mut command, None);
+        command.spawn().unwrap()
+    }
+
+    #[test]
+    fn killing_a_tree_ends_its_processes_and_dropping_it_leaves_no_group() {
+        let Some(tree) = tree("kill") else { return };
+        let branch = tree.branch("a", LIMITS).unwrap();
+        let mut child = sleeper(&tree, &branch, "sleep 600 & sleep 600");
+        assert!(tree.processes().contains(&child.id()));
+        tree.kill();
+        assert!(!child.wait().unwrap().success());
+        let name = tree.name.clone();
+        drop(branch);
+        drop(tree);
+        for hierarchy in Hierarchy::find() {
+            assert!(!hierarchy.holds(&name), "{hierarchy:?} still holds {name}");
+        }
+    }
+
+    #[test]
+    fn a_branch_counts_refused_processes_and_cpu_time() {
+        let Some(tree) = tree("pids") else { return };
+        if !tree.limits_processes() {
+            return;
+        }
+        let branch = tree.branch("a", LIMITS).unwrap();
+        let many = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done 2>/dev/null; i=0; \
+                    while [ $i -lt 20000 ]; do i=$((i+1)); done";
+        let mut child = sleeper(&tree, &branch, many);
+        let _ = child.wait();
+        assert!(branch.process_refusals() > 0);
+        assert!(branch.cpu_time() > Duration::ZERO);
+        assert!(tree.cpu_time() >= branch.cpu_time());
+    }
+
+    #[test]
+    fn a_frozen_tree_can_be_killed() {
+        let Some(tree) = tree("freeze") else { return };
+        let branch = tree.branch("a", LIMITS).unwrap();
+        let mut child = sleeper(&tree, &branch, "while :; do :; done");
+        if tree.freeze() {
+            let before = tree.cpu_time();
+            std::thread::sleep(Duration::from_millis(100));
+            let used = tree.cpu_time().saturating_sub(before);
+            assert!(used < Duration::from_millis(50), "{used:?} while frozen");
+        }
+        tree.kill();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn sweeping_removes_the_groups_of_dead_processes_only() {
+        let Some(tree) = tree("sweep") else { return };
+        let dead = format!("dreamer-test-sweep-{}-1-0", u32::MAX >> 1);
+        for hierarchy in Hierarchy::find() {
+            let _ = hierarchy.make(&dead);
+        }
+        assert_eq!(Tree::sweep("dreamer-test-sweep"), 1);
+        assert!(Hierarchy::find().iter().any(|h| h.holds(&tree.name)));
+        assert!(!Hierarchy::find().iter().any(|h| h.holds(&dead)));
     }
 }

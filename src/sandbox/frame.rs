@@ -1,0 +1,289 @@
+//! What the two sides of a runner say to each other, as bytes. Pure: no IO, no clock. Called by the runner alone.
+//!
+//! What comes back is written by a program that ran beside hostile code. It is read strictly, and a result that cannot
+//! be read is no result; it never fails the sandbox.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Job, Limits};
+use crate::dream::{Ending, Observation, Outcome};
+
+/// The largest frame that is read. A result is at most 8 MiB and the output at most what its limit says, as JSON.
+pub(super) const MAX_FRAME: usize = 64 << 20;
+/// Levels of JSON: a value nests 100 deep, a dict takes three levels for one, and the outcome is around it.
+const MAX_NESTING: usize = 310;
+
+/// Linux numbers of the errors that say the disk is full, the file too large, the quota used up.
+const DISK_ERRORS: [i32; 3] = [28, 27, 122];
+/// `EAGAIN`: no more processes.
+const PROCESS_ERROR: i32 = 11;
+
+/// Four bytes of length, then the body.
+pub(super) fn framed(body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let mut frame = Vec::with_capacity(body.len() + 4);
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// `count_processes`: the process limit is set for each job by its user too, because nothing else enforces it.
+pub(super) fn request(job: &Job, limits: &Limits, count_processes: bool) -> Vec<u8> {
+    let body = match job {
+        Job::Call {
+            code,
+            setup,
+            given,
+            values,
+            call,
+            trace,
+        } => json!({
+            "op": "call", "code": code, "setup": setup, "given": given, "values": values,
+            "call": call, "trace": trace, "limits": limits, "threads": count_processes,
+        }),
+        Job::Program { code } => json!({
+            "op": "program", "code": code, "limits": limits, "threads": count_processes,
+        }),
+    };
+    framed(body.to_string().as_bytes())
+}
+
+/// What the runner says after a job.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    ending: Ending,
+    /// What the job's process wrote: a line with the outcome, a line with what else was seen.
+    said: String,
+    stdout: String,
+    stderr: String,
+    wall_ms: f64,
+    cpu_ms: f64,
+    left_processes: u64,
+    /// False where the runner could not remove what the job left; the runner must not be used again.
+    clean: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Marks {
+    #[serde(default)]
+    lines: Vec<u32>,
+    #[serde(default)]
+    mutated: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Number {
+    #[serde(default)]
+    errno: Option<i32>,
+}
+
+/// What the sandbox's groups counted while the job ran.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counted {
+    pub(super) oom_kills: u64,
+    pub(super) process_refusals: u64,
+}
+
+/// Reads the runner's answer; the flag says whether the runner is clean.
+pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation, bool), String> {
+    let answer: Answer = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+    let mut notes = BTreeMap::new();
+    let mut said = answer.said.lines();
+    let first = said.next().unwrap_or_default();
+    let outcome = if first.is_empty() {
+        Outcome::Nothing
+    } else if let Ok(outcome) = deep::<Outcome>(first) {
+        outcome
+    } else {
+        notes.insert("unreadable_result".to_owned(), first.len().to_string());
+        Outcome::Nothing
+    };
+    let marks: Marks = said.next().and_then(|l| deep(l).ok()).unwrap_or_default();
+    let errno = deep::<Number>(first).ok().and_then(|n| n.errno);
+    if answer.left_processes > 0 {
+        notes.insert(
+            "left_processes".to_owned(),
+            answer.left_processes.to_string(),
+        );
+    }
+    let observation = Observation {
+        ending: ending(answer.ending, &outcome, errno, counted),
+        outcome,
+        lines: marks.lines,
+        mutated: marks.mutated,
+        stdout: answer.stdout,
+        stderr: answer.stderr,
+        wall_ms: answer.wall_ms,
+        cpu_ms: answer.cpu_ms,
+        notes,
+    };
+    Ok((observation, answer.clean))
+}
+
+/// The ending as the runner saw it, corrected by what only the groups and the exception tell.
+fn ending(seen: Ending, outcome: &Outcome, errno: Option<i32>, counted: Counted) -> Ending {
+    if !matches!(seen, Ending::Exited(_) | Ending::Signaled(_)) {
+        return seen;
+    }
+    if counted.oom_kills > 0 {
+        return Ending::Oom;
+    }
+    let Outcome::Raised {
+        classes, message, ..
+    } = outcome
+    else {
+        let refused = counted.process_refusals > 0 && matches!(outcome, Outcome::Nothing);
+        return if refused { Ending::Pids } else { seen };
+    };
+    let refused = errno == Some(PROCESS_ERROR) || message.contains("start new thread");
+    if classes.first().is_some_and(|c| c == "MemoryError") {
+        Ending::Oom
+    } else if errno.is_some_and(|n| DISK_ERRORS.contains(&n)) {
+        Ending::Disk
+    } else if refused && counted.process_refusals > 0 {
+        Ending::Pids
+    } else {
+        seen
+    }
+}
+
+/// Reads JSON that may nest deeper than serde_json allows by itself, but not without end.
+fn deep<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, String> {
+    if nesting(text) > MAX_NESTING {
+        return Err(format!("nested deeper than {MAX_NESTING}"));
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.disable_recursion_limit();
+    T::deserialize(&mut reader).map_err(|e| e.to_string())
+}
+
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// An observation of a run that left no answer.
+pub(super) fn without_answer(ending: Ending) -> Observation {
+    Observation {
+        ending,
+        outcome: Outcome::Nothing,
+        lines: Vec::new(),
+        mutated: Vec::new(),
+        stdout: String::new(),
+        stderr: String::new(),
+        wall_ms: 0.0,
+        cpu_ms: 0.0,
+        notes: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dream::Value;
+
+    fn answer(said: &str, kind: &str) -> Vec<u8> {
+        let ending = if kind == "exited" {
+            json!({"kind": kind, "detail": 0})
+        } else {
+            json!({ "kind": kind })
+        };
+        let answer = json!({
+            "ending": ending, "said": said, "stdout": "", "stderr": "", "wall_ms": 1.5,
+            "cpu_ms": 1.0, "left_processes": 2, "clean": true,
+        });
+        answer.to_string().into_bytes()
+    }
+
+    #[track_caller]
+    fn read(said: &str, kind: &str, counted: Counted) -> Observation {
+        observation(&answer(said, kind), counted).unwrap().0
+    }
+
+    #[test]
+    fn a_value_is_read_with_its_marks() {
+        let said = "{\"outcome\":\"value\",\"value\":{\"float\":\"nan\"}}\n{\"lines\":[2],\"mutated\":[\"a\"]}\n";
+        let seen = read(said, "exited", Counted::default());
+        assert!(matches!(seen.outcome, Outcome::Value { value: Value::Float(x) } if x.is_nan()));
+        assert_eq!((seen.lines, seen.mutated), (vec![2], vec!["a".to_owned()]));
+        assert_eq!(seen.notes["left_processes"], "2");
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_read_is_no_result() {
+        for said in [
+            "rubbish\n",
+            "{\"outcome\":\"gold\"}\n",
+            &"[".repeat(100_000),
+        ] {
+            let seen = read(said, "exited", Counted::default());
+            assert_eq!(seen.outcome, Outcome::Nothing);
+            assert!(seen.notes.contains_key("unreadable_result"));
+        }
+    }
+
+    #[test]
+    fn a_value_may_nest_a_hundred_deep() {
+        let value = format!(
+            "{}\"none\"{}",
+            "{\"dict\":[[\"none\",".repeat(100),
+            "]]}".repeat(100)
+        );
+        let said = format!("{{\"outcome\":\"value\",\"value\":{value}}}\n");
+        let seen = read(&said, "exited", Counted::default());
+        assert!(matches!(seen.outcome, Outcome::Value { .. }));
+    }
+
+    #[test]
+    fn limits_that_only_the_groups_saw_name_the_ending() {
+        let oom = Counted {
+            oom_kills: 1,
+            ..Counted::default()
+        };
+        let refused = Counted {
+            process_refusals: 9,
+            ..Counted::default()
+        };
+        let raised = |class: &str, errno: &str| {
+            format!(
+                "{{\"outcome\":\"raised\",\"stage\":\"call\",\"classes\":[\"{class}\"],\"message\":\"\",\"errno\":{errno}}}\n"
+            )
+        };
+        assert_eq!(read("", "exited", oom).ending, Ending::Oom);
+        assert_eq!(read("", "wall", oom).ending, Ending::Wall);
+        let memory = raised("MemoryError", "null");
+        assert_eq!(
+            read(&memory, "exited", Counted::default()).ending,
+            Ending::Oom
+        );
+        let full = raised("OSError", "28");
+        assert_eq!(
+            read(&full, "exited", Counted::default()).ending,
+            Ending::Disk
+        );
+        let fork = raised("BlockingIOError", "11");
+        assert_eq!(read(&fork, "exited", refused).ending, Ending::Pids);
+        assert_eq!(
+            read(&fork, "exited", Counted::default()).ending,
+            Ending::Exited(0)
+        );
+        let value = "{\"outcome\":\"value\",\"value\":\"none\"}\n";
+        assert_eq!(read(value, "exited", refused).ending, Ending::Exited(0));
+    }
+}

@@ -1,0 +1,329 @@
+//! One interpreter in its sandbox, whatever the backend: sends it jobs, waits for its answers, ends it. Opened by the
+//! backends; used by everything that runs code.
+//!
+//! Three tasks share the work so that nothing can block an end: one always drains what the sandbox says, one keeps the
+//! process (and kills it when the permit is over), and `run` races both against its own deadline.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::frame::{self, Counted, MAX_FRAME};
+use super::{Job, Limits, SandboxError};
+use crate::clock;
+use crate::dream::{Ending, Observation};
+use crate::supervisor::permit::{Pace, WorkPermit};
+use crate::tree::Branch;
+
+/// The program inside.
+const RUNNER: &str = include_str!("runner.py");
+/// Reads the program from standard input: a command line stays readable to every process in the sandbox.
+pub(super) const BOOT: &str = "import os\nn=int.from_bytes(os.read(0,4),'big');b=b''\nwhile len(b)<n:b+=os.read(0,n-len(b))\nexec(compile(b,'runner','exec'))";
+
+/// How long a fresh interpreter may take until it is ready. Usually a tenth of a second; a machine that sleeps deeply
+/// or reads from a slow disk takes a few seconds.
+const READY: Duration = Duration::from_secs(30);
+/// What the runner may need beyond the job's wall limit: cleaning up after a fork bomb on a busy machine.
+const GRACE: Duration = Duration::from_secs(10);
+/// How many wall limits a job may take where it stands waiting for a CPU; `runner.py` says the same.
+const MAX_STRETCH: u32 = 6;
+/// How often the running time of a job is counted; time in which the permit is frozen does not count.
+const TICK: Duration = Duration::from_millis(250);
+/// How much of what a sandbox says on standard error is kept, for the message of an infrastructure error.
+const STDERR_BYTES: usize = 4 << 10;
+/// How long `close` waits for a sandbox that was told to end.
+const CLOSE: Duration = Duration::from_secs(15);
+
+/// What a backend hands over for one started sandbox.
+pub(super) struct Parts {
+    pub(super) input: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(super) output: Box<dyn AsyncRead + Send + Unpin>,
+    pub(super) errors: StderrTail,
+    pub(super) branch: Arc<Branch>,
+    pub(super) keeper: Keeper,
+    pub(super) limits: Limits,
+    pub(super) count_processes: bool,
+}
+
+/// The task that owns a sandbox's process. Dropping this tells it to end the process; it then finishes by itself, and
+/// where the runtime ends first, what it owns is killed as it is dropped.
+pub(super) struct Keeper {
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        stop: CancellationToken,
+        keeping: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let task = Some(Handle::current().spawn(keeping));
+        Self { stop, task }
+    }
+
+    async fn finish(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take() {
+            let _ = tokio::time::timeout(CLOSE, task).await;
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The last words of a sandbox on standard error.
+#[derive(Clone, Default)]
+pub(super) struct StderrTail(Arc<Mutex<Vec<u8>>>);
+
+impl StderrTail {
+    /// Drains `from` until it ends, in a task that ends with it.
+    pub(super) fn read(mut from: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let tail = Self::default();
+        let kept = tail.clone();
+        // Ends with the pipe: the handle is not needed.
+        drop(Handle::current().spawn(async move {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = from.read(&mut buffer).await {
+                kept.push(&buffer[..n]);
+            }
+        }));
+        tail
+    }
+
+    pub(super) fn push(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(bytes);
+        let surplus = kept.len().saturating_sub(STDERR_BYTES);
+        kept.drain(..surplus);
+    }
+
+    fn text(&self) -> String {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).trim().to_owned()
+    }
+}
+
+/// A fresh interpreter in its sandbox. Dropping it kills it.
+pub struct Runner {
+    input: Box<dyn AsyncWrite + Send + Unpin>,
+    replies: mpsc::Receiver<Vec<u8>>,
+    errors: StderrTail,
+    branch: Arc<Branch>,
+    keeper: Keeper,
+    limits: Limits,
+    count_processes: bool,
+    spent: bool,
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("limits", &self.limits)
+            .field("spent", &self.spent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// Sends the program inside and waits until it is ready.
+    pub(super) async fn begin(permit: &WorkPermit, parts: Parts) -> Result<Self, SandboxError> {
+        let (sender, replies) = mpsc::channel(1);
+        // Ends with the sandbox's output, which ends with the sandbox: the handle is not needed.
+        drop(Handle::current().spawn(drain(parts.output, sender)));
+        let mut runner = Self {
+            input: parts.input,
+            replies,
+            errors: parts.errors,
+            branch: parts.branch,
+            keeper: parts.keeper,
+            limits: parts.limits,
+            count_processes: parts.count_processes,
+            spent: true,
+        };
+        let program = frame::framed(RUNNER.as_bytes());
+        let froze = AtomicBool::new(false);
+        match runner.exchange(permit, &program, READY, &froze).await? {
+            Some(ready) if ready.starts_with(b"{\"ready\"") => {
+                runner.spent = false;
+                Ok(runner)
+            }
+            Some(_) | None => Err(runner.broken("the interpreter did not start").await),
+        }
+    }
+
+    /// The limits of each job.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// True once this runner can run nothing more: open another one.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.spent
+    }
+
+    /// Runs one job and waits for its end.
+    ///
+    /// # Errors
+    /// `Interrupted` once the permit is over, `Infra` where the sandbox broke; neither says anything of the code.
+    pub async fn run(
+        &mut self,
+        permit: &WorkPermit,
+        job: &Job,
+    ) -> Result<Observation, SandboxError> {
+        permit.ask()?;
+        if self.spent {
+            return Err(SandboxError::Infra("the interpreter has ended".to_owned()));
+        }
+        // Until the answer is there: a caller that drops this future leaves an answer behind that is not its own.
+        self.spent = true;
+        let before = self.counters();
+        let request = frame::request(job, &self.limits, self.count_processes);
+        let wall = Duration::from_millis(self.limits.wall_ms) * MAX_STRETCH + GRACE;
+        let began = clock::monotonic();
+        let froze = AtomicBool::new(false);
+        let answer = self.exchange(permit, &request, wall, &froze).await?;
+        let after = self.counters();
+        let counted = Counted {
+            oom_kills: after.oom_kills.saturating_sub(before.oom_kills),
+            process_refusals: after
+                .process_refusals
+                .saturating_sub(before.process_refusals),
+        };
+        let Some(answer) = answer else {
+            if counted.oom_kills > 0 {
+                let mut seen = frame::without_answer(Ending::Oom);
+                seen.wall_ms = began.elapsed().as_secs_f64() * 1000.0;
+                return Ok(seen);
+            }
+            return Err(self.broken("the interpreter went away").await);
+        };
+        let (mut seen, clean) = frame::observation(&answer, counted)
+            .map_err(|e| SandboxError::Infra(format!("the interpreter's answer: {e}")))?;
+        self.spent = !clean;
+        // Frozen time is no running time, and code that looks at a clock saw it jump: such a run is done again.
+        if froze.into_inner() || is_frozen(permit) {
+            seen.ending = Ending::Interrupted;
+        }
+        Ok(seen)
+    }
+
+    /// Ends the interpreter and waits until nothing of it is left.
+    pub async fn close(self) {
+        let Self { input, keeper, .. } = self;
+        drop(input);
+        keeper.finish().await;
+    }
+
+    fn counters(&self) -> Counted {
+        Counted {
+            oom_kills: self.branch.oom_kills(),
+            process_refusals: self.branch.process_refusals(),
+        }
+    }
+
+    /// Sends a frame and waits for one; `None` where the sandbox ended instead of answering.
+    async fn exchange(
+        &mut self,
+        permit: &WorkPermit,
+        request: &[u8],
+        limit: Duration,
+        froze: &AtomicBool,
+    ) -> Result<Option<Vec<u8>>, SandboxError> {
+        let (input, replies, keeper) = (&mut self.input, &mut self.replies, &self.keeper);
+        let work = async move {
+            // A sandbox that ended refuses the request; why it ended is told by its silence.
+            let _ = input.write_all(request).await;
+            let _ = input.flush().await;
+            replies.recv().await
+        };
+        tokio::select! {
+            biased;
+            ended = permit.ended() => {
+                keeper.stop.cancel();
+                Err(ended.into())
+            }
+            answer = work => Ok(answer),
+            () = running_time(permit, limit, froze) => {
+                keeper.stop.cancel();
+                Err(SandboxError::Infra(format!("no answer within {limit:?}")))
+            }
+        }
+    }
+
+    /// An infrastructure error with what the sandbox said last.
+    async fn broken(&mut self, what: &str) -> SandboxError {
+        // The last words may still be on their way; they end with the process, which is ending.
+        self.keeper.stop.cancel();
+        if let Some(task) = self.keeper.task.take() {
+            let _ = tokio::time::timeout(CLOSE, task).await;
+        }
+        tokio::task::yield_now().await;
+        let words = self.errors.text();
+        SandboxError::Infra(if words.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}: {words}")
+        })
+    }
+}
+
+fn is_frozen(permit: &WorkPermit) -> bool {
+    matches!(permit.pace(), Pace::Frozen { .. })
+}
+
+/// Returns after `limit` of time in which the permit was not frozen; notes whether it was.
+async fn running_time(permit: &WorkPermit, limit: Duration, froze: &AtomicBool) {
+    let mut left = limit;
+    while !left.is_zero() {
+        let step = left.min(TICK);
+        tokio::time::sleep(step).await;
+        if is_frozen(permit) {
+            froze.store(true, Ordering::Relaxed);
+        } else {
+            left = left.saturating_sub(step);
+        }
+    }
+}
+
+/// Reads frames until the sandbox's output ends. Goes on reading when nobody wants them any more: an unread pipe would
+/// hold up the sandbox's end.
+async fn drain(mut output: Box<dyn AsyncRead + Send + Unpin>, replies: mpsc::Sender<Vec<u8>>) {
+    while let Some(frame) = read_frame(&mut output).await {
+        // A second frame before the first was taken was not asked for.
+        if replies.try_send(frame).is_err() {
+            break;
+        }
+    }
+    drop(replies);
+    let mut rest = [0; 4096];
+    while let Ok(1..) = output.read(&mut rest).await {}
+}
+
+async fn read_frame(output: &mut (dyn AsyncRead + Send + Unpin)) -> Option<Vec<u8>> {
+    let mut length = [0; 4];
+    output.read_exact(&mut length).await.ok()?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > MAX_FRAME {
+        return None;
+    }
+    let mut body = Vec::new();
+    let read = output
+        .take(length as u64)
+        .read_to_end(&mut body)
+        .await
+        .ok()?;
+    (read == length).then_some(body)
+}

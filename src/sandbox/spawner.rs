@@ -1,0 +1,54 @@
+//! One thread that starts every bubblewrap process and lives as long as they do: bubblewrap's `--die-with-parent`
+//! follows the thread that started it, and a worker of the async runtime may end at any time.
+
+use std::io;
+use std::process::Command;
+use std::sync::mpsc;
+
+use tokio::process::Child;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+struct Request {
+    command: Command,
+    runtime: Handle,
+    reply: oneshot::Sender<io::Result<Child>>,
+}
+
+/// Whoever holds one keeps the thread, and with it every process that it started, alive.
+#[derive(Debug)]
+pub(super) struct Spawner {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Spawner {
+    pub(super) fn start() -> io::Result<Self> {
+        let (requests, receiver) = mpsc::channel::<Request>();
+        std::thread::Builder::new()
+            .name("sandbox-spawner".to_owned())
+            .spawn(move || {
+                for request in receiver {
+                    let _inside = request.runtime.enter();
+                    let mut command = tokio::process::Command::from(request.command);
+                    command.kill_on_drop(true);
+                    // A caller that went away drops the child here, which kills it.
+                    let _ = request.reply.send(command.spawn());
+                }
+            })?;
+        Ok(Self { requests })
+    }
+
+    pub(super) async fn spawn(&self, command: Command) -> io::Result<Child> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            command,
+            runtime: Handle::current(),
+            reply,
+        };
+        let gone = |_| io::Error::other("the spawning thread has ended");
+        self.requests
+            .send(request)
+            .map_err(|_| io::Error::other("the spawning thread has ended"))?;
+        answer.await.map_err(gone)?
+    }
+}
