@@ -4,7 +4,9 @@
 
 use std::io::Write;
 
-use crate::config::Settings;
+use crate::config::{Origins, Settings};
+
+pub mod config;
 
 /// How a command ended; the number is the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +26,8 @@ pub enum Exit {
 #[derive(Debug)]
 pub struct Context {
     pub settings: Settings,
+    /// Where each setting came from.
+    pub origins: Origins,
     /// `--json`: one JSON value (or one a line) on stdout instead of text.
     pub json: bool,
 }

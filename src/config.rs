@@ -1,14 +1,26 @@
 //! Typed settings, one struct an area; read once, validated together, passed in everywhere.
+//!
+//! Order: defaults, the configuration file, `.env`, the environment. Every problem is told at once, with its key, value,
+//! allowed range and origin. `main` loads them; nothing below reads the process.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dream::Complexity;
 
+pub mod keys;
+mod layers;
 pub mod night;
+mod origin;
+mod read;
+pub mod render;
+mod sources;
 
+pub use keys::Id;
 pub use night::NightHours;
+pub use origin::{ConfigError, ConfigErrors, Origin, Origins};
+pub use sources::Sources;
 
 /// Everything that a person can set.
 #[derive(Debug, Clone)]
@@ -25,6 +37,30 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Configuration file that was read, where one was.
     pub config_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads files and environment in their order, and where each value came from.
+    ///
+    /// # Errors
+    /// All that is wrong, at once: unknown keys, bad values, unreadable files, settings that exclude each other.
+    pub fn load(sources: &Sources) -> Result<(Self, Origins), ConfigErrors> {
+        let layers = layers::collect(sources);
+        read::read(&layers, sources).map_err(ConfigErrors)
+    }
+
+    /// The defaults with this data folder and nothing read from anywhere, for tests and tools.
+    #[must_use]
+    pub fn defaults_in(data_dir: &Path) -> Self {
+        let key = Id::DataDir.key().variable.to_owned();
+        let sources = Sources {
+            env: [(key, data_dir.as_os_str().to_owned())].into(),
+            ..Sources::default()
+        };
+        let (settings, _) =
+            Self::load(&sources).expect("the defaults are allowed; a test reads them");
+        settings
+    }
 }
 
 #[derive(Debug, Clone)]
