@@ -1,18 +1,598 @@
-//! Python literals, read without Python.
+//! Python literals, read without Python. Called wherever an expected value or a given argument is read.
+//!
+//! Accepts what `ast.literal_eval` accepts and the forms in which `repr` shows built-in data: `nan`, `inf`, `set()`,
+//! `frozenset(...)`, `bytearray(...)`, `range(...)`, `complex(...)`, `float('nan')`. Never evaluates anything, never
+//! panics, never nests deeper than its limit.
+
+mod number;
+mod string;
+
+use std::collections::HashSet;
+
 use super::Value;
+use number::special_float;
+
+/// As deep as a value that leaves a sandbox may nest.
+const DEPTH_MAX: usize = 100;
+/// Ten times what any expected value of a readable check needs; parsing stays under 10 ms.
+const BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a Python literal at byte {at}: {what}")]
 pub struct LiteralError {
     pub at: usize,
     pub what: &'static str,
 }
+
 /// Reads one Python literal.
 ///
 /// # Errors
-/// Anything that is not a literal.
-pub fn parse_literal(_text: &str) -> Result<Value, LiteralError> {
-    Err(LiteralError {
+/// Anything that is not a literal, nests deeper than 100 levels or is longer than 1 MiB.
+pub fn parse_literal(text: &str) -> Result<Value, LiteralError> {
+    let mut reader = Reader {
+        text,
         at: 0,
-        what: "not built yet",
-    })
+        brackets: 0,
+    };
+    if text.len() > BYTES_MAX {
+        return Err(reader.error("longer than 1 MiB"));
+    }
+    // Space before a top-level expression is forgiven: the texts come from JSON, not from files.
+    reader.brackets = 1;
+    reader.skip_space();
+    reader.brackets = 0;
+    let value = reader.top_level()?;
+    reader.brackets = 1;
+    reader.skip_space();
+    if reader.at == text.len() {
+        Ok(value)
+    } else {
+        Err(reader.error("something follows the literal"))
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    /// Open brackets: line breaks and comments count as space only inside them.
+    brackets: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, what: &'static str) -> LiteralError {
+        LiteralError { at: self.at, what }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(c) = self.peek() {
+            match c {
+                ' ' | '\t' | '\u{c}' => self.at += 1,
+                '\n' | '\r' if self.brackets > 0 => self.at += 1,
+                '#' if self.brackets > 0 => {
+                    let line = self.rest().find('\n').unwrap_or(self.rest().len());
+                    self.at += line;
+                }
+                '\\' if self.rest().starts_with("\\\n") => self.at += 2,
+                _ => return,
+            }
+        }
+    }
+
+    /// A literal, or a tuple without parentheses.
+    fn top_level(&mut self) -> Result<Value, LiteralError> {
+        let first = self.literal(0)?;
+        self.skip_space();
+        if self.peek() != Some(',') {
+            return Ok(first);
+        }
+        let mut items = vec![first];
+        while self.eat(",") {
+            self.skip_space();
+            if matches!(self.peek(), None | Some('\n' | '\r' | '#')) {
+                break;
+            }
+            items.push(self.literal(0)?);
+            self.skip_space();
+        }
+        Ok(Value::Tuple(items))
+    }
+
+    fn literal(&mut self, depth: usize) -> Result<Value, LiteralError> {
+        if depth > DEPTH_MAX {
+            return Err(self.error("nested too deeply"));
+        }
+        self.skip_space();
+        let first = self.operand(depth)?;
+        self.skip_space();
+        // `1 + 2j`: the only operator that a literal may hold.
+        let sign = match self.peek() {
+            Some('+') => 1.0,
+            Some('-') => -1.0,
+            _ => return Ok(first),
+        };
+        let real = match &first {
+            Value::Int(i) => i.parse().unwrap_or(f64::NAN),
+            Value::Float(f) => *f,
+            _ => return Err(self.error("an operator between what are not numbers")),
+        };
+        self.at += 1;
+        self.skip_space();
+        match self.operand(depth)? {
+            Value::Complex(_, im) => Ok(Value::Complex(real, sign * im)),
+            _ => Err(self.error("an operation is not a literal")),
+        }
+    }
+
+    fn operand(&mut self, depth: usize) -> Result<Value, LiteralError> {
+        let mut minus = false;
+        let mut signed = false;
+        while let Some(c @ ('-' | '+')) = self.peek() {
+            minus ^= c == '-';
+            signed = true;
+            self.at += 1;
+            self.skip_space();
+        }
+        let value = self.atom(depth)?;
+        match value {
+            Value::Int(i) if minus && i != "0" => Ok(Value::Int(match i.strip_prefix('-') {
+                Some(digits) => digits.to_owned(),
+                None => format!("-{i}"),
+            })),
+            Value::Float(f) if minus => Ok(Value::Float(-f)),
+            Value::Complex(re, im) if minus => Ok(Value::Complex(-re, -im)),
+            Value::Int(_) | Value::Float(_) | Value::Complex(..) => Ok(value),
+            _ if signed => Err(self.error("a sign before what is not a number")),
+            other => Ok(other),
+        }
+    }
+
+    fn atom(&mut self, depth: usize) -> Result<Value, LiteralError> {
+        match self.peek() {
+            None => Err(self.error("the text ends")),
+            Some('(') => self.parenthesised(depth),
+            Some('[') => {
+                self.open();
+                Ok(Value::List(self.items(']', depth)?))
+            }
+            Some('{') => self.braces(depth),
+            Some('\'' | '"') => self.strings(),
+            Some('0'..='9') => self.number(),
+            Some('.') if self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                self.number()
+            }
+            Some('.') if self.eat("...") => Ok(Value::Ellipsis),
+            Some(c) if c.is_alphabetic() || c == '_' => self.word(depth),
+            Some(_) => Err(self.error("unexpected character")),
+        }
+    }
+
+    fn open(&mut self) {
+        self.at += 1;
+        self.brackets += 1;
+    }
+
+    fn close(&mut self, bracket: char) -> Result<(), LiteralError> {
+        self.skip_space();
+        if self.peek() != Some(bracket) {
+            return Err(self.error("a bracket is not closed"));
+        }
+        self.at += 1;
+        self.brackets -= 1;
+        Ok(())
+    }
+
+    /// Comma-separated literals up to `bracket`, which is consumed.
+    fn items(&mut self, bracket: char, depth: usize) -> Result<Vec<Value>, LiteralError> {
+        let mut items = Vec::new();
+        loop {
+            self.skip_space();
+            if self.peek() == Some(bracket) {
+                break;
+            }
+            items.push(self.literal(depth + 1)?);
+            self.skip_space();
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.close(bracket)?;
+        Ok(items)
+    }
+
+    fn parenthesised(&mut self, depth: usize) -> Result<Value, LiteralError> {
+        self.open();
+        self.skip_space();
+        if self.peek() == Some(')') {
+            self.close(')')?;
+            return Ok(Value::Tuple(Vec::new()));
+        }
+        let first = self.literal(depth + 1)?;
+        self.skip_space();
+        if !self.eat(",") {
+            self.close(')')?;
+            return Ok(first);
+        }
+        let mut items = vec![first];
+        items.extend(self.items(')', depth)?);
+        Ok(Value::Tuple(items))
+    }
+
+    fn braces(&mut self, depth: usize) -> Result<Value, LiteralError> {
+        self.open();
+        self.skip_space();
+        if self.peek() == Some('}') {
+            self.close('}')?;
+            return Ok(Value::Dict(Vec::new()));
+        }
+        let start = self.at;
+        let first = self.literal(depth + 1)?;
+        self.skip_space();
+        if self.peek() != Some(':') {
+            self.at = start;
+            let items = self.items('}', depth)?;
+            return self.distinct(items).map(Value::Set);
+        }
+        let mut entries = Vec::new();
+        let mut key = first;
+        loop {
+            self.skip_space();
+            if !self.eat(":") {
+                return Err(self.error("a key without a value"));
+            }
+            if !key.is_hashable() {
+                return Err(self.error("a key that cannot be hashed"));
+            }
+            entries.push((key, self.literal(depth + 1)?));
+            self.skip_space();
+            let more = self.eat(",");
+            self.skip_space();
+            if !more || self.peek() == Some('}') {
+                break;
+            }
+            key = self.literal(depth + 1)?;
+        }
+        self.close('}')?;
+        Ok(Value::Dict(last_of_each_key(entries)))
+    }
+
+    fn distinct(&self, items: Vec<Value>) -> Result<Vec<Value>, LiteralError> {
+        if !items.iter().all(Value::is_hashable) {
+            return Err(self.error("a set's member that cannot be hashed"));
+        }
+        let mut seen = HashSet::new();
+        Ok(items
+            .into_iter()
+            .filter(|item| seen.insert(item.key(false)))
+            .collect())
+    }
+
+    fn word(&mut self, depth: usize) -> Result<Value, LiteralError> {
+        let start = self.at;
+        let len = self
+            .rest()
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
+            .unwrap_or(self.rest().len());
+        let word = &self.rest()[..len];
+        if matches!(self.text.as_bytes().get(start + len), Some(b'\'' | b'"')) {
+            return self.strings();
+        }
+        self.at += len;
+        match word {
+            "None" => Ok(Value::None),
+            "True" => Ok(Value::Bool(true)),
+            "False" => Ok(Value::Bool(false)),
+            "Ellipsis" => Ok(Value::Ellipsis),
+            "nan" | "math.nan" => Ok(Value::Float(f64::NAN)),
+            "inf" | "math.inf" => Ok(Value::Float(f64::INFINITY)),
+            "nanj" => Ok(Value::Complex(0.0, f64::NAN)),
+            "infj" => Ok(Value::Complex(0.0, f64::INFINITY)),
+            "set" | "frozenset" | "float" | "complex" | "bytearray" | "range" => {
+                self.skip_space();
+                if self.peek() != Some('(') {
+                    return Err(self.error("a name is not a literal"));
+                }
+                self.open();
+                let arguments = self.items(')', depth)?;
+                let built = self.build(word, &arguments)?;
+                built.ok_or(LiteralError {
+                    at: start,
+                    what: "these arguments do not make built-in data",
+                })
+            }
+            _ => Err(LiteralError {
+                at: start,
+                what: "a name is not a literal",
+            }),
+        }
+    }
+
+    /// The few constructors in which `repr` shows built-in data.
+    fn build(&self, name: &str, arguments: &[Value]) -> Result<Option<Value>, LiteralError> {
+        let number = |v: &Value| match v {
+            Value::Int(i) => i.parse().ok(),
+            Value::Float(f) => Some(*f),
+            _ => None,
+        };
+        Ok(match (name, arguments) {
+            ("set", []) => Some(Value::Set(Vec::new())),
+            ("frozenset", []) => Some(Value::Frozenset(Vec::new())),
+            ("bytearray", []) => Some(Value::Bytearray(String::new())),
+            (
+                "set" | "frozenset",
+                [Value::Set(v) | Value::Frozenset(v) | Value::List(v) | Value::Tuple(v)],
+            ) => {
+                let items = self.distinct(v.clone())?;
+                Some(if name == "set" {
+                    Value::Set(items)
+                } else {
+                    Value::Frozenset(items)
+                })
+            }
+            ("bytearray", [Value::Bytes(hex)]) => Some(Value::Bytearray(hex.clone())),
+            ("float", [Value::Str(s)]) => special_float(s),
+            ("float", [v]) => number(v).map(Value::Float),
+            ("complex", [re, im]) => number(re)
+                .zip(number(im))
+                .map(|(re, im)| Value::Complex(re, im)),
+            ("range", [Value::Int(b)]) => Some(Value::Range("0".into(), b.clone(), "1".into())),
+            ("range", [Value::Int(a), Value::Int(b)]) => {
+                Some(Value::Range(a.clone(), b.clone(), "1".into()))
+            }
+            ("range", [Value::Int(a), Value::Int(b), Value::Int(c)]) if c != "0" => {
+                Some(Value::Range(a.clone(), b.clone(), c.clone()))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// As Python: the first key stays, the last value wins.
+fn last_of_each_key(entries: Vec<(Value, Value)>) -> Vec<(Value, Value)> {
+    let mut places = std::collections::HashMap::new();
+    let mut kept: Vec<(Value, Value)> = Vec::new();
+    for (key, value) in entries {
+        match places.entry(key.key(false)) {
+            std::collections::hash_map::Entry::Occupied(place) => {
+                let at: usize = *place.get();
+                kept[at].1 = value;
+            }
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push((key, value));
+            }
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Value, parse_literal};
+
+    #[track_caller]
+    fn check(text: &str, expected: &Value) {
+        assert_eq!(parse_literal(text).as_ref(), Ok(expected), "{text}");
+    }
+
+    fn int(text: &str) -> Value {
+        Value::Int(text.to_owned())
+    }
+
+    fn string(text: &str) -> Value {
+        Value::Str(text.to_owned())
+    }
+
+    #[test]
+    fn numbers_of_every_form_are_read() {
+        for (text, expected) in [
+            ("0", "0"),
+            ("00", "0"),
+            ("-0", "0"),
+            ("--5", "5"),
+            ("+7", "7"),
+            ("- 3", "-3"),
+            ("1_000", "1000"),
+            ("0xFF", "255"),
+            ("0b1_01", "5"),
+            ("0o17", "15"),
+            ("0x_f", "15"),
+            ("(((4)))", "4"),
+            (
+                "0xffffffffffffffffffffffff",
+                "79228162514264337593543950335",
+            ),
+            (
+                "-123456789012345678901234567890",
+                "-123456789012345678901234567890",
+            ),
+        ] {
+            check(text, &int(expected));
+        }
+        check("1.", &Value::Float(1.0));
+        check(".5", &Value::Float(0.5));
+        check("1_0.0_1e-1_0", &Value::Float(10.01e-10));
+        check("1e400", &Value::Float(f64::INFINITY));
+        check("-inf", &Value::Float(f64::NEG_INFINITY));
+        check("2j", &Value::Complex(0.0, 2.0));
+        check("(1-2.5j)", &Value::Complex(1.0, -2.5));
+        check("-1+2J", &Value::Complex(-1.0, 2.0));
+    }
+
+    #[test]
+    fn strings_of_every_form_are_read() {
+        check(r"'a' 'b'", &string("ab"));
+        check("('a'\n  \"b\")", &string("ab"));
+        check(r#""it's""#, &string("it's"));
+        check(
+            r"'\x41\101\u0042\U0001F600\n\q'",
+            &string("AAB\u{1f600}\n\\q"),
+        );
+        check(r"r'\n\''", &string(r"\n\'"));
+        check("'''a\r\nb'c'''", &string("a\nb'c"));
+        check("'a\\\nb'", &string("ab"));
+        check("u'x' R'\\d'", &string("x\\d"));
+        check(r"b'\x00a' Rb'\0'", &Value::Bytes("00615c30".to_owned()));
+        check(
+            r"'\ud83d\ude00'",
+            &Value::Surrogates("eda0bdedb880".to_owned()),
+        );
+        check("''", &string(""));
+    }
+
+    #[test]
+    fn containers_of_every_form_are_read() {
+        check("()", &Value::Tuple(vec![]));
+        check("(1,)", &Value::Tuple(vec![int("1")]));
+        check("1, 2", &Value::Tuple(vec![int("1"), int("2")]));
+        check("[1, # one\n 2,]", &Value::List(vec![int("1"), int("2")]));
+        check("{1, 1.0, True}", &Value::Set(vec![int("1")]));
+        check(
+            "{'a': 1, 'a': 2,}",
+            &Value::Dict(vec![(string("a"), int("2"))]),
+        );
+        check("{}", &Value::Dict(vec![]));
+        check("set()", &Value::Set(vec![]));
+        check("frozenset({3})", &Value::Frozenset(vec![int("3")]));
+        check("frozenset([3, 3])", &Value::Frozenset(vec![int("3")]));
+        check(
+            "range(3)",
+            &Value::Range("0".into(), "3".into(), "1".into()),
+        );
+        check(
+            "  [None, ...]\n",
+            &Value::List(vec![Value::None, Value::Ellipsis]),
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_literal_is_refused() {
+        for text in [
+            "",
+            " ",
+            "x",
+            "f()",
+            "1 +",
+            "1 + 2",
+            "[1",
+            "1]",
+            "[1 2]",
+            "'a",
+            "'a\nb'",
+            "f'a'",
+            "'a' b'b'",
+            "b'é'",
+            "0x",
+            "0xg",
+            "01",
+            "1__0",
+            "1_",
+            "_1",
+            "{[1]}",
+            "{[1]: 2}",
+            "{1: 2, 3}",
+            "{1, 2: 3}",
+            "-'a'",
+            "-True",
+            "~1",
+            "not True",
+            "[x for x in y]",
+            "(1)(2)",
+            "*a",
+            "1 if 2 else 3",
+            "'\\x4'",
+            "'\\u12'",
+            "'\\U00110000'",
+            "b'\\400'",
+            "'\\N{DIGIT ONE}'",
+            "'a'\n'b'",
+            "1j+1",
+            "range(1, 2, 0)",
+            "set(1)",
+            "float('x')",
+            "lambda: 1",
+            "1;2",
+            "[,]",
+            "(,)",
+            "1.2.3",
+            "1e",
+            "'\\",
+            "...x",
+        ] {
+            assert!(
+                parse_literal(text).is_err(),
+                "{text:?} was read as {:?}",
+                parse_literal(text)
+            );
+        }
+    }
+
+    #[test]
+    fn depth_and_size_are_limited() {
+        assert!(parse_literal(&("[".repeat(50) + &"]".repeat(50))).is_ok());
+        assert!(parse_literal(&"[".repeat(100_000)).is_err());
+        assert!(parse_literal(&("-".repeat(100_000) + "1")).is_ok());
+        assert!(parse_literal(&format!("0x{}", "f".repeat(30_000))).is_err());
+        assert!(parse_literal(&format!("'{}'", "x".repeat(2 << 20))).is_err());
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::None),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i128>().prop_map(|i| Value::Int(i.to_string())),
+            any::<f64>().prop_map(Value::Float),
+            any::<String>().prop_map(Value::Str),
+            any::<Vec<u8>>().prop_map(|b| Value::Bytes(super::string::hex(&b))),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::List),
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Tuple),
+                prop::collection::vec((any::<String>().prop_map(Value::Str), inner), 0..5)
+                    .prop_map(|entries| { Value::Dict(super::last_of_each_key(entries)) }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered_without_a_panic(text in ".{0,200}") {
+            let _ = parse_literal(&text);
+        }
+
+        #[test]
+        fn text_that_looks_like_a_literal_is_answered_without_a_panic(text in r#"[\[\](){},:'"\\bruxN0-9a-fj._+ \n#-]{0,60}"#) {
+            let _ = parse_literal(&text);
+        }
+
+        #[test]
+        fn every_value_survives_its_literal(value in value()) {
+            let text = value.to_literal();
+            let again = parse_literal(&text);
+            prop_assert!(again.as_ref().is_ok_and(|again| value.equals(again)), "{} gave {:?}", text, again);
+        }
+    }
 }

@@ -1,4 +1,7 @@
-//! Exact built-in Python data, as it travels out of a sandbox, and when two of them are equal.
+//! Exact built-in Python data, as it travels out of a sandbox. Equality and text have a file each.
+
+mod equality;
+mod text;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +33,50 @@ pub enum Value {
     /// Start, stop, step.
     Range(String, String, String),
     Ellipsis,
+}
+
+impl Value {
+    /// The type's name in Python.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::None => "NoneType",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Float(_) => "float",
+            Self::Complex(..) => "complex",
+            Self::Str(_) | Self::Surrogates(_) => "str",
+            Self::Bytes(_) => "bytes",
+            Self::Bytearray(_) => "bytearray",
+            Self::List(_) => "list",
+            Self::Tuple(_) => "tuple",
+            Self::Set(_) => "set",
+            Self::Frozenset(_) => "frozenset",
+            Self::Dict(_) => "dict",
+            Self::Range(..) => "range",
+            Self::Ellipsis => "ellipsis",
+        }
+    }
+
+    /// Whether Python could use it as a key of a dict.
+    #[must_use]
+    pub fn is_hashable(&self) -> bool {
+        match self {
+            Self::Bytearray(_) | Self::List(_) | Self::Set(_) | Self::Dict(_) => false,
+            Self::Tuple(items) => items.iter().all(Self::is_hashable),
+            Self::None
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Complex(..)
+            | Self::Str(_)
+            | Self::Surrogates(_)
+            | Self::Bytes(_)
+            | Self::Frozenset(_)
+            | Self::Range(..)
+            | Self::Ellipsis => true,
+        }
+    }
 }
 
 /// Floats travel as text, because JSON has no NaN and no infinities: the shortest digits that read back the same,
