@@ -148,7 +148,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Visible checks first, then hidden ones, each with its suite.
-    pub fn all_checks(&self) -> impl Iterator<Item = (Suite, &Check)> {
+    pub fn all_checks(&self) -> impl Iterator<Item = (Suite, &Check)> + Clone {
         let visible = self.checks.iter().map(|c| (Suite::Visible, c));
         visible.chain(self.hidden_checks.iter().map(|c| (Suite::Hidden, c)))
     }
