@@ -1,10 +1,23 @@
 //! One thin client for a local model's chat endpoint. Called by the weaver and the coder; never decides anything.
+//!
+//! It speaks OpenAI's chat completions and, where the server is Ollama, Ollama's own dialect. Whatever the server does,
+//! a call ends: in an answer, in a named `LlmError`, or with the permit. Ending drops the connection.
 
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::clock;
 use crate::supervisor::permit::{Ended, WorkPermit};
+
+mod address;
+mod discover;
+pub mod lenient;
+mod retry;
+mod stream;
+mod wire;
+
+pub use stream::Limits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -28,6 +41,8 @@ pub struct ChatRequest {
     /// JSON schema that the answer must follow; the answer is parsed leniently all the same.
     pub schema: Option<Json>,
     pub seed: Option<u64>,
+    /// Texts at which the answer ends.
+    pub stop: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +50,7 @@ pub struct ChatReply {
     pub text: String,
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
-    /// True where the answer stopped at `max_tokens`.
+    /// True where the answer stopped at `max_tokens` or the server broke off without saying that it was done.
     pub truncated: bool,
     pub duration: Duration,
 }
@@ -64,26 +79,65 @@ pub enum LlmError {
     Remote { url: String },
 }
 
-/// A chat endpoint that answered once.
+/// Which dialect a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    OpenAi,
+    Ollama,
+}
+
+/// Context that Ollama is asked for, in tokens: room for our longest prompt and answer. Its own default is 4096.
+const OLLAMA_CONTEXT: u32 = 8192;
+
+/// A chat endpoint that answered once. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct LlmClient {}
+pub struct LlmClient {
+    http: reqwest::Client,
+    dialect: Dialect,
+    /// Without a trailing slash and without `/v1`.
+    base: String,
+    model: String,
+    slots: usize,
+    context_tokens: Option<u32>,
+    remote: bool,
+    limits: Limits,
+}
 
 impl LlmClient {
     /// Base URL, for reports and for finding the server's own load.
     #[must_use]
     pub fn url(&self) -> &str {
-        ""
+        &self.base
     }
 
     #[must_use]
     pub fn model(&self) -> &str {
-        ""
+        &self.model
     }
 
     /// Requests that the server works on at once, 1 where unknown.
     #[must_use]
     pub fn slots(&self) -> usize {
-        1
+        self.slots
+    }
+
+    /// Tokens that prompt and answer may fill together, where the server says so.
+    #[must_use]
+    pub fn context_tokens(&self) -> Option<u32> {
+        self.context_tokens
+    }
+
+    /// True where what we send leaves this machine and its private network; status and report name it.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.remote
+    }
+
+    /// The same endpoint under other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// One chat answer.
@@ -93,9 +147,102 @@ impl LlmClient {
     pub async fn chat(
         &self,
         permit: &WorkPermit,
-        _request: &ChatRequest,
+        request: &ChatRequest,
     ) -> Result<ChatReply, LlmError> {
         permit.ask()?;
-        Err(LlmError::Unreachable { url: String::new() })
+        let began = clock::monotonic();
+        let mut reply = permit.race(self.ask(permit, request)).await??;
+        reply.duration = clock::monotonic().duration_since(began);
+        tracing::debug!(
+            prompt_tokens = reply.prompt_tokens,
+            completion_tokens = reply.completion_tokens,
+            truncated = reply.truncated,
+            seconds = reply.duration.as_secs_f64(),
+            "the model answered"
+        );
+        Ok(reply)
+    }
+
+    /// Sends until the server takes the request, then reads the answer. Every wait counts against the total deadline.
+    async fn ask(&self, permit: &WorkPermit, request: &ChatRequest) -> Result<ChatReply, LlmError> {
+        let (url, mut body) = self.address_and_body(request);
+        let mut watch = stream::Watch::new(&self.base, self.limits, permit);
+        let (mut busy, mut unreachable) = (0, 0);
+        loop {
+            let sending = self.http.post(&url).json(&body).send();
+            let response = match watch.wait(sending).await? {
+                Ok(response) => response,
+                Err(error) if error.is_connect() => {
+                    unreachable += 1;
+                    if unreachable >= retry::CONNECT_TRIES {
+                        return Err(self.unreachable());
+                    }
+                    let pause = retry::wait(unreachable, None, clock::utc());
+                    watch.pause(pause).await?;
+                    continue;
+                }
+                Err(error) => return Err(self.malformed(&error)),
+            };
+            let status = response.status().as_u16();
+            if response.status().is_success() {
+                return stream::read(response, self.dialect, request, &mut watch).await;
+            }
+            let retry_after = response.headers().get("retry-after").cloned();
+            let told = stream::read_error(response, &mut watch).await;
+            if retry::is_busy(status) {
+                busy += 1;
+                if busy < retry::BUSY_TRIES {
+                    let header = retry_after.as_ref().and_then(|h| h.to_str().ok());
+                    let pause = retry::wait(busy, header, clock::utc());
+                    watch.pause(pause).await?;
+                    continue;
+                }
+            }
+            // Some servers know no schemas; the answer is parsed leniently anyway.
+            if status == 400 && self.without_schema(&mut body) {
+                continue;
+            }
+            return Err(LlmError::Refused {
+                url: self.base.clone(),
+                status,
+                body: told,
+            });
+        }
+    }
+
+    fn address_and_body(&self, request: &ChatRequest) -> (String, Json) {
+        match self.dialect {
+            Dialect::OpenAi => (
+                format!("{}/v1/chat/completions", self.base),
+                wire::openai_body(request, &self.model),
+            ),
+            Dialect::Ollama => (
+                format!("{}/api/chat", self.base),
+                wire::ollama_body(request, &self.model, OLLAMA_CONTEXT),
+            ),
+        }
+    }
+
+    /// False where there was no schema to take away.
+    fn without_schema(&self, body: &mut Json) -> bool {
+        let key = match self.dialect {
+            Dialect::OpenAi => "response_format",
+            Dialect::Ollama => "format",
+        };
+        body.as_object_mut()
+            .is_some_and(|fields| fields.remove(key).is_some())
+    }
+
+    fn unreachable(&self) -> LlmError {
+        LlmError::Unreachable {
+            url: self.base.clone(),
+        }
+    }
+
+    fn malformed(&self, what: &dyn std::fmt::Display) -> LlmError {
+        LlmError::Malformed {
+            url: self.base.clone(),
+            what: what.to_string(),
+        }
     }
 }
