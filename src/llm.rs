@@ -110,9 +110,14 @@ impl LlmClient {
         &self.base
     }
 
+    /// The model's name, for reports and provenance. Servers that name a model by its file keep the folder to themselves.
     #[must_use]
     pub fn model(&self) -> &str {
-        &self.model
+        if self.model.starts_with('/') {
+            self.model.rsplit('/').next().unwrap_or(&self.model)
+        } else {
+            &self.model
+        }
     }
 
     /// Requests that the server works on at once, 1 where unknown.

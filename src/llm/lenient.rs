@@ -24,16 +24,17 @@ pub fn json_from(text: &str) -> Option<Json> {
 pub fn code_from(text: &str) -> Option<String> {
     let said = without_reasoning(text);
     let mut best: Option<(bool, usize, &str)> = None;
-    for block in blocks(said) {
-        if block.trim().is_empty() {
-            continue;
-        }
-        let Some(defines) = parses(block) else {
-            continue;
-        };
-        let key = (defines, block.len());
-        if best.is_none_or(|(d, n, _)| key > (d, n)) {
-            best = Some((key.0, key.1, block));
+    for ends in blocks(said) {
+        // The first end that gives Python is the right one: a later one would take in a second block, since the grammar
+        // also reads backquotes as Python 2 did.
+        let parsed = ends
+            .iter()
+            .filter(|code| !code.trim().is_empty())
+            .find_map(|code| Some((parses(code)?, code.len(), *code)));
+        if let Some(found) = parsed
+            && best.is_none_or(|(d, n, _)| (found.0, found.1) > (d, n))
+        {
+            best = Some(found);
         }
     }
     best.map(|(_, _, code)| format!("{}\n", code.trim_matches('\n').trim_end()))
@@ -126,9 +127,9 @@ fn repaired(text: &str) -> String {
     out
 }
 
-/// Every text between a fence that may open Python and a later fence, or the end where none follows. A fence inside a
-/// docstring ends one of these blocks early and not another, so the caller tries them all.
-fn blocks(text: &str) -> Vec<&str> {
+/// For every fence that may open Python, the texts up to each later fence, shortest first, or to the end where none
+/// follows: a fence inside a docstring ends the shortest one too early.
+fn blocks(text: &str) -> Vec<Vec<&str>> {
     struct Fence<'a> {
         start: usize,
         end: usize,
@@ -167,11 +168,14 @@ fn blocks(text: &str) -> Vec<&str> {
         }
         // A bare fence may be the end of a block; prose after it does not parse as a definition.
         let closers = fences[i + 1..].iter().filter(|close| close.info.is_empty());
-        let before = blocks.len();
-        blocks.extend(closers.take(4).map(|close| &text[open.end..close.start]));
-        if blocks.len() == before {
-            blocks.push(&text[open.end..]);
+        let mut ends: Vec<_> = closers
+            .take(4)
+            .map(|close| &text[open.end..close.start])
+            .collect();
+        if ends.is_empty() {
+            ends.push(&text[open.end..]);
         }
+        blocks.push(ends);
     }
     blocks
 }
@@ -207,8 +211,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_json(text: &str, expected: Option<Json>) {
-        assert_eq!(json_from(text), expected, "{text}");
+    fn check_json(text: &str, expected: impl Into<Option<Json>>) {
+        assert_eq!(json_from(text), expected.into(), "{text}");
     }
 
     #[track_caller]

@@ -15,7 +15,7 @@ pub(super) const CONNECT_TRIES: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// A server that asks for more is treated as asking for this much: a night is short.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
+pub(super) const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// True for the answers that mean "later".
 pub(super) fn is_busy(status: u16) -> bool {

@@ -27,8 +27,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            idle: Duration::from_secs(120),
-            total: Duration::from_secs(600),
+            idle: Duration::from_mins(2),
+            total: Duration::from_mins(10),
             bytes: 4 << 20,
         }
     }

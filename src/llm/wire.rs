@@ -142,12 +142,12 @@ struct Usage {
 /// llama-server's own figures.
 #[derive(Deserialize)]
 struct Timings {
-    #[serde(default)]
-    prompt_n: Option<u64>,
-    #[serde(default)]
-    cache_n: Option<u64>,
-    #[serde(default)]
-    predicted_n: Option<u64>,
+    #[serde(default, rename = "prompt_n")]
+    prompt: Option<u64>,
+    #[serde(default, rename = "cache_n")]
+    cached: Option<u64>,
+    #[serde(default, rename = "predicted_n")]
+    predicted: Option<u64>,
 }
 
 /// One event's data, or one whole body, of the OpenAI dialect; `Err` says what is wrong with it.
@@ -164,9 +164,9 @@ pub(super) fn openai_delta(data: &str) -> Result<Delta, String> {
         delta.text = content.map(content_text).unwrap_or_default();
     }
     if let Some(timings) = wire.timings {
-        let cached = timings.cache_n.unwrap_or(0);
-        delta.prompt_tokens = timings.prompt_n.map(|n| n.saturating_add(cached));
-        delta.completion_tokens = timings.predicted_n;
+        let cached = timings.cached.unwrap_or(0);
+        delta.prompt_tokens = timings.prompt.map(|n| n.saturating_add(cached));
+        delta.completion_tokens = timings.predicted;
     }
     if let Some(usage) = wire.usage {
         delta.prompt_tokens = usage.prompt_tokens.or(delta.prompt_tokens);

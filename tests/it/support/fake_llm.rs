@@ -1,0 +1,409 @@
+//! A model server over real HTTP that a test scripts: it answers well, or misbehaves in every way that was ever seen.
+//! Called by the tests of the client, the weaver, the coder and whole sessions. Listens on a port of its own.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::stream::{self, StreamExt};
+use serde_json::{Value as Json, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+mod competent;
+
+/// What the fake does with one chat request.
+#[derive(Debug, Clone)]
+pub(crate) enum Behaviour {
+    /// Streams the text, a few characters an event.
+    Say(String),
+    /// Streams the text with a pause before each event.
+    Drip(String, Duration),
+    /// One whole JSON body, as if no stream had been asked for.
+    Whole(String),
+    /// Takes the request and never sends a byte, as a server that reads a long prompt.
+    Hang,
+    Status(u16, Vec<(&'static str, String)>, String),
+    /// An event stream (or lines, for Ollama) with exactly these bytes.
+    Bytes(Vec<u8>),
+    /// Streams the text and then breaks the connection off.
+    BreakOff(String),
+    /// Events for ever, as fast as they are taken.
+    Endless,
+    /// One body of so many bytes.
+    Huge(usize),
+}
+
+/// One chat request as it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) path: &'static str,
+    pub(crate) body: Json,
+    pub(crate) headers: HeaderMap,
+    /// Counted from 0.
+    pub(crate) number: usize,
+}
+
+impl Asked {
+    /// All messages of the prompt, one after the other.
+    pub(crate) fn prompt(&self) -> String {
+        let messages = self.body["messages"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let text = |m: &Json| m["content"].as_str().unwrap_or_default().to_owned();
+        messages.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+}
+
+type Script = Box<dyn Fn(&Asked) -> Behaviour + Send + Sync>;
+
+/// Which kind of server the fake looks like.
+#[derive(Debug, Clone)]
+pub(crate) struct Looks {
+    pub(crate) ollama: bool,
+    pub(crate) models: Vec<&'static str>,
+    pub(crate) slots: usize,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            ollama: false,
+            models: vec!["fake-coder"],
+            slots: 2,
+        }
+    }
+}
+
+struct Shared {
+    script: Script,
+    looks: Looks,
+    asked: Mutex<Vec<Asked>>,
+    count: AtomicUsize,
+    gone: watch::Sender<usize>,
+    arrived: watch::Sender<usize>,
+}
+
+/// The running fake. Dropping it ends the server.
+pub(crate) struct FakeLlm {
+    shared: Arc<Shared>,
+    port: u16,
+    server: JoinHandle<()>,
+}
+
+impl Drop for FakeLlm {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl FakeLlm {
+    /// A llama-server look-alike whose every chat answer the script decides.
+    pub(crate) async fn scripted(
+        script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Looks::default(), script).await
+    }
+
+    /// Answers every request in the same way.
+    pub(crate) async fn always(behaviour: Behaviour) -> Self {
+        Self::scripted(move |_| behaviour.clone()).await
+    }
+
+    /// Weaves, checks and solves the built-in tasks without a mistake.
+    pub(crate) async fn competent() -> Self {
+        let brain = competent::Brain::new(competent::Skill::Full);
+        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.prompt(), asked.number)))
+            .await
+    }
+
+    /// As a small model: about a quarter of the expected values and a third of the solutions are wrong.
+    pub(crate) async fn half_competent() -> Self {
+        let brain = competent::Brain::new(competent::Skill::Half);
+        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.prompt(), asked.number)))
+            .await
+    }
+
+    pub(crate) async fn start(
+        looks: Looks,
+        script: impl Fn(&Asked) -> Behaviour + Send + Sync + 'static,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            script: Box::new(script),
+            looks,
+            asked: Mutex::new(Vec::new()),
+            count: AtomicUsize::new(0),
+            gone: watch::Sender::new(0),
+            arrived: watch::Sender::new(0),
+        });
+        let app = Router::new()
+            .route("/v1/models", get(models))
+            .route("/props", get(props))
+            .route("/api/version", get(version))
+            .route("/api/tags", get(tags))
+            .route("/v1/chat/completions", post(openai))
+            .route("/api/chat", post(ollama))
+            .with_state(Arc::clone(&shared));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        // Owned by the value, which ends it when it is dropped.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the handle is kept and aborted on drop"
+        )]
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, app).await;
+        });
+        Self {
+            shared,
+            port,
+            server,
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Every chat request so far, oldest first.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.shared
+            .asked
+            .lock()
+            .expect("no test panics here")
+            .clone()
+    }
+
+    /// Returns once this many chat requests have come in.
+    pub(crate) async fn wait_for_requests(&self, count: usize) {
+        let mut arrived = self.shared.arrived.subscribe();
+        let seen =
+            tokio::time::timeout(Duration::from_secs(10), arrived.wait_for(|n| *n >= count)).await;
+        seen.expect("the requests come within ten seconds")
+            .expect("the fake lives");
+    }
+
+    /// Returns once this many chat clients have left before their answer was complete.
+    pub(crate) async fn wait_for_disconnects(&self, count: usize) {
+        let mut gone = self.shared.gone.subscribe();
+        let seen =
+            tokio::time::timeout(Duration::from_secs(10), gone.wait_for(|n| *n >= count)).await;
+        seen.expect("the client leaves within ten seconds")
+            .expect("the fake lives");
+    }
+}
+
+async fn models(State(shared): State<Arc<Shared>>) -> Response {
+    let data: Vec<_> = shared
+        .looks
+        .models
+        .iter()
+        .map(|id| json!({"id": id}))
+        .collect();
+    axum::Json(json!({"object": "list", "data": data})).into_response()
+}
+
+async fn props(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.looks.ollama {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let settings = json!({"n_ctx": 8192});
+    axum::Json(json!({"total_slots": shared.looks.slots, "default_generation_settings": settings}))
+        .into_response()
+}
+
+async fn version(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.looks.ollama {
+        axum::Json(json!({"version": "0.9.0"})).into_response()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+async fn tags(State(shared): State<Arc<Shared>>) -> Response {
+    let models: Vec<_> = shared
+        .looks
+        .models
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
+    axum::Json(json!({"models": models})).into_response()
+}
+
+async fn openai(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    chat(shared, "/v1/chat/completions", headers, &body).await
+}
+
+async fn ollama(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    chat(shared, "/api/chat", headers, &body).await
+}
+
+/// Counts a client as gone unless the answer was complete when this was dropped.
+struct Presence {
+    shared: Arc<Shared>,
+    complete: bool,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if !self.complete {
+            self.shared.gone.send_modify(|n| *n += 1);
+        }
+    }
+}
+
+async fn chat(
+    shared: Arc<Shared>,
+    path: &'static str,
+    headers: HeaderMap,
+    body: &Bytes,
+) -> Response {
+    let body = serde_json::from_slice(body).unwrap_or(Json::Null);
+    let asked = Asked {
+        path,
+        body,
+        headers,
+        number: shared.count.fetch_add(1, Ordering::SeqCst),
+    };
+    let behaviour = (shared.script)(&asked);
+    shared
+        .asked
+        .lock()
+        .expect("no test panics here")
+        .push(asked);
+    shared.arrived.send_modify(|n| *n += 1);
+    let mut presence = Presence {
+        shared: Arc::clone(&shared),
+        complete: false,
+    };
+    let ollama = path == "/api/chat";
+    let pieces = match behaviour {
+        Behaviour::Say(text) => spoken(&text, ollama),
+        Behaviour::BreakOff(text) => {
+            let mut pieces = spoken(&text, ollama);
+            pieces.truncate(pieces.len().saturating_sub(3));
+            return streamed(
+                presence,
+                ollama,
+                stream::iter(pieces.into_iter().map(Ok)).chain(broken()),
+            );
+        }
+        Behaviour::Drip(text, pause) => {
+            let slow = stream::iter(spoken(&text, ollama)).then(move |piece| async move {
+                tokio::time::sleep(pause).await;
+                Ok(piece)
+            });
+            return streamed(presence, ollama, slow);
+        }
+        Behaviour::Whole(text) => {
+            presence.complete = true;
+            let choice =
+                json!({"message": {"role": "assistant", "content": text}, "finish_reason": "stop"});
+            return axum::Json(json!({"choices": [choice]})).into_response();
+        }
+        Behaviour::Hang => return std::future::pending().await,
+        Behaviour::Status(status, headers, body) => {
+            presence.complete = true;
+            let mut response =
+                (StatusCode::from_u16(status).expect("a status"), body).into_response();
+            for (name, value) in headers {
+                response
+                    .headers_mut()
+                    .insert(name, value.parse().expect("a header"));
+            }
+            return response;
+        }
+        Behaviour::Bytes(bytes) => vec![Bytes::from(bytes)],
+        Behaviour::Endless => {
+            let event = Bytes::from(event("again and ", ollama));
+            return streamed(presence, ollama, stream::repeat(event).map(Ok));
+        }
+        Behaviour::Huge(bytes) => {
+            let piece = Bytes::from(vec![b'x'; 64 << 10]);
+            let count = bytes.div_ceil(piece.len());
+            return streamed(presence, ollama, stream::iter(vec![piece; count]).map(Ok));
+        }
+    };
+    streamed(presence, ollama, stream::iter(pieces).map(Ok))
+}
+
+fn broken() -> impl stream::Stream<Item = io::Result<Bytes>> {
+    stream::once(async { Err(io::Error::other("the fake breaks off")) })
+}
+
+/// A body of these pieces that notes when the client leaves before its end.
+fn streamed(
+    presence: Presence,
+    ollama: bool,
+    pieces: impl stream::Stream<Item = io::Result<Bytes>> + Send + 'static,
+) -> Response {
+    let mut presence = presence;
+    let end = stream::poll_fn(move |_| {
+        // The whole of it moves in here, to be dropped with the body.
+        let presence = &mut presence;
+        presence.complete = true;
+        std::task::Poll::Ready(None::<Result<io::Result<Bytes>, Infallible>>)
+    });
+    let body = pieces.chain(end.map(|never| match never {
+        Ok(piece) => piece,
+        Err(never) => match never {},
+    }));
+    let kind = if ollama {
+        "application/x-ndjson"
+    } else {
+        "text/event-stream"
+    };
+    ([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response()
+}
+
+/// The events of a well-behaved answer.
+fn spoken(text: &str, ollama: bool) -> Vec<Bytes> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut pieces: Vec<Bytes> = chars
+        .chunks(12)
+        .map(|piece| event(&piece.iter().collect::<String>(), ollama).into())
+        .collect();
+    let tokens = chars.len() / 4;
+    if ollama {
+        let last = json!({"message": {"content": ""}, "done": true, "done_reason": "stop",
+            "prompt_eval_count": 11, "eval_count": tokens});
+        pieces.push(format!("{last}\n").into());
+    } else {
+        let finish = json!({"choices": [{"delta": {}, "finish_reason": "stop"}]});
+        let usage =
+            json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": tokens}});
+        pieces.push(format!("data: {finish}\n\n").into());
+        pieces.push(format!("data: {usage}\n\n").into());
+        pieces.push("data: [DONE]\n\n".into());
+    }
+    pieces
+}
+
+fn event(text: &str, ollama: bool) -> String {
+    if ollama {
+        format!(
+            "{}\n",
+            json!({"message": {"role": "assistant", "content": text}, "done": false})
+        )
+    } else {
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"delta": {"content": text}, "finish_reason": null}]})
+        )
+    }
+}
