@@ -1,0 +1,115 @@
+//! Load of others as arithmetic: shares from counters, and how long a threshold has been crossed. Pure.
+
+use std::time::Duration;
+
+use crate::clock::Instant;
+
+/// A sample after a longer gap than this says nothing of now: the machine slept or we starved (BOINC drops the same).
+const LONGEST_GAP: Duration = Duration::from_secs(20);
+
+/// Counters of one look, in seconds since boot of the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counters {
+    /// CPU time that the whole machine was busy.
+    pub busy: f64,
+    /// CPU time that the whole machine had: busy, idle and waiting, over all its processors.
+    pub total: f64,
+    /// The part of `busy` that was ours.
+    pub ours: f64,
+}
+
+/// Share of the machine that others used between two looks; `None` where the two do not compare.
+#[must_use]
+pub fn others(before: Counters, after: Counters, gap: Duration) -> Option<f64> {
+    let total = after.total - before.total;
+    let busy = after.busy - before.busy;
+    let ours = after.ours - before.ours;
+    // A child that left our tree without being waited for takes its past with it: the sum falls.
+    if gap > LONGEST_GAP || total <= 0.0 || busy < 0.0 || ours < 0.0 {
+        return None;
+    }
+    Some(((busy - ours) / total).clamp(0.0, 1.0))
+}
+
+/// How long a reading has stood over its threshold without a break.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dwell {
+    since: Option<Instant>,
+}
+
+impl Dwell {
+    /// Takes one look; `None` (not known) breaks the row.
+    pub fn observe(&mut self, over: Option<bool>, now: Instant) -> Duration {
+        match over {
+            Some(true) => now.saturating_duration_since(*self.since.get_or_insert(now)),
+            Some(false) | None => {
+                self.since = None;
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock;
+
+    fn at(busy: f64, total: f64, ours: f64) -> Counters {
+        Counters { busy, total, ours }
+    }
+
+    #[test]
+    fn our_own_full_load_is_nobody_elses() {
+        let share = others(
+            at(10.0, 100.0, 5.0),
+            at(12.0, 102.0, 7.0),
+            Duration::from_secs(1),
+        );
+        assert_eq!(share, Some(0.0));
+    }
+
+    #[test]
+    fn another_programs_load_is_a_share_of_the_whole_machine() {
+        let share = others(at(0.0, 0.0, 0.0), at(2.0, 2.0, 0.5), Duration::from_secs(1));
+        assert_eq!(share, Some(0.75));
+    }
+
+    #[test]
+    fn looks_that_do_not_compare_say_nothing() {
+        let a = at(10.0, 100.0, 5.0);
+        let b = at(11.0, 102.0, 6.0);
+        assert_eq!(others(a, b, Duration::from_secs(28_800)), None, "suspend");
+        assert_eq!(others(b, a, Duration::from_secs(1)), None, "backwards");
+        assert_eq!(others(a, a, Duration::from_secs(1)), None, "no time passed");
+        assert_eq!(
+            others(a, at(11.0, 102.0, 4.0), Duration::from_secs(1)),
+            None,
+            "part of our tree left"
+        );
+    }
+
+    #[test]
+    fn a_dwell_counts_only_an_unbroken_row() {
+        let start = clock::monotonic();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let mut dwell = Dwell::default();
+        assert_eq!(dwell.observe(Some(true), later(0)), Duration::ZERO);
+        assert_eq!(dwell.observe(Some(true), later(2)), Duration::from_secs(2));
+        assert_eq!(dwell.observe(Some(false), later(3)), Duration::ZERO);
+        assert_eq!(dwell.observe(Some(true), later(4)), Duration::ZERO);
+        assert_eq!(dwell.observe(None, later(5)), Duration::ZERO);
+        assert_eq!(dwell.observe(Some(true), later(9)), Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn a_share_is_always_a_share(busy in 0.0..1e6f64, total in 0.0..1e6f64, ours in 0.0..1e6f64) {
+            if let Some(share) = others(at(0.0, 0.0, 0.0), at(busy, total, ours), Duration::from_secs(1)) {
+                prop_assert!((0.0..=1.0).contains(&share));
+            }
+        }
+    }
+}

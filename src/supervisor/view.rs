@@ -1,0 +1,257 @@
+//! What everybody but the event loop sees of the supervisor: plain data, versioned, in the words of the contracts.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::state::State;
+use crate::dream::{SessionReport, Trigger, WakeReason};
+use crate::energy::gate::{Gate, Pause};
+use crate::engine::progress::{Phase, ProgressEvent};
+use crate::ids::SessionId;
+
+/// How many reports stay at hand for whoever asks late: a command that follows its session asks within seconds.
+const REPORTS_KEPT: usize = 16;
+
+/// `get_statistics`' word for the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateWord {
+    Idle,
+    Dreaming,
+    Validating,
+    Saving,
+    Interrupted,
+}
+
+/// The supervisor's own name for its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateName {
+    Starting,
+    Awake,
+    Settling,
+    Dreaming,
+    Waking,
+    Stopping,
+}
+
+impl StateName {
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        match state {
+            State::Starting => Self::Starting,
+            State::Awake { .. } => Self::Awake,
+            State::Settling { .. } => Self::Settling,
+            State::Dreaming { .. } => Self::Dreaming,
+            State::Waking { .. } => Self::Waking,
+            State::Stopping { .. } => Self::Stopping,
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Awake => "awake",
+            Self::Settling => "settling",
+            Self::Dreaming => "dreaming",
+            Self::Waking => "waking",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// The original state machine's name (seed 004).
+    #[must_use]
+    pub fn original(self) -> &'static str {
+        match self {
+            Self::Starting => "BOOTING",
+            Self::Awake | Self::Settling | Self::Waking => "IDLE",
+            Self::Dreaming => "ACTIVE",
+            Self::Stopping => "SHUTDOWN",
+        }
+    }
+
+    /// `get_statistics`' word; a dream that is being proved or saved has words of its own.
+    #[must_use]
+    pub fn word(self, phase: Option<Phase>) -> StateWord {
+        match (self, phase) {
+            (Self::Starting | Self::Awake | Self::Settling, _) => StateWord::Idle,
+            (Self::Waking | Self::Stopping, _) => StateWord::Interrupted,
+            (Self::Dreaming, Some(Phase::Proving)) => StateWord::Validating,
+            (Self::Dreaming, Some(Phase::Saving)) => StateWord::Saving,
+            (Self::Dreaming, None | Some(Phase::Weaving | Phase::Coding | Phase::Running)) => {
+                StateWord::Dreaming
+            }
+        }
+    }
+}
+
+/// `why`: every gate with its reading, its threshold and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    pub state: StateWord,
+    pub may_dream: bool,
+    pub gates: Vec<Gate>,
+    pub supervisor: StateName,
+    /// One sentence: the first closed gate, or what runs.
+    pub because: String,
+}
+
+/// One look at the supervisor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Grows with every change.
+    pub version: u64,
+    pub name: StateName,
+    pub session: Option<SessionId>,
+    pub trigger: Option<Trigger>,
+    pub waking: Option<WakeReason>,
+    /// A request that waits until nobody is there.
+    pub waiting: Option<SessionId>,
+    pub phase: Option<Phase>,
+    pub pause: Option<Pause>,
+    /// `None` before the first look at the machine.
+    pub why: Option<Arc<Why>>,
+    pub reports: Arc<VecDeque<Arc<SessionReport>>>,
+}
+
+impl Snapshot {
+    pub(super) fn first() -> Self {
+        Self {
+            version: 0,
+            name: StateName::Starting,
+            session: None,
+            trigger: None,
+            waking: None,
+            waiting: None,
+            phase: None,
+            pause: None,
+            why: None,
+            reports: Arc::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn word(&self) -> StateWord {
+        self.name.word(self.phase)
+    }
+
+    /// The report of a session that ended lately.
+    #[must_use]
+    pub fn report(&self, session: &SessionId) -> Option<Arc<SessionReport>> {
+        self.reports
+            .iter()
+            .find(|report| report.session_id == *session)
+            .cloned()
+    }
+
+    /// The session runs, or waits to.
+    #[must_use]
+    pub fn knows(&self, session: &SessionId) -> bool {
+        self.session.as_ref() == Some(session) || self.waiting.as_ref() == Some(session)
+    }
+
+    pub(super) fn keep(&mut self, report: Arc<SessionReport>) {
+        let mut reports = (*self.reports).clone();
+        reports.push_back(report);
+        if reports.len() > REPORTS_KEPT {
+            reports.pop_front();
+        }
+        self.reports = Arc::new(reports);
+    }
+}
+
+/// What those who follow along are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Told {
+    Progress {
+        session_id: SessionId,
+        progress: ProgressEvent,
+    },
+    State {
+        version: u64,
+        supervisor: StateName,
+    },
+    Report {
+        report: SessionReport,
+    },
+}
+
+/// Totals of all sessions, from the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Scenarios that reached a verdict.
+    pub total_dreams: u64,
+    pub successful_dreams: u64,
+    pub saved_dreams_count: u64,
+}
+
+impl From<crate::store::Statistics> for Counts {
+    fn from(all: crate::store::Statistics) -> Self {
+        Self {
+            total_dreams: all.total_dreams,
+            successful_dreams: all.successful_dreams,
+            saved_dreams_count: all.saved_dreams_count,
+        }
+    }
+}
+
+/// `status`: the original's `get_statistics`, and what the supervisor adds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub state: StateWord,
+    pub current_session_id: Option<SessionId>,
+    pub total_dreams: u64,
+    pub successful_dreams: u64,
+    /// Saved per attempted, 0 to 1; 0 where nothing was attempted.
+    pub success_rate: f64,
+    pub saved_dreams_count: u64,
+    pub output_directory: String,
+    pub supervisor: StateName,
+    pub original_state: String,
+    /// A process answers on the control socket.
+    pub service: bool,
+    pub trigger: Option<Trigger>,
+    pub wake_reason: Option<WakeReason>,
+    pub waiting: Option<SessionId>,
+    pub paused: Option<Pause>,
+    pub version: u64,
+    pub last_report: Option<SessionReport>,
+}
+
+impl Status {
+    #[must_use]
+    pub fn new(
+        snapshot: &Snapshot,
+        counts: Counts,
+        output_directory: String,
+        service: bool,
+    ) -> Self {
+        let success_rate = if counts.total_dreams == 0 {
+            0.0
+        } else {
+            counts.successful_dreams as f64 / counts.total_dreams as f64
+        };
+        Self {
+            state: snapshot.word(),
+            current_session_id: snapshot.session.clone(),
+            total_dreams: counts.total_dreams,
+            successful_dreams: counts.successful_dreams,
+            success_rate,
+            saved_dreams_count: counts.saved_dreams_count,
+            output_directory,
+            supervisor: snapshot.name,
+            original_state: snapshot.name.original().to_owned(),
+            service,
+            trigger: snapshot.trigger,
+            wake_reason: snapshot.waking,
+            waiting: snapshot.waiting.clone(),
+            paused: snapshot.pause,
+            version: snapshot.version,
+            last_report: snapshot.reports.back().map(|report| (**report).clone()),
+        }
+    }
+}
