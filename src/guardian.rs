@@ -1,6 +1,10 @@
 //! The Guardian proves or rejects. One file a gate, ordered cheap to dear; a candidate stops at its first failure.
 //! The only maker of `VerifiedDream`. Never drops or changes a check: settling happened before.
 
+pub mod candidate_file;
+pub mod split;
+pub mod syntax;
+
 use std::sync::Arc;
 
 use crate::dream::{Candidate, GateReport, Reason, Tier};

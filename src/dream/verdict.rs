@@ -57,12 +57,23 @@ pub enum Reason {
     BadInput,
     SyntaxError,
     EntryPointMissing,
+    /// Defined more than once at the top level: nobody could say which one was proved.
+    EntryPointRepeated,
     TooLarge,
     StubMarker,
+    /// A module that no solution needs and that reaches out of the program.
     ForbiddenImport,
+    /// Neither of the standard library nor among the scenario's libraries.
+    UndeclaredImport,
+    /// A declared library that the sandbox does not hold.
     MissingLibrary,
+    /// A name that reaches for frames, the module table or the interpreter's own workings.
+    ReachesHarness,
+    /// Executing the module itself raises.
+    FailsToLoad,
     TooFewChecks,
     BadCheck,
+    ContradictingChecks,
     VerdictInsideCall,
     UnobservableResult,
     CheckMissesSolution,
@@ -71,8 +82,14 @@ pub enum Reason {
     HiddenCheckFailed,
     /// A run hit a time, memory, process, output or disk limit.
     LimitExceeded,
+    /// Slower than a check's own `max_ms`, three times in a row.
+    TooSlow,
+    /// A process was still alive when the call had returned.
+    LeavesProcesses,
     MutatesInput,
     Flaky,
+    /// Too many mutants of the solution pass the checks.
+    WeakChecks,
     /// Independent solutions do not agree, or too many checks fell while settling.
     Disagreement,
     Duplicate,
