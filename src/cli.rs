@@ -7,6 +7,10 @@ use std::io::Write;
 use crate::config::{Origins, Settings};
 
 pub mod config;
+pub mod journal;
+pub mod lessons;
+pub mod report;
+pub mod text;
 
 /// How a command ended; the number is the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -18,12 +18,16 @@ use crate::store::{DreamRow, DreamState, Store};
 mod error;
 pub mod escape;
 mod files;
-mod pytest_file;
+pub mod night;
+mod page;
+pub mod plain;
+pub mod pytest_file;
 mod recover;
 mod shelf;
 
 pub use crate::dream::DreamRecord;
 pub use error::JournalError;
+pub use night::{night_of, write_night};
 pub use recover::{Recovery, recover};
 
 /// Where the journal writes.

@@ -92,6 +92,20 @@ pub fn fenced(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{text}\n{fence}\n")
 }
 
+/// A code span on one line that nothing inside can close.
+#[must_use]
+pub fn span(text: &str) -> String {
+    let text = line(text);
+    let longest = text.split(|c| c != '`').map(str::len).max();
+    let ticks = "`".repeat(1 + longest.unwrap_or_default());
+    match text.as_str() {
+        "" => String::new(),
+        // Markdown takes one space off each side again.
+        edge if edge.starts_with('`') || edge.ends_with('`') => format!("{ticks} {text} {ticks}"),
+        _ => format!("{ticks}{text}{ticks}"),
+    }
+}
+
 /// A Python string literal of plain ASCII whose value is exactly `text`.
 #[must_use]
 pub fn py_str(text: &str) -> String {
@@ -146,6 +160,8 @@ mod tests {
 
     #[test]
     fn a_fence_is_longer_than_any_inside() {
+        assert_eq!(span("a`b``c"), "```a`b``c```");
+        assert_eq!(span("`a"), "`` `a ``");
         assert_eq!(fenced("python", "x"), "```python\nx\n```\n");
         assert_eq!(fenced("", "a\n````\nb\n"), "`````\na\n````\nb\n`````\n");
     }

@@ -14,7 +14,8 @@ const HELPERS: &str = include_str!("pytest_helpers.py");
 const SERVER: &str = include_str!("pytest_server.py");
 
 /// The whole file.
-pub(super) fn test_text<'a>(
+#[must_use]
+pub fn test_text<'a>(
     dream: &DreamId,
     scenario: &Scenario,
     checks: impl Iterator<Item = (Suite, &'a Check)> + Clone,

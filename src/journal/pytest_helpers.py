@@ -9,22 +9,33 @@ _FILE = pathlib.Path(__file__).resolve().parent / (_NAME + ".py")
 
 def _load():
     """A fresh module for each check, so that none sees what another left behind."""
-    spec = importlib.util.spec_from_file_location(_NAME, _FILE)
+    spec = importlib.util.spec_from_file_location("solution", _FILE)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[_NAME] = module
+    sys.modules["solution"] = module
     spec.loader.exec_module(module)
-    return vars(module)
+    return dict(vars(module), __name__="__check__")
 
 
 def _literal(text):
-    """The value of a Python literal; also nan, inf and the containers that have no literal of their own."""
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, TypeError):
-        names = (bytearray, bytes, complex, dict, float, frozenset, range, set)
-        table = {name.__name__: name for name in names}
-        table.update({"__builtins__": {}, "nan": math.nan, "inf": math.inf})
-        return eval(text.strip(), table)
+    """The value of a Python literal, read without running it; float("nan"), frozenset({1}) and the like too."""
+    kinds = (bytearray, bytes, complex, dict, float, frozenset, list, range, set, tuple)
+    calls = {kind.__name__: kind for kind in kinds}
+
+    def read(node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            return calls[node.func.id](*map(read, node.args))
+        if isinstance(node, ast.Name) and node.id in ("nan", "inf"):
+            return float(node.id)
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
+            return kind(map(read, node.elts))
+        if isinstance(node, ast.Dict):
+            return {read(key): read(value) for key, value in zip(node.keys, node.values)}
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -read(node.operand)
+        return ast.literal_eval(node)
+
+    return read(ast.parse(text.strip(), mode="eval").body)
 
 
 def _same(a, b):
@@ -73,10 +84,10 @@ def _paired(left, right):
 def _observe(setup, given, call, server):
     """The value of `call` over the solution's names, after `setup`, with fresh copies of `given`."""
     names = _load()
-    names.update((name, _literal(text)) for name, text in given.items())
     if server is not None:
         names["base_url"] = server.base_url
     exec(compile(setup, "<setup>", "exec", dont_inherit=True), names)
+    names.update((name, _literal(text)) for name, text in given.items())
     code = compile(call.strip(), "<call>", "eval", dont_inherit=True)
     return lambda: eval(code, names)
 

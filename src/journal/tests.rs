@@ -4,12 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use super::shelf::{Part, Publishing, STEPS, Step};
 use super::*;
-use crate::dream::{Check, CheckKind, GateOutcome, Origin, Scenario};
+use crate::dream::{
+    Attempt, AttemptOutcome, Check, CheckKind, GateOutcome, Origin, Scenario, SessionReport,
+    SessionStatus, Source, Trigger, WakeReason,
+};
+use crate::ids::AttemptId;
+use crate::store::Statistics;
 
 /// A fresh place: database, output folder, and a file of somebody else's in it.
 struct Place {
@@ -151,7 +158,7 @@ fn proof() -> Proof {
 
 fn publication() -> Publication {
     Publication {
-        session_id: SessionId::new(),
+        session_id: SessionId::parse("01a1fc634a4a72788b04591ca1a10d5e").unwrap(),
         generator: Generator::Source,
         provenance: Provenance::default(),
         topic: None,
@@ -247,7 +254,7 @@ fn a_dream_whose_mark_a_person_removed_is_gone_and_stays_gone() {
     let dream = place.published();
     fs::remove_file(place.dirs.output.join(Part::Record.name(&dream))).unwrap();
     let found = recover(&place.store, &place.dirs).unwrap();
-    assert_eq!(found.withdrawn, [dream.clone()]);
+    assert_eq!(found.withdrawn, std::slice::from_ref(&dream));
     // Nothing else in the folder is touched, and nothing is written again.
     let left: BTreeSet<String> = [Part::Code, Part::Test]
         .map(|part| part.name(&dream))
@@ -274,7 +281,10 @@ fn a_folder_that_is_not_there_withdraws_nothing() {
     let elsewhere = place.dirs.data.join("elsewhere");
     fs::rename(&place.dirs.output, &elsewhere).unwrap();
     let found = recover(&place.store, &place.dirs).unwrap();
-    assert_eq!(found.missing_folders, [place.dirs.output.clone()]);
+    assert_eq!(
+        found.missing_folders,
+        std::slice::from_ref(&place.dirs.output)
+    );
     assert_eq!(found.withdrawn, []);
     fs::rename(&elsewhere, &place.dirs.output).unwrap();
     assert_eq!(
@@ -439,4 +449,181 @@ fn a_prefix_finds_one_dream_and_only_one() {
         find(&place.store, &dream.as_str()[..4]),
         Err(JournalError::Ambiguous { .. })
     ));
+}
+
+fn attempt(session: &SessionId, title: &str, reasons: &[&str]) -> Attempt {
+    Attempt {
+        attempt_id: AttemptId::new(),
+        session_id: session.clone(),
+        at: Timestamp::from_second(1_700_000_100).unwrap(),
+        outcome: AttemptOutcome::Rejected,
+        reasons: reasons.iter().map(|&reason| reason.to_owned()).collect(),
+        why: String::new(),
+        gates: vec![GateReport {
+            gate: "hidden_checks".to_owned(),
+            outcome: GateOutcome::Fail,
+            detail: "f(3) gave 4, not 5".to_owned(),
+            ms: 30,
+        }],
+        scenario: Scenario {
+            title: title.to_owned(),
+            task_prompt: "Write f.".to_owned(),
+            entry_point: "f".to_owned(),
+            ..Scenario::default()
+        },
+        code: "def f(x):\n    return x + 1\n".to_owned(),
+        checks: Vec::new(),
+        hidden_checks: Vec::new(),
+        dropped_checks: Vec::new(),
+        generator: Generator::Llm,
+        provenance: Provenance::default(),
+        topic: None,
+        seconds: 3.0,
+        tokens: Tokens::default(),
+        thought: None,
+    }
+}
+
+fn report(session: &SessionId) -> SessionReport {
+    SessionReport {
+        duration_seconds: 754.0,
+        dreams_attempted: 3,
+        dreams_successful: 1,
+        success_rate: 1.0 / 3.0,
+        wake_reason: Some(WakeReason::Presence),
+        ..SessionReport::empty(session.clone(), SessionStatus::Interrupted)
+    }
+}
+
+/// A night with one session of everything.
+fn dream_a_night(place: &Place) -> Date {
+    let session = publication().session_id;
+    let night: Date = "2023-11-15".parse().unwrap();
+    let start = Timestamp::from_second(1_700_000_000).unwrap();
+    let empty = SessionReport::empty(session.clone(), SessionStatus::Interrupted);
+    let store = &place.store;
+    store
+        .begin_session(&empty, Trigger::Night, night, start)
+        .unwrap();
+    let mut dream = publication();
+    dream.provenance.sources.push(Source {
+        path: "/home/me/notes `x`.md".to_owned(),
+        sha256: "00".to_owned(),
+        lines: (3, 9),
+        licence: String::new(),
+    });
+    dream.topic = Some(Topic {
+        cluster: Some(4),
+        label: "adding <script>".to_owned(),
+    });
+    let mut proof = proof();
+    proof.candidate.scenario.title = "Add *two* numbers\n# heading".to_owned();
+    proof.candidate.scenario.task_prompt = "Write add(a, b).\n```\n</details>".to_owned();
+    proof.candidate.code =
+        "def add(a, b):\n    \"\"\"```\x1b[2J\"\"\"\n    return a + b\n".to_owned();
+    publish_row(store, &place.dirs, row_of(&place.dirs, proof, dream)).unwrap();
+    for (title, reasons) in [
+        ("Count [words](http://x)", &["hidden_check_failed"][..]),
+        ("", &["duplicate", "seed_rejected"][..]),
+    ] {
+        store
+            .record_attempt(&attempt(&session, title, reasons))
+            .unwrap();
+    }
+    store
+        .note_session_event(&session, start, "frozen for 20 s: another program was busy")
+        .unwrap();
+    let end = Timestamp::from_second(1_700_000_754).unwrap();
+    store
+        .finish_session(&report(&session), end, Some(412.4))
+        .unwrap();
+    night
+}
+
+#[test]
+fn the_nights_page_reads_well_and_holds_hostile_text_as_text() {
+    let place = place();
+    let night = dream_a_night(&place);
+    let zone = TimeZone::get("Europe/Warsaw").unwrap();
+    let path = write_night(&place.store, &place.dirs, night, &zone).unwrap();
+    let page = fs::read_to_string(&path).unwrap();
+    assert_eq!(path.file_name().unwrap(), "2023-11-15.md");
+    let dream = place.store.published_dreams(1).unwrap().remove(0);
+    insta::assert_snapshot!(page.replace(dream.record.dream_id.as_str(), "ID"));
+    // At will: the same rows give the same page.
+    write_night(&place.store, &place.dirs, night, &zone).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), page);
+    let json: Json =
+        serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+    assert_eq!(json["night"], "2023-11-15");
+    assert_eq!(json["sessions"][0]["dreams"][0]["thought"], "first think");
+    assert_eq!(json["sessions"][0]["attempts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_night_without_a_session_has_a_page_that_says_so() {
+    let place = place();
+    let path = write_night(
+        &place.store,
+        &place.dirs,
+        "2024-01-01".parse().unwrap(),
+        &TimeZone::UTC,
+    )
+    .unwrap();
+    assert_eq!(
+        fs::read_to_string(path).unwrap(),
+        "# The night to Monday, 1 January 2024\n\nNothing was dreamed.\n"
+    );
+}
+
+#[test]
+fn statistics_survive_a_restart() {
+    let mut place = place();
+    assert_eq!(place.store.statistics().unwrap(), Statistics::default());
+    dream_a_night(&place);
+    place.reopen();
+    let statistics = place.store.statistics().unwrap();
+    assert_eq!(statistics.total_dreams, 3);
+    assert_eq!(statistics.successful_dreams, 1);
+    assert!((statistics.success_rate - 1.0 / 3.0).abs() < 1e-12);
+    assert_eq!(statistics.saved_dreams_count, 1);
+    let session = place.store.sessions(5).unwrap().remove(0);
+    assert_eq!(session.report, report(&publication().session_id));
+    assert_eq!(session.wake_ms, Some(412.4));
+    assert_eq!(session.events.len(), 1);
+}
+
+#[test]
+fn a_task_that_is_put_back_may_be_tried_again() {
+    let place = place();
+    let (session, at) = (SessionId::new(), Timestamp::from_second(9).unwrap());
+    place
+        .store
+        .mark_tried("pack:a:1", &session, "saved", at)
+        .unwrap();
+    place
+        .store
+        .mark_tried("pack:a:1", &session, "rejected", at)
+        .unwrap();
+    assert!(place.store.is_tried("pack:a:1").unwrap());
+    assert_eq!(place.store.tried_keys().unwrap().len(), 1);
+    place.store.forget_tried("pack:a:1").unwrap();
+    assert!(!place.store.is_tried("pack:a:1").unwrap());
+}
+
+#[test]
+fn attempts_keep_what_was_tried_and_why_it_fell() {
+    let place = place();
+    let session = SessionId::new();
+    let kept = attempt(&session, "a task", &["flaky"]);
+    place.store.record_attempt(&kept).unwrap();
+    place
+        .store
+        .record_attempt(&attempt(&SessionId::new(), "another", &[]))
+        .unwrap();
+    assert_eq!(place.store.attempts_of_session(&session).unwrap(), [kept]);
+    assert_eq!(
+        place.store.attempts(1).unwrap()[0].scenario.title,
+        "another"
+    );
 }

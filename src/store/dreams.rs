@@ -123,7 +123,7 @@ impl TryFrom<Raw> for DreamRow {
 
 impl Store {
     /// A new dream, not yet on the shelf.
-    pub fn stage_dream(&self, row: &DreamRow) -> Result<(), StoreError> {
+    pub(crate) fn stage_dream(&self, row: &DreamRow) -> Result<(), StoreError> {
         let record = &row.record;
         let topic = record.topic.as_ref();
         self.lock().execute(
@@ -156,7 +156,11 @@ impl Store {
 
     /// The files stand: the row says so and the lesson is learned, both or neither. False where somebody else was
     /// first or the row is gone.
-    pub fn publish_dream(&self, dream: &DreamId, lesson: &Lesson) -> Result<bool, StoreError> {
+    pub(crate) fn publish_dream(
+        &self,
+        dream: &DreamId,
+        lesson: &Lesson,
+    ) -> Result<bool, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         let changed = transaction.execute(
@@ -171,7 +175,7 @@ impl Store {
     }
 
     /// A dream that never stood leaves no trace.
-    pub fn drop_staged_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
+    pub(crate) fn drop_staged_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
         self.lock().execute(
             "DELETE FROM dreams WHERE id = ?1 AND state = 'staged'",
             [dream.as_str()],
@@ -180,7 +184,7 @@ impl Store {
     }
 
     /// The owner no longer wants it: never written again, gone from the lessons; both or neither.
-    pub fn withdraw_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
+    pub(crate) fn withdraw_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         transaction.execute(
@@ -193,7 +197,7 @@ impl Store {
     }
 
     /// Notes that a published dream's files are about to be removed.
-    pub fn begin_removing_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
+    pub(crate) fn begin_removing_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
         self.lock().execute(
             "UPDATE dreams SET todo = 'remove' WHERE id = ?1 AND state = 'published'",
             [dream.as_str()],
@@ -202,7 +206,7 @@ impl Store {
     }
 
     /// Takes a changed record of a published dream and notes that its `.json` is about to be rewritten.
-    pub fn begin_rewriting_dream(&self, record: &DreamRecord) -> Result<(), StoreError> {
+    pub(crate) fn begin_rewriting_dream(&self, record: &DreamRecord) -> Result<(), StoreError> {
         self.lock().execute(
             "UPDATE dreams SET record = ?2, review = ?3, tier = ?4, todo = 'rewrite'
              WHERE id = ?1 AND state = 'published'",
@@ -216,7 +220,7 @@ impl Store {
         Ok(())
     }
 
-    pub fn end_rewriting_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
+    pub(crate) fn end_rewriting_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
         self.lock().execute(
             "UPDATE dreams SET todo = NULL WHERE id = ?1 AND todo = 'rewrite'",
             [dream.as_str()],

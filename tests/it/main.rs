@@ -4,5 +4,6 @@ mod support;
 
 mod architecture;
 mod config;
+mod journal;
 mod llm;
 mod sandbox;
