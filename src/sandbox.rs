@@ -16,12 +16,14 @@ use crate::supervisor::permit::{Ended, WorkPermit};
 use crate::tree::Tree;
 
 pub mod bubblewrap;
+pub mod docker;
 mod frame;
 mod python;
 mod runner;
 mod spawner;
 
 pub use bubblewrap::Bubblewrap;
+pub use docker::Docker;
 pub use runner::Runner;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,18 +130,68 @@ pub trait Sandbox: Send + Sync {
 }
 
 /// The sandbox that the settings ask for, tried once: a backend that is present and cannot start is not present.
+/// `Auto` is Docker where the engine answers and has the image, else bubblewrap.
 ///
 /// # Errors
-/// `Unavailable`, with what was tried and what to install.
+/// `Unavailable`, with what was tried and what to install; `Interrupted`.
 pub async fn select(
     settings: &SandboxSettings,
     permit: &WorkPermit,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
-    match settings.choice {
-        SandboxChoice::Bubblewrap | SandboxChoice::Docker | SandboxChoice::Auto => {
-            let found = Bubblewrap::find(&settings.namespace).await?;
-            found.try_out(permit).await?;
-            Ok(Arc::new(found))
+    let order: &[Backend] = match settings.choice {
+        SandboxChoice::Docker => &[Backend::Docker],
+        SandboxChoice::Bubblewrap => &[Backend::Bubblewrap],
+        SandboxChoice::Auto => &[Backend::Docker, Backend::Bubblewrap],
+    };
+    let mut tried = Vec::new();
+    for &backend in order {
+        match find(backend, settings, permit).await {
+            Ok(found) => return Ok(found),
+            Err(SandboxError::Interrupted(ended)) => return Err(ended.into()),
+            Err(SandboxError::Unavailable(why)) => tried.push(why),
+            Err(SandboxError::Infra(why)) => tried.push(format!("{}: {why}", backend.as_str())),
         }
+    }
+    Err(SandboxError::Unavailable(tried.join("; ")))
+}
+
+async fn find(
+    backend: Backend,
+    settings: &SandboxSettings,
+    permit: &WorkPermit,
+) -> Result<Arc<dyn Sandbox>, SandboxError> {
+    let found: Arc<dyn Sandbox> = match backend {
+        Backend::Docker => Arc::new(Docker::find(&settings.namespace, &settings.image).await?),
+        Backend::Bubblewrap => Arc::new(Bubblewrap::find(&settings.namespace).await?),
+    };
+    try_out(found.as_ref(), permit).await?;
+    Ok(found)
+}
+
+/// Starts and ends one sandbox, to see that this host lets us.
+///
+/// # Errors
+/// `Unavailable` with the backend's own words, `Interrupted`.
+pub async fn try_out(sandbox: &dyn Sandbox, permit: &WorkPermit) -> Result<(), SandboxError> {
+    let spec = RunnerSpec {
+        hash_seed: 0,
+        limits: Limits::default(),
+    };
+    match sandbox.open(permit, &spec).await {
+        Ok(runner) => {
+            runner.close().await;
+            Ok(())
+        }
+        Err(SandboxError::Infra(why)) => {
+            let name = sandbox.backend().as_str();
+            let hint = match sandbox.backend() {
+                Backend::Docker => "see `docker info`",
+                Backend::Bubblewrap => "unprivileged user namespaces must be allowed",
+            };
+            Err(SandboxError::Unavailable(format!(
+                "{name} does not start: {why}; {hint}"
+            )))
+        }
+        Err(other) => Err(other),
     }
 }

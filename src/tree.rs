@@ -53,15 +53,17 @@ pub struct Tree {
 
 impl Tree {
     /// Makes the groups of this process's dream work, by the best mechanism the host offers; `namespace` names them.
-    /// Processes get the idle class (niceness 19).
+    /// At the priority of an ordinary program: for tests and for what a person waits for. Dreams take
+    /// `with_niceness`, or they would compete with their owner.
     ///
     /// # Errors
     /// Never for a host without usable control groups: the tree then holds nothing and says so in `mechanism`.
     pub fn open(namespace: &str) -> io::Result<Self> {
-        Self::with_niceness(namespace, 19)
+        Self::with_niceness(namespace, 0)
     }
 
-    /// As `open`; `niceness` 0 to 19, where 19 is the idle CPU class.
+    /// As `open`, for dream work: `niceness` 0 to 19 (DREAMING_PROCESS_PRIORITY), where 19 is the idle CPU class. On a
+    /// machine whose CPUs are all busy that class gets next to nothing.
     ///
     /// # Errors
     /// As `open`.
@@ -220,7 +222,8 @@ impl Drop for Tree {
 }
 
 /// The groups of one sandbox. Dropping it kills what is left in it and removes it.
-#[derive(Debug)]
+/// The default holds nothing: a sandbox outside of the tree.
+#[derive(Debug, Default)]
 pub struct Branch {
     groups: Vec<Group>,
 }

@@ -74,27 +74,6 @@ impl Bubblewrap {
         })
     }
 
-    /// Starts and ends one sandbox, to see that this host lets us.
-    ///
-    /// # Errors
-    /// `Unavailable`, with bubblewrap's own words; `Interrupted`.
-    pub async fn try_out(&self, permit: &WorkPermit) -> Result<(), SandboxError> {
-        let spec = RunnerSpec {
-            hash_seed: 0,
-            limits: super::Limits::default(),
-        };
-        match self.open(permit, &spec).await {
-            Ok(runner) => {
-                runner.close().await;
-                Ok(())
-            }
-            Err(SandboxError::Infra(why)) => Err(unavailable(&format!(
-                "bubblewrap does not start: {why}; unprivileged user namespaces must be allowed"
-            ))),
-            Err(other) => Err(other),
-        }
-    }
-
     fn command(&self, spec: &RunnerSpec) -> Command {
         let mut command = Command::new(&self.program);
         command

@@ -64,6 +64,9 @@ struct Answer {
     left_processes: u64,
     /// False where the runner could not remove what the job left; the runner must not be used again.
     clean: bool,
+    /// What the groups counted, where they can be seen from inside.
+    oom_kills: u64,
+    process_refusals: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,6 +93,10 @@ pub(super) struct Counted {
 /// Reads the runner's answer; the flag says whether the runner is clean.
 pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation, bool), String> {
     let answer: Answer = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+    let counted = Counted {
+        oom_kills: counted.oom_kills.max(answer.oom_kills),
+        process_refusals: counted.process_refusals.max(answer.process_refusals),
+    };
     let mut notes = BTreeMap::new();
     let mut said = answer.said.lines();
     let first = said.next().unwrap_or_default();
@@ -206,7 +213,7 @@ mod tests {
         };
         let answer = json!({
             "ending": ending, "said": said, "stdout": "", "stderr": "", "wall_ms": 1.5,
-            "cpu_ms": 1.0, "left_processes": 2, "clean": true,
+            "cpu_ms": 1.0, "left_processes": 2, "clean": true, "oom_kills": 0, "process_refusals": 0,
         });
         answer.to_string().into_bytes()
     }

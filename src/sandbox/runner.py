@@ -395,15 +395,24 @@ def spent_by_all(me):
     return total / 1e6
 
 
-def oom_kills():
-    """How often the kernel ended a process here for want of memory, where the group can be seen from inside."""
-    for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"):
-        try:
-            with open(path) as f:
-                return dict(line.split() for line in f).get("oom_kill", "0")
-        except (OSError, ValueError):
-            pass
-    return "0"
+def counted():
+    """How often the kernel ended a process here for want of memory, and refused to make one, where the group can be
+    seen from inside."""
+    counts = []
+    for key, paths in (
+        ("oom_kill", ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")),
+        ("max", ("/sys/fs/cgroup/pids/pids.events", "/sys/fs/cgroup/pids.events")),
+    ):
+        count = 0
+        for path in paths:
+            try:
+                with open(path) as f:
+                    count = int(dict(line.split() for line in f).get(key, 0))
+                break
+            except (OSError, ValueError):
+                pass
+        counts.append(count)
+    return counts
 
 
 def empty(folder):
@@ -435,7 +444,7 @@ def empty(folder):
 
 
 def run(job):
-    limits, before = job["limits"], oom_kills()
+    limits, before = job["limits"], counted()
     pipes = [os.pipe() for _ in range(3)]
     started = time.monotonic()
     pid = os.fork()
@@ -523,8 +532,7 @@ def run(job):
     code = os.waitstatus_to_exitcode(status)
     if stop is None and (code == -signal.SIGXCPU or (code == -9 and cpu_ms >= limits["cpu_ms"])):
         stop = "cpu"
-    if oom_kills() != before:
-        stop = "oom"
+    after = counted()
     if stop == "starved":
         ending = {"kind": "infra", "detail": "the machine gave the job no CPU time within its wall limit"}
     elif stop:
@@ -545,6 +553,8 @@ def run(job):
         "cpu_ms": cpu_ms,
         "left_processes": left,
         "clean": clean,
+        "oom_kills": after[0] - before[0],
+        "process_refusals": after[1] - before[1],
     }
 
 

@@ -53,13 +53,13 @@ impl Placement {
         // SAFETY: plain values and one structure on the stack. A refusal of a lower priority is no reason to stop.
         unsafe {
             if self.niceness > 0 {
+                libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
                 libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(self.niceness));
             }
             if self.niceness >= 19 {
                 let parameters: libc::sched_param = std::mem::zeroed();
                 libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters);
             }
-            libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
             // Marked, not closed: the standard library still needs one of them to report a failed exec.
             let first: libc::c_uint = 3;
             let ranged = libc::syscall(

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use dreamer::clock;
 use dreamer::dream::{Ending, Observation, Outcome, Stage, Value, WakeReason};
-use dreamer::sandbox::{Bubblewrap, Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError};
+use dreamer::sandbox::{
+    self, Bubblewrap, Docker, Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError,
+};
 use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
 use dreamer::tree::Tree;
 
@@ -15,6 +17,8 @@ use crate::support::{World, ledger};
 
 /// Tells the groups of these tests from those of a service on the same machine.
 const NAMESPACE: &str = "dreamer-it";
+/// What `dreamer sandbox prepare` makes.
+const IMAGE: &str = "dreamer-sandbox:1";
 
 struct Bench {
     sandbox: Arc<dyn Sandbox>,
@@ -50,17 +54,20 @@ fn new_permit() -> (WorkPermit, PermitHolder) {
     permit::operator(Arc::new(tree))
 }
 
-async fn bubblewrap() -> Option<Bench> {
+/// A backend with a permit of its own, unless this machine does not have it.
+async fn bench(found: Result<Arc<dyn Sandbox>, SandboxError>) -> Option<Bench> {
     let (permit, holder) = new_permit();
-    let found = match Bubblewrap::find(NAMESPACE).await {
-        Ok(found) => found.try_out(&permit).await.map(|()| found),
+    let tried = match found {
+        Ok(found) => sandbox::try_out(found.as_ref(), &permit)
+            .await
+            .map(|()| found),
         Err(error) => Err(error),
     };
-    match found {
-        Ok(found) => {
-            ledger("bubblewrap");
+    match tried {
+        Ok(sandbox) => {
+            ledger(sandbox.backend().as_str());
             Some(Bench {
-                sandbox: Arc::new(found),
+                sandbox,
                 permit,
                 holder,
             })
@@ -81,7 +88,11 @@ fn left_out(why: &str) {
 }
 
 async fn benches() -> Vec<Bench> {
-    bubblewrap().await.into_iter().collect()
+    let docker = Docker::find(NAMESPACE, IMAGE).await;
+    let bubblewrap = Bubblewrap::find(NAMESPACE).await;
+    let docker = bench(docker.map(|d| Arc::new(d) as Arc<dyn Sandbox>)).await;
+    let bubblewrap = bench(bubblewrap.map(|b| Arc::new(b) as Arc<dyn Sandbox>)).await;
+    docker.into_iter().chain(bubblewrap).collect()
 }
 
 fn call(code: &str, call: &str) -> Job {

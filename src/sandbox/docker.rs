@@ -1,0 +1,323 @@
+//! Isolation by a container engine. Chosen by `sandbox::select`; the only user of bollard.
+//!
+//! One container for each runner, made, attached, started and destroyed: never used twice, never `exec`ed into. No
+//! network, no capability, a root that cannot be written, nothing mounted but a small /tmp in memory.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, ResourcesUlimits,
+    SystemInfoCgroupDriverEnum,
+};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::runner::{BOOT, Keeper, Parts, Runner};
+use super::{Backend, RunnerSpec, Sandbox, SandboxError};
+use crate::supervisor::permit::{PermitKind, WorkPermit};
+use crate::tree::{Tree, is_alive, start_time};
+
+mod container;
+mod image;
+
+use container::Order;
+pub use image::{Prepared, prepare};
+
+/// Whose container it is: `<pid>-<start of that process>`.
+const OWNER: &str = "dreamer.owner";
+/// DREAMING_DOCKER_NAMESPACE of the program that made it.
+const NAMESPACE: &str = "dreamer.namespace";
+const SESSION: &str = "dreamer.session";
+const JOB: &str = "dreamer.job";
+
+/// How long one call to the engine may take. Starting a container takes a tenth of a second, on a machine that
+/// compiles beside it some seconds.
+const CALL: Duration = Duration::from_mins(1);
+/// How long an engine may take to say that it is there.
+const PING: Duration = Duration::from_secs(5);
+/// Size of /tmp; it counts as memory.
+const TMP: &str = "size=64m,nr_inodes=4k";
+const TMP_BYTES: u64 = 64 << 20;
+/// Size of /dev/shm, enough for the locks and queues of `multiprocessing`.
+const SHM_BYTES: i64 = 4 << 20;
+/// Memory of the interpreter that forks the jobs, beside the job's own.
+const OWN_BYTES: u64 = 64 << 20;
+/// The interpreter that forks the jobs.
+const OWN_PROCESSES: u64 = 1;
+/// The container's processes are the first to go when the host itself runs out of memory.
+const OOM_SCORE: i64 = 500;
+
+/// A container engine with our image.
+#[derive(Debug)]
+pub struct Docker {
+    engine: bollard::Docker,
+    digest: String,
+    namespace: String,
+    /// True where containers can be put into our own groups.
+    cgroupfs: bool,
+    number: AtomicU64,
+}
+
+impl Docker {
+    /// Looks for the engine and the image; starts nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`, with what to do.
+    pub async fn find(namespace: &str, image: &str) -> Result<Self, SandboxError> {
+        let engine = connect().await?;
+        let digest = image::digest(&engine, image).await?;
+        let digest = digest.ok_or_else(|| {
+            SandboxError::Unavailable(format!(
+                "docker: no image {image}; run `dreamer sandbox prepare`"
+            ))
+        })?;
+        let info = timed("info", engine.info()).await?;
+        Ok(Self {
+            engine,
+            digest,
+            namespace: namespace.to_owned(),
+            cgroupfs: info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
+            // Names of two processes of one namespace must not meet.
+            number: AtomicU64::new(u64::from(std::process::id()) * 100_000),
+        })
+    }
+
+    fn order(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Order {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let parent = permit.tree().container_parent();
+        let parent = parent.filter(|_| self.cgroupfs);
+        let session = match permit.kind() {
+            PermitKind::Session(id) => id.to_string(),
+            PermitKind::Operator => "operator".to_owned(),
+            PermitKind::Preflight => "preflight".to_owned(),
+        };
+        let pid = std::process::id();
+        let labels = [
+            (OWNER, format!("{pid}-{}", start_time(pid).unwrap_or(0))),
+            (NAMESPACE, self.namespace.clone()),
+            (SESSION, session),
+            (JOB, number.to_string()),
+        ];
+        let labels = labels.map(|(k, v)| (k.to_owned(), v));
+        Order {
+            name: format!("{}-{number}", self.namespace),
+            in_tree: parent.is_some(),
+            body: body(&self.digest, spec, labels.into(), parent),
+        }
+    }
+}
+
+/// What the engine is told about a container.
+fn body(
+    image: &str,
+    spec: &RunnerSpec,
+    labels: HashMap<String, String>,
+    parent: Option<String>,
+) -> ContainerCreateBody {
+    let words = |all: &[&str]| Some(all.iter().map(|&w| w.to_owned()).collect());
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let memory = whole(spec.limits.memory_bytes + TMP_BYTES + OWN_BYTES);
+    let no_core = ResourcesUlimits {
+        name: Some("core".to_owned()),
+        soft: Some(0),
+        hard: Some(0),
+    };
+    let seed = format!("PYTHONHASHSEED={}", spec.hash_seed);
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        hostname: Some("dream".to_owned()),
+        user: Some("65534:65534".to_owned()),
+        entrypoint: words(&["/usr/bin/python3"]),
+        // Not -I or -E: they would ignore PYTHONHASHSEED. The environment holds nothing else of Python's.
+        cmd: words(&["-S", "-s", "-B", "-c", BOOT]),
+        env: words(&[
+            "PATH=/usr/bin",
+            "LANG=C.UTF-8",
+            "HOME=/tmp",
+            &seed,
+            "MALLOC_ARENA_MAX=2",
+        ]),
+        working_dir: Some("/tmp".to_owned()),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        tty: Some(false),
+        network_disabled: Some(true),
+        labels: Some(labels),
+        host_config: Some(HostConfig {
+            network_mode: Some("none".to_owned()),
+            readonly_rootfs: Some(true),
+            cap_drop: words(&["ALL"]),
+            security_opt: words(&["no-new-privileges"]),
+            pids_limit: Some(whole(spec.limits.processes + OWN_PROCESSES)),
+            memory: Some(memory),
+            memory_swap: Some(memory),
+            tmpfs: Some([("/tmp".to_owned(), TMP.to_owned())].into()),
+            ipc_mode: Some("private".to_owned()),
+            shm_size: Some(SHM_BYTES),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("none".to_owned()),
+                config: None,
+            }),
+            ulimits: Some(vec![no_core]),
+            oom_score_adj: Some(OOM_SCORE),
+            cgroup_parent: parent,
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+#[async_trait]
+impl Sandbox for Docker {
+    fn backend(&self) -> Backend {
+        Backend::Docker
+    }
+
+    fn image_digest(&self) -> String {
+        self.digest.clone()
+    }
+
+    fn gaps(&self, tree: &Tree) -> Vec<String> {
+        let mut gaps = Vec::new();
+        if !self.cgroupfs || tree.container_parent().is_none() {
+            gaps.push("containers are outside of the dream's process tree: they are ended through the engine and cannot be frozen".to_owned());
+        }
+        gaps
+    }
+
+    async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError> {
+        permit.ask()?;
+        let stop = CancellationToken::new();
+        let (sender, opened) = oneshot::channel();
+        let order = self.order(permit, spec);
+        // From here on the task owns the container: whoever goes away, it removes it.
+        let keeper = Keeper::new(
+            stop.clone(),
+            container::keep(self.engine.clone(), order, permit.clone(), stop, sender),
+        );
+        let opened = permit.race(opened).await?;
+        let opened = opened
+            .map_err(|_| SandboxError::Infra("docker: the container was given up".to_owned()))??;
+        let parts = Parts {
+            input: opened.input,
+            output: Box::new(opened.output),
+            errors: opened.errors,
+            branch: opened.branch,
+            keeper,
+            limits: spec.limits,
+            count_processes: false,
+        };
+        Runner::begin(permit, parts).await
+    }
+
+    async fn sweep(&self) -> Result<u64, SandboxError> {
+        let namespace = self.namespace.clone();
+        let mut removed = 0;
+        for (id, owner) in container::labelled(&self.engine, NAMESPACE, &namespace, OWNER).await? {
+            if owner_is_gone(&owner) {
+                container::remove(&self.engine, &id).await;
+                removed += 1;
+            }
+        }
+        let groups = tokio::task::spawn_blocking(move || Tree::sweep(&namespace)).await;
+        Ok(removed + groups.map_err(|e| SandboxError::Infra(e.to_string()))?)
+    }
+}
+
+/// True unless the process that the label names still runs; a label that names none has no living owner.
+fn owner_is_gone(label: &str) -> bool {
+    let owner = label.split_once('-').and_then(|(pid, start)| {
+        let pid: u32 = pid.parse().ok()?;
+        let start: u64 = start.parse().ok()?;
+        Some((pid, start))
+    });
+    !owner.is_some_and(|(pid, start)| is_alive(pid, start))
+}
+
+/// The first engine that answers: the system's, then the user's own.
+async fn connect() -> Result<bollard::Docker, SandboxError> {
+    let uid = nix::unistd::getuid();
+    let places = [
+        PathBuf::from("/var/run/docker.sock"),
+        PathBuf::from(format!("/run/user/{uid}/docker.sock")),
+    ];
+    let mut tried = Vec::new();
+    for place in places.iter().filter(|p| p.exists()) {
+        let path = place.to_string_lossy();
+        let client =
+            bollard::Docker::connect_with_unix(&path, CALL.as_secs(), bollard::API_DEFAULT_VERSION);
+        let answer = match client {
+            Ok(client) => match tokio::time::timeout(PING, client.ping()).await {
+                Ok(Ok(_)) => return Ok(client),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {PING:?}"),
+            },
+            Err(error) => error.to_string(),
+        };
+        tried.push(format!("{path}: {answer}"));
+    }
+    let what = if tried.is_empty() {
+        "no engine listens at /var/run/docker.sock".to_owned()
+    } else {
+        tried.join("; ")
+    };
+    Err(SandboxError::Unavailable(format!(
+        "docker: {what}; install and start Docker, and be allowed to use its socket"
+    )))
+}
+
+/// A call to the engine under its time limit, with the engine's own words where it fails.
+async fn timed<T>(
+    what: &str,
+    call: impl Future<Output = Result<T, bollard::errors::Error>>,
+) -> Result<T, SandboxError> {
+    match tokio::time::timeout(CALL, call).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(SandboxError::Infra(format!("docker {what}: {error}"))),
+        Err(_) => Err(SandboxError::Infra(format!(
+            "docker {what}: no answer within {CALL:?}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::Limits;
+
+    #[test]
+    fn a_container_is_given_nothing_it_does_not_need() {
+        let spec = RunnerSpec {
+            hash_seed: 9,
+            limits: Limits::default(),
+        };
+        let body = body("sha256:1", &spec, HashMap::new(), Some("/x".to_owned()));
+        let host = body.host_config.unwrap();
+        assert_eq!(host.network_mode.as_deref(), Some("none"));
+        assert_eq!(host.readonly_rootfs, Some(true));
+        assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(host.cap_add, None);
+        assert_eq!(host.memory, host.memory_swap);
+        assert!(host.memory.unwrap() > 0 && host.pids_limit.unwrap() > 0);
+        assert!(host.binds.is_none() && host.mounts.is_none() && host.privileged.is_none());
+        assert_eq!(body.tty, Some(false));
+        assert!(body.env.unwrap().contains(&"PYTHONHASHSEED=9".to_owned()));
+    }
+
+    #[test]
+    fn an_owner_is_gone_unless_the_very_same_process_runs() {
+        let me = std::process::id();
+        let start = start_time(me).unwrap();
+        assert!(!owner_is_gone(&format!("{me}-{start}")));
+        assert!(owner_is_gone(&format!("{me}-{}", start + 1)));
+        assert!(owner_is_gone(&format!("{}-1", u32::MAX >> 1)));
+        assert!(owner_is_gone("rubbish"));
+    }
+}

@@ -1,0 +1,191 @@
+//! The life of one container, in one task: made, attached, started, and removed whatever happens in between. Called by
+//! the Docker backend alone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions,
+};
+use futures_util::StreamExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::timed;
+use crate::sandbox::SandboxError;
+use crate::sandbox::runner::StderrTail;
+use crate::supervisor::permit::WorkPermit;
+use crate::tree::Branch;
+
+/// What waits between the engine's stream and the runner's reader.
+const BUFFER: usize = 64 << 10;
+/// Removing may meet an engine that is just starting or removing the same container.
+const REMOVE_TRIES: u32 = 5;
+const REMOVE_PAUSE: Duration = Duration::from_millis(200);
+/// How long one try to remove may take.
+const REMOVE: Duration = Duration::from_secs(20);
+
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) body: ContainerCreateBody,
+    /// True where the container lies in the permit's process tree.
+    pub(super) in_tree: bool,
+}
+
+/// A started container's streams and groups.
+pub(super) struct Opened {
+    pub(super) input: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(super) output: DuplexStream,
+    pub(super) errors: StderrTail,
+    pub(super) branch: Arc<Branch>,
+}
+
+/// Owns the container from before it exists until it is gone.
+pub(super) async fn keep(
+    engine: bollard::Docker,
+    order: Order,
+    permit: WorkPermit,
+    stop: CancellationToken,
+    sender: oneshot::Sender<Result<Opened, SandboxError>>,
+) {
+    let mut streams = JoinSet::new();
+    let mut groups = None;
+    let name = order.name.clone();
+    // Making it is not interrupted: the engine would make it all the same, and nobody would know.
+    let made = create(&engine, &order).await;
+    let told = match made {
+        Ok(id) => {
+            let opening = open(&engine, &id, &order, &permit, &mut streams);
+            let opened = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                _ = permit.ended() => None,
+                opened = opening => Some(opened),
+            };
+            if let Some(Ok(opened)) = &opened {
+                groups = Some(opened.branch.clone());
+            }
+            opened.is_some_and(|opened| {
+                let works = opened.is_ok();
+                sender.send(opened).is_ok() && works
+            })
+        }
+        Err(error) => {
+            let _ = sender.send(Err(error));
+            false
+        }
+    };
+    if told {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = permit.ended() => {}
+        }
+    }
+    if let Some(groups) = groups {
+        // At once, without asking the engine.
+        let _ = tokio::task::spawn_blocking(move || groups.kill()).await;
+    }
+    // The stream is read until the container is gone: an unread one would hold up the removal.
+    remove(&engine, &name).await;
+    streams.shutdown().await;
+}
+
+async fn create(engine: &bollard::Docker, order: &Order) -> Result<String, SandboxError> {
+    let options = CreateContainerOptionsBuilder::new().name(&order.name);
+    let call = engine.create_container(Some(options.build()), order.body.clone());
+    Ok(timed("create", call).await?.id)
+}
+
+async fn open(
+    engine: &bollard::Docker,
+    id: &str,
+    order: &Order,
+    permit: &WorkPermit,
+    streams: &mut JoinSet<()>,
+) -> Result<Opened, SandboxError> {
+    let options = AttachContainerOptionsBuilder::new()
+        .stream(true)
+        .stdin(true)
+        .stdout(true)
+        .stderr(true)
+        .build();
+    let attached = timed("attach", engine.attach_container(id, Some(options))).await?;
+    let (output, mut ours) = tokio::io::duplex(BUFFER);
+    let errors = StderrTail::default();
+    let kept = errors.clone();
+    let mut stream = attached.output;
+    streams.spawn(async move {
+        let mut wanted = true;
+        while let Some(Ok(piece)) = stream.next().await {
+            match piece {
+                LogOutput::StdErr { message } => kept.push(&message),
+                LogOutput::StdOut { message } | LogOutput::Console { message } => {
+                    wanted = wanted && ours.write_all(&message).await.is_ok();
+                }
+                LogOutput::StdIn { .. } => {}
+            }
+        }
+    });
+    let start = engine.start_container(id, None::<StartContainerOptions>);
+    timed("start", start).await?;
+    let branch = if order.in_tree {
+        permit.tree().container_branch(id)
+    } else {
+        Branch::default()
+    };
+    Ok(Opened {
+        input: Box::new(attached.input),
+        output,
+        errors,
+        branch: Arc::new(branch),
+    })
+}
+
+/// Ends and removes a container; one that does not exist is removed.
+pub(super) async fn remove(engine: &bollard::Docker, id: &str) {
+    for _ in 0..REMOVE_TRIES {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        let call = engine.remove_container(id, Some(options));
+        match tokio::time::timeout(REMOVE, call).await {
+            Ok(
+                Ok(())
+                | Err(bollard::errors::Error::DockerResponseServerError {
+                    status_code: 404, ..
+                }),
+            ) => return,
+            Ok(Err(error)) => tracing::debug!(%error, "removing a container has to be repeated"),
+            Err(_) => tracing::debug!("removing a container took longer than {REMOVE:?}"),
+        }
+        tokio::time::sleep(REMOVE_PAUSE).await;
+    }
+    tracing::error!(
+        container = id,
+        "a container could not be removed; the next sweep tries again"
+    );
+}
+
+/// Containers that carry a label with this value, each with another of its labels.
+pub(super) async fn labelled(
+    engine: &bollard::Docker,
+    key: &str,
+    value: &str,
+    other: &str,
+) -> Result<Vec<(String, String)>, SandboxError> {
+    let wanted = HashMap::from([("label", vec![format!("{key}={value}")])]);
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&wanted)
+        .build();
+    let found = timed("list", engine.list_containers(Some(options))).await?;
+    let read = found.into_iter().filter_map(|container| {
+        let other = container.labels.and_then(|mut l| l.remove(other));
+        Some((container.id?, other.unwrap_or_default()))
+    });
+    Ok(read.collect())
+}
