@@ -306,16 +306,16 @@ impl RawCheck {
         file: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<CheckTemplate, PackError> {
-        let fill = |text: &str| template::fill(file, text, parameters);
+        let filled = |text: &str| template::fill(file, text, parameters);
         let kind = match (&self.expect, &self.error, &self.holds) {
             (Some(expect), None, None) => Some(CheckKind::Example {
-                expect: fill(expect)?,
+                expect: filled(expect)?,
             }),
             (None, Some(error), None) => Some(CheckKind::Raises {
-                error: fill(error)?,
+                error: filled(error)?,
             }),
             (None, None, Some(holds)) => Some(CheckKind::Property {
-                holds: fill(holds)?,
+                holds: filled(holds)?,
             }),
             (None, None, None) => None,
             _ => {
@@ -330,11 +330,11 @@ impl RawCheck {
         };
         let mut given = BTreeMap::new();
         for (name, literal) in &self.given {
-            given.insert(name.clone(), fill(literal)?);
+            given.insert(name.clone(), filled(literal)?);
         }
         Ok(CheckTemplate {
-            setup: fill(&self.setup)?,
-            call: fill(&self.call)?,
+            setup: filled(&self.setup)?,
+            call: filled(&self.call)?,
             given,
             kind,
         })

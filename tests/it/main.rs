@@ -6,4 +6,5 @@ mod architecture;
 mod config;
 mod journal;
 mod llm;
+mod pack;
 mod sandbox;

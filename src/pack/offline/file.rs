@@ -144,7 +144,8 @@ impl PackFile {
     fn scenario(&self, parameters: &BTreeMap<String, String>) -> Result<Scenario, PackError> {
         let raw = &self.raw;
         let fill = |text: &str| template::fill(&self.name, text, parameters);
-        let test_cases: Result<Vec<_>, _> = raw.test_cases.iter().map(|words| fill(words)).collect();
+        let test_cases: Result<Vec<_>, _> =
+            raw.test_cases.iter().map(|words| fill(words)).collect();
         Ok(Scenario {
             title: fill(&raw.title)?,
             description: fill(&raw.description)?,
