@@ -2,4 +2,5 @@
 
 pub mod budget;
 pub mod progress;
+pub mod settle;
 pub mod tally;

@@ -47,10 +47,10 @@ mod tests {
     fn a_limit_of_time_is_reached_at_its_end() {
         let budget = Budget {
             scenarios: None,
-            time: Some(Duration::from_secs(60)),
+            time: Some(Duration::from_mins(1)),
         };
         assert_eq!(budget.spent(u32::MAX, Duration::from_secs(59)), None);
-        assert_eq!(budget.spent(0, Duration::from_secs(60)), Some(Spent::Time));
+        assert_eq!(budget.spent(0, Duration::from_mins(1)), Some(Spent::Time));
     }
 
     #[test]

@@ -38,6 +38,19 @@ impl Tally {
         self.report.tokens.completion += tokens.completion;
     }
 
+    pub fn tokens(&self) -> Tokens {
+        self.report.tokens
+    }
+
+    /// What was spent after `before` was taken.
+    pub fn tokens_since(&self, before: Tokens) -> Tokens {
+        let now = self.report.tokens;
+        Tokens {
+            prompt: now.prompt - before.prompt,
+            completion: now.completion - before.completion,
+        }
+    }
+
     /// A scenario was begun; the count of those begun.
     pub fn tried(&mut self) -> u64 {
         self.report.funnel.tried += 1;
@@ -87,6 +100,15 @@ impl Tally {
         report.dreams_attempted += 1;
         report.funnel.verified += 1;
         *report.tiers.entry(tier.as_str().to_owned()).or_default() += 1;
+    }
+
+    /// No task came of a plan: that is no attempt, but a person wants to know.
+    pub fn not_woven(&mut self) {
+        *self
+            .report
+            .rejections
+            .entry("not_woven".to_owned())
+            .or_default() += 1;
     }
 
     /// A verdict of "no", counted under its first reason.

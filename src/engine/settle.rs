@@ -1,0 +1,522 @@
+//! Settles a task's checks before the Guardian sees them. Pure.
+//!
+//! A small model's expected value is right about three times in four, so a suite of six is seldom all right even where
+//! the code is; and bare agreement of two solutions is wrong about one time in seven. So neither rules alone:
+//! - An answer that no model wrote (`source`, `reference`) is never a suspect: a solution that misses it is wrong.
+//! - A model's expected value is a suspect only where the winner *and* an independent solution give the same other
+//!   answer; it is then dropped, never changed, and the drop is recorded.
+//! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
+
+use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, parse_literal};
+
+/// Confirmed model expectations that a winner needs where no evidence speaks for it.
+const LEAST_CONFIRMED: usize = 3;
+/// Share of the model's expectations that a winner must confirm, in percent: an unrelated function that happens to
+/// agree with another wrong one confirms few.
+const LEAST_SHARE_PERCENT: usize = 60;
+/// Answers that no model wrote which stand in for a second solution.
+const ENOUGH_EVIDENCE: usize = 3;
+/// What the Guardian asks for.
+const LEAST_VISIBLE: usize = 3;
+const LEAST_HIDDEN: usize = 2;
+
+/// What one solution gave for one check.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Value(Value),
+    /// The classes of the exception, itself first.
+    Raised(Vec<String>),
+    /// Whether the property held.
+    Held(bool),
+    /// No exact data; the type's name.
+    Unobservable(String),
+    /// The run ended without an answer.
+    Ended(Ending),
+}
+
+/// A solution and its answers, one a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tried {
+    pub code: String,
+    pub answers: Vec<Answer>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    Settled {
+        /// Index of the solution that the Guardian shall judge.
+        winner: usize,
+        checks: Vec<Check>,
+        hidden_checks: Vec<Check>,
+        dropped: Vec<DroppedCheck>,
+        /// Indices of solutions that miss a kept check.
+        wrong: Vec<usize>,
+        /// Who stands behind the winner; `None` where nobody independent does.
+        support: Option<String>,
+    },
+    Unsettled {
+        /// The best solution so far and what speaks against it.
+        best: Option<usize>,
+        why: String,
+        /// True where a further solution could still settle it.
+        more_may_help: bool,
+    },
+}
+
+/// Settles `checks` by what the `tried` solutions answered.
+#[must_use]
+pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
+    let unsettled = |best, why: String, more_may_help| Settlement::Unsettled {
+        best,
+        why,
+        more_may_help,
+    };
+    if checks.len() < LEAST_VISIBLE + LEAST_HIDDEN {
+        let why = format!("{} checks are too few to prove anything", checks.len());
+        return unsettled(None, why, false);
+    }
+    let matrix: Vec<Vec<bool>> = tried.iter().map(|t| passes(checks, &t.answers)).collect();
+    let evidence: Vec<usize> = (0..checks.len())
+        .filter(|&c| checks[c].1.origin.is_evidence())
+        .collect();
+    let pool: Vec<usize> = (0..tried.len())
+        .filter(|&s| evidence.iter().all(|&c| matrix[s][c]))
+        .collect();
+    if pool.is_empty() {
+        let best = most_passed(&matrix);
+        return unsettled(
+            best,
+            "no solution gives the answers that the source gives".to_owned(),
+            true,
+        );
+    }
+    let mut ranked: Vec<Case> = pool
+        .iter()
+        .map(|&s| Case::of(s, &pool, checks, tried, &matrix))
+        .collect();
+    ranked.sort_by_key(|case| {
+        (
+            case.unsupported.len(),
+            usize::MAX - case.confirmed,
+            tried[case.solution].code.len(),
+        )
+    });
+    let case = &ranked[0];
+    let model_checks = checks.len() - evidence.len();
+    if let Some(&c) = case.unsupported.first() {
+        let why = format!(
+            "the best solution misses {} of {} checks and no other solution agrees with it, first at `{}`",
+            case.unsupported.len() + case.suspects.len(),
+            checks.len(),
+            checks[c].1.call
+        );
+        return unsettled(Some(case.solution), why, true);
+    }
+    let enough_evidence = evidence.len() >= ENOUGH_EVIDENCE;
+    let few = case.confirmed < LEAST_CONFIRMED
+        || case.confirmed * 100 < model_checks * LEAST_SHARE_PERCENT;
+    if few && !enough_evidence {
+        let why = format!(
+            "the best solution confirms only {} of {model_checks} expectations",
+            case.confirmed
+        );
+        return unsettled(Some(case.solution), why, true);
+    }
+    close(
+        case,
+        checks,
+        tried,
+        &matrix,
+        evidence.len(),
+        enough_evidence,
+    )
+}
+
+/// What speaks for and against one solution.
+struct Case {
+    solution: usize,
+    /// Model expectations that it meets.
+    confirmed: usize,
+    /// Expectations that it misses, where an independent solution gives its answer.
+    suspects: Vec<usize>,
+    /// Expectations that it misses alone.
+    unsupported: Vec<usize>,
+}
+
+impl Case {
+    fn of(
+        s: usize,
+        pool: &[usize],
+        checks: &[(Suite, Check)],
+        tried: &[Tried],
+        matrix: &[Vec<bool>],
+    ) -> Self {
+        let mut case = Self {
+            solution: s,
+            confirmed: 0,
+            suspects: Vec::new(),
+            unsupported: Vec::new(),
+        };
+        for (c, (_, check)) in checks.iter().enumerate() {
+            if check.origin.is_evidence() {
+                continue;
+            }
+            if matrix[s][c] {
+                case.confirmed += 1;
+            } else if pool.iter().any(|&other| {
+                independent(&tried[s].code, &tried[other].code)
+                    && same(&tried[s].answers[c], &tried[other].answers[c])
+            }) {
+                case.suspects.push(c);
+            } else {
+                case.unsupported.push(c);
+            }
+        }
+        case
+    }
+}
+
+fn close(
+    case: &Case,
+    checks: &[(Suite, Check)],
+    tried: &[Tried],
+    matrix: &[Vec<bool>],
+    evidence: usize,
+    enough_evidence: bool,
+) -> Settlement {
+    let (mut visible, mut hidden, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
+    for (c, (suite, check)) in checks.iter().enumerate() {
+        if case.suspects.contains(&c) {
+            let why = format!(
+                "independent solutions agree on {} against this",
+                told(&tried[case.solution].answers[c])
+            );
+            dropped.push(DroppedCheck {
+                suite: *suite,
+                check: check.clone(),
+                why,
+            });
+            continue;
+        }
+        match suite {
+            Suite::Visible => visible.push(check.clone()),
+            Suite::Hidden => hidden.push(check.clone()),
+        }
+    }
+    // No solution was shown any check, so either suite may lend to the other.
+    while hidden.len() < LEAST_HIDDEN && visible.len() > LEAST_VISIBLE {
+        hidden.extend(visible.pop());
+    }
+    while visible.len() < LEAST_VISIBLE && hidden.len() > LEAST_HIDDEN {
+        visible.extend(hidden.pop());
+    }
+    if visible.len() < LEAST_VISIBLE || hidden.len() < LEAST_HIDDEN {
+        let why = format!(
+            "{} of {} checks were dropped as suspects, and too few are left",
+            dropped.len(),
+            checks.len()
+        );
+        return Settlement::Unsettled {
+            best: Some(case.solution),
+            why,
+            more_may_help: false,
+        };
+    }
+    let kept = |c: &usize| !case.suspects.contains(c);
+    let winner = &tried[case.solution];
+    let supporters = (0..tried.len())
+        .filter(|&other| {
+            independent(&winner.code, &tried[other].code)
+                && (0..checks.len()).all(|c| same(&winner.answers[c], &tried[other].answers[c]))
+        })
+        .count();
+    let support = if enough_evidence {
+        Some(format!("{evidence} answers that no model wrote"))
+    } else {
+        (supporters > 0).then(|| {
+            format!(
+                "{supporters} independent solutions agree on all {} calls",
+                checks.len()
+            )
+        })
+    };
+    let wrong = (0..tried.len())
+        .filter(|&s| (0..checks.len()).filter(kept).any(|c| !matrix[s][c]))
+        .collect();
+    Settlement::Settled {
+        winner: case.solution,
+        checks: visible,
+        hidden_checks: hidden,
+        dropped,
+        wrong,
+        support,
+    }
+}
+
+fn passes(checks: &[(Suite, Check)], answers: &[Answer]) -> Vec<bool> {
+    checks
+        .iter()
+        .zip(answers)
+        .map(|((_, check), answer)| meets(check, answer))
+        .collect()
+}
+
+/// Whether an answer is what the check expects.
+fn meets(check: &Check, answer: &Answer) -> bool {
+    match (&check.kind, answer) {
+        (CheckKind::Example { expect }, Answer::Value(value)) => {
+            parse_literal(expect).is_ok_and(|expected| expected.equals(value))
+        }
+        (CheckKind::Raises { error }, Answer::Raised(classes)) => classes.contains(error),
+        (CheckKind::Property { .. }, Answer::Held(held)) => *held,
+        (CheckKind::Example { .. } | CheckKind::Raises { .. } | CheckKind::Property { .. }, _) => {
+            false
+        }
+    }
+}
+
+/// Whether two answers say the same thing. Runs that gave no answer agree with nothing.
+fn same(one: &Answer, other: &Answer) -> bool {
+    match (one, other) {
+        (Answer::Value(a), Answer::Value(b)) => a.equals(b),
+        (Answer::Raised(a), Answer::Raised(b)) => a.first() == b.first(),
+        (Answer::Held(a), Answer::Held(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// Two solutions that differ in more than their layout and comments. The same text twice is one opinion.
+fn independent(one: &str, other: &str) -> bool {
+    let bare = |code: &str| -> String {
+        let lines = code
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default());
+        lines.flat_map(str::split_whitespace).collect()
+    };
+    bare(one) != bare(other)
+}
+
+fn most_passed(matrix: &[Vec<bool>]) -> Option<usize> {
+    (0..matrix.len()).max_by_key(|&s| matrix[s].iter().filter(|&&passed| passed).count())
+}
+
+fn told(answer: &Answer) -> String {
+    match answer {
+        Answer::Value(value) => value.to_literal(),
+        Answer::Raised(classes) => classes.first().cloned().unwrap_or_default(),
+        Answer::Held(held) => format!("the property being {held}"),
+        Answer::Unobservable(type_name) => format!("a {type_name}"),
+        Answer::Ended(ending) => format!("{ending:?}"),
+    }
+}
+
+/// The call that makes a result of this type observable; `None` where there is no plain form of it.
+#[must_use]
+pub fn observable(call: &str, type_name: &str) -> Option<String> {
+    let plain = match type_name {
+        "generator" | "zip" | "map" | "filter" | "enumerate" | "reversed" | "dict_keys"
+        | "dict_values" | "dict_items" | "list_iterator" | "tuple_iterator" | "str_iterator"
+        | "chain" | "islice" | "deque" | "accumulate" | "groupby" | "product" | "permutations"
+        | "combinations" => "list",
+        "Counter" | "OrderedDict" | "defaultdict" | "mappingproxy" => "dict",
+        _ => return None,
+    };
+    Some(format!("{plain}({call})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dream::Origin;
+
+    fn example(suite: Suite, n: usize, expect: &str, origin: Origin) -> (Suite, Check) {
+        let check = Check {
+            kind: CheckKind::Example {
+                expect: expect.to_owned(),
+            },
+            setup: String::new(),
+            call: format!("f({n})"),
+            given: std::collections::BTreeMap::new(),
+            origin,
+            max_ms: None,
+            serve: None,
+        };
+        (suite, check)
+    }
+
+    /// Three visible and three hidden checks; the model expects `expected`.
+    fn suite(expected: [i64; 6], origin: Origin) -> Vec<(Suite, Check)> {
+        let suites = [
+            Suite::Visible,
+            Suite::Visible,
+            Suite::Visible,
+            Suite::Hidden,
+            Suite::Hidden,
+            Suite::Hidden,
+        ];
+        let all = suites.into_iter().zip(expected).enumerate();
+        all.map(|(n, (suite, value))| example(suite, n, &value.to_string(), origin))
+            .collect()
+    }
+
+    fn tried(code: &str, answers: [i64; 6]) -> Tried {
+        let answers = answers
+            .iter()
+            .map(|n| Answer::Value(Value::Int(n.to_string())))
+            .collect();
+        Tried {
+            code: code.to_owned(),
+            answers,
+        }
+    }
+
+    #[test]
+    fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() {
+        let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
+        let solutions = [
+            tried("a", [1, 2, 3, 4, 5, 6]),
+            tried("b", [1, 2, 3, 4, 5, 6]),
+        ];
+        let Settlement::Settled {
+            dropped,
+            support,
+            checks,
+            hidden_checks,
+            ..
+        } = settle(&checks, &solutions)
+        else {
+            panic!("it settles");
+        };
+        assert_eq!(
+            (dropped.len(), checks.len(), hidden_checks.len()),
+            (1, 3, 2)
+        );
+        assert!(support.is_some());
+    }
+
+    #[test]
+    fn one_solution_alone_never_overrules_an_expectation() {
+        let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
+        let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
+        assert!(
+            matches!(
+                one,
+                Settlement::Unsettled {
+                    more_may_help: true,
+                    ..
+                }
+            ),
+            "{one:?}"
+        );
+        let copied = settle(
+            &checks,
+            &[
+                tried("a", [1, 2, 3, 4, 5, 6]),
+                tried("a  # the same", [1, 2, 3, 4, 5, 6]),
+            ],
+        );
+        assert!(matches!(copied, Settlement::Unsettled { .. }), "{copied:?}");
+    }
+
+    #[test]
+    fn agreement_against_most_expectations_settles_nothing() {
+        let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
+        let wrong = [
+            tried("a", [1, 2, 3, 4, 5, 6]),
+            tried("b", [1, 2, 3, 4, 5, 6]),
+        ];
+        assert!(matches!(
+            settle(&checks, &wrong),
+            Settlement::Unsettled { .. }
+        ));
+    }
+
+    #[test]
+    fn an_answer_of_the_source_is_never_a_suspect() {
+        let checks = suite([1, 2, 3, 4, 5, 99], Origin::Source);
+        let wrong = [
+            tried("a", [1, 2, 3, 4, 5, 6]),
+            tried("b", [1, 2, 3, 4, 5, 6]),
+        ];
+        assert!(matches!(
+            settle(&checks, &wrong),
+            Settlement::Unsettled { .. }
+        ));
+        let with_right = [
+            wrong[0].clone(),
+            wrong[1].clone(),
+            tried("c", [1, 2, 3, 4, 5, 99]),
+        ];
+        let Settlement::Settled {
+            winner,
+            wrong,
+            support,
+            ..
+        } = settle(&checks, &with_right)
+        else {
+            panic!("it settles");
+        };
+        assert_eq!((winner, wrong), (2, vec![0, 1]));
+        assert!(support.is_some_and(|s| s.contains("no model wrote")));
+    }
+
+    #[test]
+    fn a_suite_that_is_right_needs_a_second_solution_only_for_support() {
+        let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
+        let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
+        let Settlement::Settled { support: None, .. } = alone else {
+            panic!("{alone:?}")
+        };
+        let both = settle(
+            &checks,
+            &[
+                tried("a", [1, 2, 3, 4, 5, 6]),
+                tried("b", [1, 2, 3, 4, 5, 6]),
+            ],
+        );
+        let Settlement::Settled {
+            support: Some(_), ..
+        } = both
+        else {
+            panic!("{both:?}")
+        };
+    }
+
+    #[test]
+    fn runs_without_an_answer_agree_with_nothing() {
+        let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
+        let endless = |code: &str| Tried {
+            answers: [1, 2, 3, 4, 5]
+                .map(|n: i64| Answer::Value(Value::Int(n.to_string())))
+                .into_iter()
+                .chain([Answer::Ended(Ending::Cpu)])
+                .collect(),
+            code: code.to_owned(),
+        };
+        assert!(matches!(
+            settle(&checks, &[endless("a"), endless("b")]),
+            Settlement::Unsettled { .. }
+        ));
+    }
+
+    #[test]
+    fn suites_lend_to_each_other_as_no_solution_saw_them() {
+        let mut checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
+        for (suite, _) in &mut checks {
+            *suite = Suite::Visible;
+        }
+        let both = [
+            tried("a", [1, 2, 3, 4, 5, 6]),
+            tried("b", [1, 2, 3, 4, 5, 6]),
+        ];
+        let Settlement::Settled {
+            checks,
+            hidden_checks,
+            ..
+        } = settle(&checks, &both)
+        else {
+            panic!("it settles")
+        };
+        assert_eq!((checks.len(), hidden_checks.len()), (4, 2));
+    }
+}
