@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock::Instant;
 
 pub mod gate;
+pub mod host;
 pub mod load;
 pub mod own;
 

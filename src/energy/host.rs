@@ -1,0 +1,298 @@
+//! This machine's senses. Made by the composition root, read by the supervisor on a thread that may block. The only
+//! user of sysinfo. Never judges what it reads.
+//!
+//! Reads Linux's `/proc`, `/sys` and `/dev`. On other systems every source is unknown and says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sysinfo::Components;
+
+use super::load::{self, Counters};
+use super::own::{Ours, OwnWork};
+use super::{Presence, Reading, Sensed, Senses};
+use crate::clock::{self, Instant};
+use crate::tree::{Mechanism, Tree};
+
+mod inputs;
+mod power;
+mod processes;
+mod server;
+
+use inputs::LastInput;
+use processes::Processes;
+use server::{Owner, Servers};
+
+/// Below this the counters' own grain (10 ms a processor) drowns the share; the sample before is kept.
+const SHORTEST_GAP: Duration = Duration::from_millis(200);
+
+/// Sensors move slowly, and reading some of them wakes a bus: not more often than this.
+const TEMPERATURE_EVERY: Duration = Duration::from_secs(2);
+
+/// Names of the container engine's own processes, as the kernel shows them (15 characters at most).
+const ENGINE: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
+
+/// Where the machine's files are; another place in tests.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    pub proc: PathBuf,
+    pub sys: PathBuf,
+    pub dev: PathBuf,
+    pub run: PathBuf,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self {
+            proc: "/proc".into(),
+            sys: "/sys".into(),
+            dev: "/dev".into(),
+            run: "/run".into(),
+        }
+    }
+}
+
+/// This machine.
+pub struct HostSenses {
+    roots: Roots,
+    tree: Arc<Tree>,
+    own: OwnWork,
+    input: LastInput,
+    servers: Servers,
+    before: Option<Sample>,
+    share: Sensed<f64>,
+    /// `None` where the library finds no way in.
+    components: Option<Components>,
+    temperature: Option<(Instant, Sensed<f64>)>,
+}
+
+impl std::fmt::Debug for HostSenses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HostSenses")
+    }
+}
+
+/// The counters of one look, part by part: a part that appears between two looks has no difference yet.
+#[derive(Debug, Clone)]
+struct Sample {
+    at: Instant,
+    busy: f64,
+    total: f64,
+    /// Our own process, its children, and the groups of dream work.
+    base: f64,
+    /// The container engine's processes, by process id.
+    engine: BTreeMap<u32, f64>,
+    /// Model servers, by the process that listens.
+    servers: BTreeMap<u32, f64>,
+}
+
+impl HostSenses {
+    #[must_use]
+    pub fn new(tree: Arc<Tree>, own: OwnWork) -> Self {
+        Self::at(Roots::default(), tree, own)
+    }
+
+    /// The senses of a machine whose files lie elsewhere.
+    #[must_use]
+    pub fn at(roots: Roots, tree: Arc<Tree>, own: OwnWork) -> Self {
+        Self {
+            roots,
+            tree,
+            own,
+            input: LastInput::default(),
+            servers: Servers::default(),
+            before: None,
+            share: Sensed::Unknown("there is only one look so far".to_owned()),
+            components: Components::new().ok(),
+            temperature: None,
+        }
+    }
+
+    fn load(&mut self, all: &Processes, now: Instant) -> Sensed<f64> {
+        let too_soon = self
+            .before
+            .as_ref()
+            .is_some_and(|before| now.saturating_duration_since(before.at) < SHORTEST_GAP);
+        if too_soon {
+            return self.share.clone();
+        }
+        let ours = self.own.take();
+        self.share = match self.sample(all, &ours, now) {
+            Ok((after, trouble)) => {
+                let share = match (&self.before, trouble) {
+                    (_, Some(trouble)) => Sensed::Unknown(trouble),
+                    (None, None) => Sensed::Unknown("there is only one look so far".to_owned()),
+                    (Some(before), None) => difference(before, &after, &ours),
+                };
+                self.before = Some(after);
+                share
+            }
+            Err(trouble) => {
+                self.before = None;
+                Sensed::Unknown(trouble)
+            }
+        };
+        self.share.clone()
+    }
+
+    /// The counters now, and why they may not be told apart.
+    fn sample(
+        &mut self,
+        all: &Processes,
+        ours: &Ours,
+        now: Instant,
+    ) -> Result<(Sample, Option<String>), String> {
+        let (busy, total) = processes::machine(&self.roots.proc)?;
+        let grouped = self.tree.mechanism() != Mechanism::None;
+        let in_groups: BTreeSet<u32> = if grouped {
+            self.tree.processes().into_iter().collect()
+        } else {
+            BTreeSet::new()
+        };
+        let family = all.family(std::process::id());
+        // A child of a group that ended is in the group's count and in its parent's: without its parent's it counts once.
+        let own: f64 = family
+            .iter()
+            .filter(|pid| !in_groups.contains(pid))
+            .map(|pid| all.used(*pid, !grouped))
+            .sum();
+        let base = own + self.tree.cpu_time().as_secs_f64();
+        let engine = all
+            .named(&ENGINE)
+            .map(|pid| (pid, all.used(pid, false)))
+            .collect();
+
+        let mut trouble = None;
+        if ours.containers && !grouped {
+            trouble = Some("containers of ours run where no control group counts them".to_owned());
+        }
+        self.servers.ask(&ours.servers);
+        let mut servers = BTreeMap::new();
+        for (url, owner) in self.servers.find(&self.roots.proc, all) {
+            match owner {
+                Owner::Elsewhere => {}
+                Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
+                Owner::Process(pid) => {
+                    let used = all
+                        .family(pid)
+                        .into_iter()
+                        .map(|pid| all.used(pid, true))
+                        .sum();
+                    servers.insert(pid, used);
+                }
+                Owner::Unknown if ours.servers.contains(&url) => {
+                    trouble = Some(format!(
+                        "the process behind {url}, which works for us, cannot be told"
+                    ));
+                }
+                Owner::Unknown => {}
+            }
+        }
+        let sample = Sample {
+            at: now,
+            busy,
+            total,
+            base,
+            engine,
+            servers,
+        };
+        Ok((sample, trouble))
+    }
+
+    fn temperature(&mut self, now: Instant) -> Sensed<f64> {
+        if let Some((at, known)) = &self.temperature
+            && now.saturating_duration_since(*at) < TEMPERATURE_EVERY
+        {
+            return known.clone();
+        }
+        let hottest = self.components.as_mut().and_then(|components| {
+            components.refresh(true);
+            components
+                .iter()
+                .filter_map(sysinfo::Component::temperature)
+                .filter(|degrees| degrees.is_finite())
+                .reduce(f32::max)
+        });
+        let sensed = hottest.map_or_else(
+            || Sensed::Unknown("no temperature sensor can be read".to_owned()),
+            |degrees| Sensed::Known(f64::from(degrees)),
+        );
+        self.temperature = Some((now, sensed.clone()));
+        sensed
+    }
+}
+
+impl Senses for HostSenses {
+    fn read(&mut self, now: Instant) -> Reading {
+        if !cfg!(target_os = "linux") {
+            return Reading::unknown("this system's senses are not read yet");
+        }
+        let all = Processes::read(&self.roots.proc);
+        Reading {
+            presence: presence(&mut self.input, &self.roots, &all, now),
+            load_of_others: self.load(&all, now),
+            memory_used: processes::memory_used(&self.roots.proc),
+            temperature_c: self.temperature(now),
+            power: power::read(&self.roots.sys),
+        }
+    }
+}
+
+fn presence(input: &mut LastInput, roots: &Roots, all: &Processes, now: Instant) -> Presence {
+    let terminals = inputs::terminals(&roots.dev);
+    let devices = inputs::devices(roots);
+    // Nothing to give input with: nobody is there, and that is known.
+    if !devices.exist && !all.any_on_a_terminal() && !inputs::has_seat(&roots.run) {
+        return Presence::headless();
+    }
+    let blind = match (terminals.unreadable, devices.exist) {
+        (Some(why), _) => Some(why),
+        (None, true) => Some("the keyboard and the mouse are not read yet".to_owned()),
+        (None, false) => None,
+    };
+    Presence {
+        last_input: terminals.newest.map(|at| input.ago(at, clock::utc(), now)),
+        blind,
+    }
+}
+
+/// What others used between two looks, by the parts that both looks have.
+fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
+    let unknown = |why: &str| Sensed::Unknown(why.to_owned());
+    if after
+        .servers
+        .keys()
+        .any(|pid| !before.servers.contains_key(pid))
+        && !ours.servers.is_empty()
+    {
+        return unknown("the model server that works for us was just found");
+    }
+    let grown = |before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>| -> f64 {
+        after
+            .iter()
+            .filter_map(|(pid, used)| Some((used - before.get(pid)?).max(0.0)))
+            .sum()
+    };
+    let mut part = after.base - before.base;
+    if !ours.servers.is_empty() {
+        part += grown(&before.servers, &after.servers);
+    }
+    if ours.containers {
+        part += grown(&before.engine, &after.engine);
+    }
+    let counters = |sample: &Sample, ours| Counters {
+        busy: sample.busy,
+        total: sample.total,
+        ours,
+    };
+    let gap = after.at.saturating_duration_since(before.at);
+    load::others(counters(before, 0.0), counters(after, part), gap).map_or_else(
+        || unknown("the counters of two looks do not compare"),
+        Sensed::Known,
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Every process of the machine with its CPU time, from one walk through `/proc`; and the machine's own counters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::Sensed;
+
+/// The kernel tells user space times in hundredths of a second, whatever its own tick (USER_HZ).
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// Fields of `/proc/stat`'s first line that are work: user, nice, system, irq, softirq. Guest time is in user already.
+const WORK: [usize; 5] = [0, 1, 2, 5, 6];
+/// All of them: user, nice, system, idle, iowait, irq, softirq, steal.
+const ALL: usize = 8;
+
+#[derive(Debug, Clone, PartialEq)]
+struct Process {
+    parent: u32,
+    name: String,
+    on_terminal: bool,
+    /// Seconds of its own, and of its children that it has waited for.
+    own: f64,
+    waited: f64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    all: BTreeMap<u32, Process>,
+    children: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Processes {
+    /// Those that exist now; one that ends meanwhile is left out.
+    pub(super) fn read(proc: &Path) -> Self {
+        let mut processes = Self::default();
+        let Ok(entries) = fs::read_dir(proc) else {
+            return processes;
+        };
+        for entry in entries.flatten() {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let Some(process) = fs::read(entry.path().join("stat"))
+                .ok()
+                .and_then(|stat| parse(&String::from_utf8_lossy(&stat)))
+            else {
+                continue;
+            };
+            processes
+                .children
+                .entry(process.parent)
+                .or_default()
+                .push(pid);
+            processes.all.insert(pid, process);
+        }
+        processes
+    }
+
+    /// A process and everything that it started and that has not left it.
+    pub(super) fn family(&self, root: u32) -> BTreeSet<u32> {
+        let mut family = BTreeSet::new();
+        let mut todo = vec![root];
+        while let Some(pid) = todo.pop() {
+            if self.all.contains_key(&pid) && family.insert(pid) {
+                todo.extend(self.children.get(&pid).into_iter().flatten());
+            }
+        }
+        family
+    }
+
+    /// CPU seconds of one process; `waited` adds what its children used that it has waited for.
+    pub(super) fn used(&self, pid: u32, waited: bool) -> f64 {
+        self.all.get(&pid).map_or(0.0, |process| {
+            process.own + if waited { process.waited } else { 0.0 }
+        })
+    }
+
+    pub(super) fn named<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = u32> + 'a {
+        self.all
+            .iter()
+            .filter(|(_, process)| names.contains(&process.name.as_str()))
+            .map(|(pid, _)| *pid)
+    }
+
+    pub(super) fn any_on_a_terminal(&self) -> bool {
+        self.all.values().any(|process| process.on_terminal)
+    }
+
+    pub(super) fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.all.keys().copied()
+    }
+
+    pub(super) fn lives(&self, pid: u32) -> bool {
+        self.all.contains_key(&pid)
+    }
+}
+
+/// One line of `/proc/<pid>/stat`. The name stands in parentheses and may hold anything, so the fields are counted from
+/// the last one.
+fn parse(stat: &str) -> Option<Process> {
+    let (head, rest) = stat.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    // Counted from 0 after the name: 1 parent, 4 terminal, 11 and 12 own time, 13 and 14 children's.
+    let seconds = |index: usize| -> Option<f64> {
+        fields
+            .get(index)?
+            .parse::<f64>()
+            .ok()
+            .map(|ticks| ticks / TICKS_A_SECOND)
+    };
+    Some(Process {
+        parent: fields.get(1)?.parse().ok()?,
+        name,
+        on_terminal: fields.get(4)?.parse::<i64>().ok()? != 0,
+        own: seconds(11)? + seconds(12)?,
+        waited: seconds(13)? + seconds(14)?,
+    })
+}
+
+/// Busy and total CPU seconds of the whole machine since it booted.
+pub(super) fn machine(proc: &Path) -> Result<(f64, f64), String> {
+    let path = proc.join("stat");
+    let stat = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    counters(&stat).ok_or_else(|| format!("{} has another form", path.display()))
+}
+
+fn counters(stat: &str) -> Option<(f64, f64)> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .take(ALL)
+        .map(|word| word.parse().ok())
+        .collect::<Option<_>>()?;
+    if ticks.len() < ALL {
+        return None;
+    }
+    let busy: f64 = WORK.iter().map(|index| ticks[*index]).sum();
+    let total: f64 = ticks.iter().sum();
+    Some((busy / TICKS_A_SECOND, total / TICKS_A_SECOND))
+}
+
+/// Share of memory that is not available to a new program.
+pub(super) fn memory_used(proc: &Path) -> Sensed<f64> {
+    let path = proc.join("meminfo");
+    let read = fs::read_to_string(&path).ok().and_then(|text| {
+        let kilobytes = |key: &str| -> Option<f64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        let total = kilobytes("MemTotal:").filter(|total| *total > 0.0)?;
+        Some(1.0 - kilobytes("MemAvailable:")? / total)
+    });
+    read.map_or_else(
+        || Sensed::Unknown(format!("{} cannot be read", path.display())),
+        |share| Sensed::Known(share.clamp(0.0, 1.0)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_may_have_any_name() {
+        let line = "42 (a) b (c)) S 7 42 42 34816 42 4194560 1 2 0 0 150 50 30 20 20 0 1 0 99 1 1";
+        let process = parse(line).expect("it is read");
+        assert_eq!((process.parent, process.on_terminal), (7, true));
+        assert_eq!(process.name, "a) b (c)");
+        assert!((process.own - 2.0).abs() < 1e-9 && (process.waited - 0.5).abs() < 1e-9);
+        assert_eq!(parse("garbage"), None);
+        assert_eq!(parse("1 (x) S"), None);
+    }
+
+    #[test]
+    fn waiting_for_the_disk_and_stolen_time_are_no_work() {
+        let stat = "cpu  100 100 100 1000 500 50 50 100 70 0\ncpu0 1 1 1 1\n";
+        assert_eq!(counters(stat), Some((4.0, 20.0)));
+        assert_eq!(counters("cpu  1 2\n"), None);
+        assert_eq!(counters("intr 5\n"), None);
+    }
+}

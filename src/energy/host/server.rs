@@ -1,0 +1,181 @@
+//! Which process listens behind the address of a model server, so that its load is known to be ours while it answers
+//! us. Found by the socket's inode, never by a name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+use super::Processes;
+
+/// A listening socket's state in `/proc/net/tcp`.
+const LISTEN: &str = "0A";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// On another machine: its load is none of this one's.
+    Elsewhere,
+    Process(u32),
+    Unknown,
+}
+
+/// The servers that ever worked for us, and who listens there as far as it was found.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    known: BTreeMap<String, Option<u32>>,
+}
+
+impl Servers {
+    /// Remembers the servers that work for us.
+    pub(super) fn ask(&mut self, urls: &BTreeSet<String>) {
+        for url in urls {
+            self.known.entry(url.clone()).or_default();
+        }
+    }
+
+    /// Who listens behind each known server. A process once found is looked for again when it is gone.
+    pub(super) fn find(&mut self, proc: &Path, all: &Processes) -> Vec<(String, Owner)> {
+        let mut found = Vec::new();
+        for (url, listener) in &mut self.known {
+            let owner = match local_port(url) {
+                Target::Elsewhere => Owner::Elsewhere,
+                Target::Unclear => Owner::Unknown,
+                Target::Port(port) => {
+                    if !listener.is_some_and(|pid| all.lives(pid)) {
+                        *listener =
+                            listening(proc, port).and_then(|inode| holder(proc, all, inode));
+                    }
+                    listener.map_or(Owner::Unknown, Owner::Process)
+                }
+            };
+            found.push((url.clone(), owner));
+        }
+        found
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Port(u16),
+    Elsewhere,
+    Unclear,
+}
+
+/// The port on this machine that a base URL means.
+fn local_port(url: &str) -> Target {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let (host, port) = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => match authority.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let port = match port {
+        None => Some(if scheme == "https" { 443 } else { 80 }),
+        Some(port) => port.parse().ok(),
+    };
+    let here = match host.parse::<IpAddr>() {
+        Ok(address) => {
+            address.is_loopback()
+                || address == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+                || address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+                || is_ours(address)
+        }
+        Err(_) if host.eq_ignore_ascii_case("localhost") => true,
+        // A name may well mean this machine; saying so would take a resolver.
+        Err(_) => return Target::Unclear,
+    };
+    match (here, port) {
+        (false, _) => Target::Elsewhere,
+        (true, Some(port)) => Target::Port(port),
+        (true, None) => Target::Unclear,
+    }
+}
+
+/// One of this machine's own addresses: only those can be bound.
+fn is_ours(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
+/// Inode of the socket that listens on a port.
+fn listening(proc: &Path, port: u16) -> Option<u64> {
+    ["net/tcp", "net/tcp6"].iter().find_map(|table| {
+        let text = fs::read_to_string(proc.join(table)).ok()?;
+        text.lines().skip(1).find_map(|line| listener(line, port))
+    })
+}
+
+/// A line of `/proc/net/tcp`: number, local address, remote address, state, …, inode as the tenth field.
+fn listener(line: &str, port: u16) -> Option<u64> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (_, local) = fields.get(1)?.rsplit_once(':')?;
+    let here = u16::from_str_radix(local, 16).ok()? == port && *fields.get(3)? == LISTEN;
+    here.then(|| fields.get(9)?.parse().ok()).flatten()
+}
+
+/// The process that holds a socket. Other users' processes cannot be asked without rights: then nobody is found.
+fn holder(proc: &Path, all: &Processes, inode: u64) -> Option<u32> {
+    let wanted = format!("socket:[{inode}]");
+    all.pids().find(|pid| {
+        fs::read_dir(proc.join(pid.to_string()).join("fd")).is_ok_and(|mut files| {
+            files.any(|file| {
+                file.ok()
+                    .and_then(|file| fs::read_link(file.path()).ok())
+                    .is_some_and(|target| target.as_os_str() == wanted.as_str())
+            })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_a_server_on_this_machine_is_told_from_other_machines() {
+        for (url, expected) in [
+            ("http://127.0.0.1:11434", Target::Port(11434)),
+            ("http://localhost:8080/v1", Target::Port(8080)),
+            ("http://[::1]:9/v1", Target::Port(9)),
+            ("https://127.0.0.1/v1", Target::Port(443)),
+            ("http://192.0.2.7:8080", Target::Elsewhere),
+            ("http://gpu.example:8080", Target::Unclear),
+            ("http://127.0.0.1:port", Target::Unclear),
+        ] {
+            assert_eq!(local_port(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn only_a_listening_socket_names_its_inode() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1 0";
+        assert_eq!(listener(line, 8080), Some(4711));
+        assert_eq!(listener(line, 8081), None);
+        assert_eq!(listener(&line.replace(" 0A ", " 01 "), 8080), None);
+        assert_eq!(listener("", 8080), None);
+    }
+
+    #[test]
+    fn the_process_behind_a_port_of_this_test_is_this_test() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = server.local_addr().expect("an address").port();
+        let url = format!("http://127.0.0.1:{port}");
+        let proc = Path::new("/proc");
+        let mut servers = Servers::default();
+        servers.ask(&BTreeSet::from([url.clone()]));
+        let all = Processes::read(proc);
+        let found = servers.find(proc, &all);
+        assert_eq!(found, [(url, Owner::Process(std::process::id()))]);
+    }
+}

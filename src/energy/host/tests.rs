@@ -1,0 +1,108 @@
+use super::*;
+
+fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {
+    Sample {
+        at: clock::monotonic(),
+        busy,
+        total: busy * 2.0 + 10.0,
+        base,
+        engine: BTreeMap::from([(7, base)]),
+        servers: servers.iter().copied().collect(),
+    }
+}
+
+fn served() -> Ours {
+    Ours {
+        servers: BTreeSet::from(["http://127.0.0.1:1".to_owned()]),
+        containers: false,
+    }
+}
+
+#[track_caller]
+fn check(before: &Sample, after: &Sample, ours: &Ours, expected: Option<f64>) {
+    let at = before.at + Duration::from_secs(1);
+    let after = Sample {
+        at,
+        ..after.clone()
+    };
+    assert_eq!(difference(before, &after, ours).known(), expected);
+}
+
+#[test]
+fn the_server_that_answers_us_is_ours_only_while_it_does() {
+    let before = sample(0.0, 0.0, &[(9, 5.0)]);
+    let after = Sample {
+        total: before.total + 4.0,
+        ..sample(2.0, 0.0, &[(9, 7.0)])
+    };
+    check(&before, &after, &served(), Some(0.0));
+    check(&before, &after, &Ours::default(), Some(0.5));
+}
+
+#[test]
+fn a_server_that_was_just_found_has_no_share_yet() {
+    let before = sample(0.0, 0.0, &[]);
+    let after = sample(2.0, 0.0, &[(9, 7.0)]);
+    check(&before, &after, &served(), None);
+}
+
+#[test]
+fn the_container_engine_is_ours_only_while_it_holds_containers_of_ours() {
+    let before = sample(0.0, 0.0, &[]);
+    let after = Sample {
+        total: before.total + 4.0,
+        base: 0.0,
+        ..sample(2.0, 2.0, &[])
+    };
+    let ours = Ours {
+        containers: true,
+        ..Ours::default()
+    };
+    check(&before, &after, &ours, Some(0.0));
+    check(&before, &after, &Ours::default(), Some(0.5));
+}
+
+#[test]
+fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = Roots {
+        proc: root.path().join("proc"),
+        sys: root.path().join("sys"),
+        dev: root.path().join("dev"),
+        run: root.path().join("run"),
+    };
+    let mut input = LastInput::default();
+    let now = clock::monotonic();
+    let mut look = || presence(&mut input, &roots, &Processes::read(&roots.proc), now);
+    assert_eq!(look(), Presence::headless());
+
+    let shell = roots.proc.join("12");
+    std::fs::create_dir_all(&shell).expect("a folder");
+    let stat = "12 (sh) S 1 12 12 34816 12 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1";
+    std::fs::write(shell.join("stat"), stat).expect("it is written");
+    std::fs::create_dir_all(roots.dev.join("pts")).expect("a folder");
+    std::fs::write(roots.dev.join("pts/0"), "").expect("a node");
+    let seen = look();
+    assert!(
+        seen.last_input.is_some() && seen.blind.is_none(),
+        "{seen:?}"
+    );
+
+    std::fs::create_dir_all(roots.dev.join("input")).expect("a folder");
+    std::fs::write(roots.dev.join("input/event0"), "").expect("a node");
+    assert!(look().blind.is_some(), "a keyboard that is not read");
+}
+
+#[test]
+fn this_machine_is_read_within_its_bounds() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let tree = Arc::new(Tree::without_groups(0));
+    let mut senses = HostSenses::new(tree, OwnWork::new());
+    let now = clock::monotonic();
+    let first = senses.read(now);
+    assert_eq!(first.load_of_others.known(), None);
+    let used = first.memory_used.known().expect("memory is known");
+    assert!((0.0..=1.0).contains(&used));
+}
