@@ -6,11 +6,17 @@ use std::io::Write;
 
 use crate::config::{Origins, Settings};
 
+pub mod client;
 pub mod config;
+pub mod duration;
 pub mod journal;
 pub mod lessons;
 pub mod report;
+pub mod service;
+pub mod stop;
 pub mod text;
+
+pub use stop::{Stop, asked_to_stop};
 
 /// How a command ended; the number is the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -114,7 +114,7 @@ enum Happening {
 
 /// The event loop.
 pub struct Supervisor {
-    settings: Settings,
+    settings: Arc<Settings>,
     purpose: Purpose,
     tree: Arc<Tree>,
     run_session: RunSession,
@@ -160,6 +160,7 @@ impl Supervisor {
     /// handle is dropped.
     #[must_use]
     pub fn start(parts: SupervisorParts) -> SupervisorHandle {
+        let settings = Arc::new(parts.settings);
         let (commands_in, commands) = mpsc::channel(COMMANDS);
         let (urgent_in, urgent) = mpsc::channel(COMMANDS);
         let (progress_in, progress) = mpsc::channel(TOLD);
@@ -175,13 +176,13 @@ impl Supervisor {
             nudge: Arc::clone(&nudge),
             root: root.clone(),
             counts: parts.counts,
-            output_directory: parts.settings.output_dir.display().to_string(),
+            settings: Arc::clone(&settings),
         };
         let now = clock::monotonic();
-        let memory = Memory::load(&parts.settings.data_dir);
+        let memory = Memory::load(&settings.data_dir);
         let supervisor = Self {
             memory,
-            settings: parts.settings,
+            settings,
             purpose: parts.purpose,
             tree: parts.tree,
             run_session: parts.run_session,
@@ -311,7 +312,7 @@ impl Supervisor {
             }
             Happening::Over(id, result) => self.over(id, result, now),
             Happening::Looked(reading) => {
-                self.looked(reading, now);
+                self.looked(&reading, now);
                 self.next_look = now + self.pace();
             }
             Happening::Told(session, event) => self.heard(&session, event),
@@ -563,13 +564,13 @@ impl Supervisor {
             let silence = now.saturating_duration_since(self.look_began);
             tracing::warn!(seconds = silence.as_secs(), "the senses do not answer");
             let why = format!("the senses have not answered for {}", gate::span(silence));
-            self.looked(Reading::unknown(&why), now);
+            self.looked(&Reading::unknown(&why), now);
             self.next_look = now + self.pace();
         }
     }
 
     /// Judges one look at the machine.
-    fn looked(&mut self, reading: Reading, now: Instant) {
+    fn looked(&mut self, reading: &Reading, now: Instant) {
         let wall = (self.wall)();
         let utc = wall.timestamp();
         let known = self.memory.get();
@@ -577,7 +578,7 @@ impl Supervisor {
             self.remember(|memory| memory.pause = None);
         }
         let known = self.memory.get();
-        let judged = Judged::new(&reading, &self.settings, &wall, known);
+        let judged = Judged::new(reading, &self.settings, &wall, known);
 
         match &self.state {
             State::Awake { .. } | State::Settling { .. } => {
@@ -610,7 +611,7 @@ impl Supervisor {
                 until: task.until,
             };
             let reason = gate::wake_reason(
-                &reading,
+                reading,
                 &self.settings,
                 running,
                 judged.inside_window,

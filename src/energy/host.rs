@@ -172,7 +172,6 @@ impl HostSenses {
         let mut servers = BTreeMap::new();
         for (url, owner) in self.servers.find(&self.roots.proc, all) {
             match owner {
-                Owner::Elsewhere => {}
                 Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
                 Owner::Process(pid) => {
                     let used = all
@@ -187,7 +186,7 @@ impl HostSenses {
                         "the process behind {url}, which works for us, cannot be told"
                     ));
                 }
-                Owner::Unknown => {}
+                Owner::Elsewhere | Owner::Unknown => {}
             }
         }
         let sample = Sample {

@@ -40,13 +40,11 @@ pub struct Dwell {
 impl Dwell {
     /// Takes one look; `None` (not known) breaks the row.
     pub fn observe(&mut self, over: Option<bool>, now: Instant) -> Duration {
-        match over {
-            Some(true) => now.saturating_duration_since(*self.since.get_or_insert(now)),
-            Some(false) | None => {
-                self.since = None;
-                Duration::ZERO
-            }
+        if over != Some(true) {
+            self.since = None;
+            return Duration::ZERO;
         }
+        now.saturating_duration_since(*self.since.get_or_insert(now))
     }
 }
 
@@ -81,7 +79,7 @@ mod tests {
     fn looks_that_do_not_compare_say_nothing() {
         let a = at(10.0, 100.0, 5.0);
         let b = at(11.0, 102.0, 6.0);
-        assert_eq!(others(a, b, Duration::from_secs(28_800)), None, "suspend");
+        assert_eq!(others(a, b, Duration::from_hours(8)), None, "suspend");
         assert_eq!(others(b, a, Duration::from_secs(1)), None, "backwards");
         assert_eq!(others(a, a, Duration::from_secs(1)), None, "no time passed");
         assert_eq!(

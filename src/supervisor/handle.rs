@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::view::{Counts, Snapshot, Status, Told, Why};
+use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
 use crate::ids::SessionId;
 
@@ -76,7 +77,7 @@ pub struct SupervisorHandle {
     pub(super) nudge: Arc<tokio::sync::Notify>,
     pub(super) root: CancellationToken,
     pub(super) counts: ReadCounts,
-    pub(super) output_directory: String,
+    pub(super) settings: Arc<Settings>,
 }
 
 impl std::fmt::Debug for SupervisorHandle {
@@ -173,9 +174,15 @@ impl SupervisorHandle {
         Status::new(
             &self.snapshot.borrow(),
             counts,
-            self.output_directory.clone(),
+            self.settings.output_dir.display().to_string(),
             true,
         )
+    }
+
+    /// The settings that this supervisor goes by.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Waits for the end of a session; `None` where no such session runs, waits or ended lately.

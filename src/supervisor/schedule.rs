@@ -16,7 +16,7 @@ use crate::energy::gate::{Window, span};
 
 /// After a session that failed the service waits this long: long enough not to spin on a broken part, short enough to
 /// still use the night once the part is back.
-const AFTER_ERROR: Duration = Duration::from_secs(15 * 60);
+const AFTER_ERROR: Duration = Duration::from_mins(15);
 
 /// What was already dreamed; survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -173,12 +173,12 @@ mod tests {
     fn dreaming(night: (u16, u16)) -> Dreaming {
         Dreaming {
             enabled: true,
-            idle_threshold: Duration::from_secs(1800),
+            idle_threshold: Duration::from_mins(30),
             night: NightHours {
                 start: night.0 * 60,
                 end: night.1 * 60,
             },
-            night_quiet: Duration::from_secs(300),
+            night_quiet: Duration::from_mins(5),
             max_scenarios: 10,
             complexity: crate::dream::Complexity::Medium,
             strict: true,
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn unknown_presence_closes_idle_only() {
         let blind = Presence {
-            last_input: Some(Duration::from_secs(7200)),
+            last_input: Some(Duration::from_hours(2)),
             blind: Some("input devices cannot be read".to_owned()),
         };
         let night = window(

@@ -181,7 +181,7 @@ pub fn transition(state: State, event: Event, now: Instant) -> (State, Vec<Effec
         Event::Disturbed(reason) => disturbed(state, reason, now),
         Event::NightFell => night_fell(state),
         Event::Wake(reason) => wake(state, reason, now),
-        Event::Ended { session } => ended(state, session, now),
+        Event::Ended { session } => ended(state, &session, now),
         Event::Tick => tick(state, now),
         Event::Shutdown => shutdown(state, now),
     }
@@ -393,14 +393,14 @@ fn wake(state: State, reason: WakeReason, now: Instant) -> (State, Vec<Effect>) 
     }
 }
 
-fn ended(state: State, over: SessionId, now: Instant) -> (State, Vec<Effect>) {
+fn ended(state: State, over: &SessionId, now: Instant) -> (State, Vec<Effect>) {
     match state {
         State::Dreaming {
             session,
             began,
             trigger,
             since: _,
-        } if session == over => {
+        } if session == *over => {
             let settle = Effect::Settle {
                 session,
                 began,
@@ -415,7 +415,7 @@ fn ended(state: State, over: SessionId, now: Instant) -> (State, Vec<Effect>) {
             trigger,
             reason,
             deadline: _,
-        } if session == over => {
+        } if session == *over => {
             let settle = Effect::Settle {
                 session,
                 began,
@@ -427,7 +427,7 @@ fn ended(state: State, over: SessionId, now: Instant) -> (State, Vec<Effect>) {
         State::Stopping {
             session: Some(session),
             deadline,
-        } if session == over => (
+        } if session == *over => (
             State::Stopping {
                 session: None,
                 deadline,

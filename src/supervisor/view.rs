@@ -133,6 +133,16 @@ impl Snapshot {
         }
     }
 
+    /// What there is to see where no supervisor runs.
+    #[must_use]
+    pub fn of_nobody(pause: Option<Pause>) -> Self {
+        Self {
+            name: StateName::Awake,
+            pause,
+            ..Self::first()
+        }
+    }
+
     #[must_use]
     pub fn word(&self) -> StateWord {
         self.name.word(self.phase)

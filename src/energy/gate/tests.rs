@@ -12,7 +12,7 @@ fn settings() -> Settings {
 fn calm() -> Reading {
     Reading {
         presence: Presence {
-            last_input: Some(Duration::from_secs(7200)),
+            last_input: Some(Duration::from_hours(2)),
             blind: None,
         },
         load_of_others: Sensed::Known(0.05),
@@ -114,7 +114,7 @@ fn running(trigger: Trigger, since: Instant) -> Running {
 #[track_caller]
 fn check_wake(trigger: Trigger, reading: &Reading, inside: bool, expected: Option<WakeReason>) {
     let since = clock::monotonic();
-    let now = since + Duration::from_secs(60);
+    let now = since + Duration::from_mins(1);
     let mut heavy = Dwell::default();
     let reason = wake_reason(
         reading,
@@ -202,10 +202,10 @@ fn time_that_was_given_ends_the_session() {
 #[test]
 fn an_idle_threshold_shorter_than_the_nights_quiet_is_kept_at_night() {
     let mut settings = settings();
-    settings.dreaming.idle_threshold = Duration::from_secs(60);
+    settings.dreaming.idle_threshold = Duration::from_mins(1);
     settings.dreaming.night = NightHours { start: 0, end: 60 };
-    assert_eq!(quiet_needed(&settings, &inside()), Duration::from_secs(60));
-    assert_eq!(quiet_needed(&settings, &day()), Duration::from_secs(60));
+    assert_eq!(quiet_needed(&settings, &inside()), Duration::from_mins(1));
+    assert_eq!(quiet_needed(&settings, &day()), Duration::from_mins(1));
 }
 
 #[test]

@@ -134,7 +134,7 @@ mod tests {
         let accessed: Timestamp = "2026-11-21T03:00:00Z".parse().expect("a time");
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
         let first = input.ago(accessed, at("2026-11-21T03:10:00Z"), start);
-        assert_eq!(first, Duration::from_secs(600));
+        assert_eq!(first, Duration::from_mins(10));
         let later = start + Duration::from_secs(5);
         let stepped = input.ago(accessed, at("2026-11-22T03:10:00Z"), later);
         assert_eq!(stepped, Duration::from_secs(605));

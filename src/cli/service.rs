@@ -1,0 +1,325 @@
+//! `run`, `status`, `why`, `wake`, `pause` and `resume`. Through the service where one answers; where none does,
+//! `status`, `why`, `pause` and `resume` answer from what lies on this machine.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::stop::{Stop, asked_to_stop};
+use super::{Context, Exit, duration, say};
+use crate::clock;
+use crate::energy::gate::{Leave, Pause, span};
+use crate::energy::host::HostSenses;
+use crate::energy::{OwnWork, Senses};
+use crate::http::{BindError, Control};
+use crate::store::Store;
+use crate::supervisor::memory::Memory;
+use crate::supervisor::{
+    Counts, Judged, Snapshot, StateName, StateWord, Status, Supervisor, SupervisorParts, Why,
+};
+use crate::tree::Tree;
+
+/// Between the two looks that a share of the processor takes where no service has been looking all along.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// The control socket has answers of milliseconds to finish.
+const CLOSING: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct PauseArgs {
+    /// For this long, such as 45m or 8h; without it until `dreamer resume`
+    #[arg(value_name = "DURATION", value_parser = duration::parse)]
+    length: Option<Duration>,
+}
+
+/// The service in the foreground, until a signal. `build` is called once this process alone owns the data folder:
+/// what a crash left may only be mended by its owner.
+pub async fn run(
+    context: &Context,
+    build: impl AsyncFnOnce() -> anyhow::Result<SupervisorParts>,
+) -> anyhow::Result<Exit> {
+    let control = match Control::bind(&context.settings.data_dir).await {
+        Ok(control) => control,
+        Err(error @ BindError::Taken(_)) => {
+            hint(&error.to_string());
+            return Ok(Exit::No);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let supervisor = Supervisor::start(build().await?);
+    let stop = CancellationToken::new();
+    let mut serving = JoinSet::new();
+    serving.spawn(control.serve(supervisor.clone(), stop.clone()));
+    tracing::info!(data_dir = %context.settings.data_dir.display(), "the service is up");
+    let exit = tokio::select! {
+        asked = asked_to_stop() => match asked {
+            Stop::Interrupt => Exit::Interrupted,
+            Stop::Terminate => Exit::Done,
+        },
+        () = supervisor.gone() => Exit::Undecided,
+    };
+    // The dreams first, the door last: whoever follows a session still hears of its end.
+    supervisor.shutdown().await;
+    stop.cancel();
+    if tokio::time::timeout(CLOSING, serving.join_all())
+        .await
+        .is_err()
+    {
+        tracing::debug!("a client kept its connection");
+    }
+    Ok(exit)
+}
+
+/// What it is doing, and the totals.
+pub async fn status(context: &Context) -> anyhow::Result<Exit> {
+    let status = match service(context).await? {
+        Some(client) => client.status().await?,
+        None => status_here(context)?,
+    };
+    if context.json {
+        say(&serde_json::to_string(&status)?)?;
+    } else {
+        say(&status_text(&status))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Every gate with its reading, its threshold and its answer.
+pub async fn why(context: &Context) -> anyhow::Result<Exit> {
+    let client = service(context).await?;
+    let answered = client.is_some();
+    let why = match client {
+        Some(client) => client.why().await?,
+        None => why_here(context).await?,
+    };
+    if context.json {
+        say(&serde_json::to_string(&why)?)?;
+    } else {
+        say(&why_text(&why))?;
+    }
+    if !answered {
+        hint("no service runs here, so this is what it would say; `dreamer run` starts one");
+    }
+    Ok(Exit::Done)
+}
+
+/// Ends the session that runs.
+pub async fn wake(context: &Context) -> anyhow::Result<Exit> {
+    let woken = match service(context).await? {
+        Some(client) => client.wake(false).await?,
+        None => false,
+    };
+    if context.json {
+        say(&serde_json::json!({ "woken": woken }).to_string())?;
+    } else if woken {
+        say("woken")?;
+    } else {
+        say("nobody dreams")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// No session by itself for a while, or until `resume`; ends the one that runs.
+pub async fn pause(args: PauseArgs, context: &Context) -> anyhow::Result<Exit> {
+    let status = if let Some(client) = service(context).await? {
+        client.pause(args.length).await?
+    } else {
+        let until = args
+            .length
+            .and_then(|length| clock::utc().checked_add(length).ok());
+        remember(context, Some(Pause { until }))?;
+        status_here(context)?
+    };
+    say_pause(&status, context)
+}
+
+/// Ends a pause.
+pub async fn resume(context: &Context) -> anyhow::Result<Exit> {
+    let status = if let Some(client) = service(context).await? {
+        client.resume().await?
+    } else {
+        remember(context, None)?;
+        status_here(context)?
+    };
+    say_pause(&status, context)
+}
+
+async fn service(context: &Context) -> anyhow::Result<Option<Client>> {
+    Client::connect(&context.settings.data_dir).await
+}
+
+fn remember(context: &Context, pause: Option<Pause>) -> anyhow::Result<()> {
+    Memory::load(&context.settings.data_dir)
+        .update(|now| now.pause = pause)
+        .context("the pause cannot be written down")
+}
+
+fn say_pause(status: &Status, context: &Context) -> anyhow::Result<Exit> {
+    if context.json {
+        say(&serde_json::to_string(status)?)?;
+    } else {
+        say(&pause_text(status.paused).unwrap_or_else(|| "not paused".to_owned()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn pause_text(pause: Option<Pause>) -> Option<String> {
+    Some(match pause? {
+        Pause { until: None } => "paused until `dreamer resume`".to_owned(),
+        Pause { until: Some(until) } => {
+            let here = until.to_zoned(clock::local().time_zone().clone());
+            format!("paused until {}", here.strftime("%Y-%m-%d %H:%M"))
+        }
+    })
+}
+
+/// The status of a machine where no service runs: totals from the database, if there is one.
+fn status_here(context: &Context) -> anyhow::Result<Status> {
+    let settings = &context.settings;
+    let database = settings.data_dir.join("dreamer.db");
+    // Asking must not make a data folder.
+    let counts = if database.exists() {
+        Counts::from(Store::open(&database)?.statistics()?)
+    } else {
+        Counts::default()
+    };
+    let now = clock::utc();
+    let pause = Memory::load(&settings.data_dir).get().pause;
+    let snapshot = Snapshot::of_nobody(pause.filter(|pause| pause.holds(now)));
+    let folder = settings.output_dir.display().to_string();
+    Ok(Status::new(&snapshot, counts, folder, false))
+}
+
+/// The gates as this process sees them: two looks, because a share of the processor takes a while.
+async fn why_here(context: &Context) -> anyhow::Result<Why> {
+    let mut senses = HostSenses::new(Arc::new(Tree::without_groups(0)), OwnWork::new());
+    let (senses, _) = tokio::task::spawn_blocking(move || {
+        let first = senses.read(clock::monotonic());
+        (senses, first)
+    })
+    .await?;
+    tokio::time::sleep(BETWEEN_LOOKS).await;
+    let mut senses = senses;
+    let reading = tokio::task::spawn_blocking(move || senses.read(clock::monotonic())).await?;
+    let known = Memory::load(&context.settings.data_dir).get();
+    let judged = Judged::new(&reading, &context.settings, &clock::local(), known);
+    Ok(Why {
+        state: StateWord::Idle,
+        may_dream: matches!(judged.service, Leave::May(_)),
+        because: judged.because(),
+        gates: judged.gates,
+        supervisor: StateName::Awake,
+    })
+}
+
+fn why_text(why: &Why) -> String {
+    let width = |column: fn(&crate::energy::gate::Gate) -> &str| {
+        let widths = why.gates.iter().map(|gate| column(gate).chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let (reading, threshold) = (width(|gate| &gate.reading), width(|gate| &gate.threshold));
+    let mut lines = vec![format!("{} ({})", why.because, why.supervisor.as_str())];
+    for gate in &why.gates {
+        let answer = if gate.open { "open" } else { "closed" };
+        lines.push(format!(
+            "  {answer:6}  {:8}  {:reading$}  {:threshold$}  {}",
+            gate.gate.as_str(),
+            gate.reading,
+            gate.threshold,
+            gate.reason
+        ));
+    }
+    lines.join("\n")
+}
+
+fn status_text(status: &Status) -> String {
+    let word = match status.state {
+        StateWord::Idle => "idle",
+        StateWord::Dreaming => "dreaming",
+        StateWord::Validating => "dreaming, proving a solution",
+        StateWord::Saving => "dreaming, saving a dream",
+        StateWord::Interrupted => "waking",
+    };
+    let service = if status.service {
+        format!("{word} ({})", status.supervisor.as_str())
+    } else {
+        "no service runs here".to_owned()
+    };
+    let mut lines = vec![format!("state    {service}")];
+    if let Some(session) = &status.current_session_id {
+        lines.push(format!("session  {session}"));
+    }
+    if let Some(session) = &status.waiting {
+        lines.push(format!(
+            "waiting  session {session} begins when you are away"
+        ));
+    }
+    lines.extend(pause_text(status.paused).map(|text| format!("pause    {text}")));
+    lines.push(format!(
+        "dreams   {} saved of {} tried ({:.0} %), {} on the shelf",
+        status.successful_dreams,
+        status.total_dreams,
+        status.success_rate * 100.0,
+        status.saved_dreams_count
+    ));
+    lines.push(format!("output   {}", status.output_directory));
+    if let Some(report) = &status.last_report {
+        let took = span(Duration::try_from_secs_f64(report.duration_seconds).unwrap_or_default());
+        let woken = report.wake_reason.map_or_else(String::new, |reason| {
+            format!(", woken by {}", reason.as_str())
+        });
+        lines.push(format!(
+            "last     {} saved of {} in {took}{woken}",
+            report.dreams_successful, report.dreams_attempted
+        ));
+    }
+    lines.join("\n")
+}
+
+/// A word to the person beside the data; a closed stderr loses it and nothing else.
+fn hint(text: &str) {
+    writeln!(std::io::stderr().lock(), "{text}").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::energy::gate::{Gate, GateKind};
+
+    #[test]
+    fn why_lines_up_its_columns() {
+        let gate = |gate, open, reading: &str, threshold: &str, reason: &str| Gate {
+            gate,
+            reading: reading.to_owned(),
+            threshold: threshold.to_owned(),
+            open,
+            reason: reason.to_owned(),
+        };
+        let why = Why {
+            state: StateWord::Idle,
+            may_dream: false,
+            gates: vec![
+                gate(
+                    GateKind::Enabled,
+                    true,
+                    "true",
+                    "ENABLE_DREAMING=true",
+                    "it may",
+                ),
+                gate(GateKind::Heat, false, "91 °C", "below 77 °C", "too hot"),
+            ],
+            supervisor: StateName::Awake,
+            because: "heat: too hot".to_owned(),
+        };
+        insta::assert_snapshot!(why_text(&why), @r"
+        heat: too hot (awake)
+          open    enabled   true   ENABLE_DREAMING=true  it may
+          closed  heat      91 °C  below 77 °C           too hot
+        ");
+    }
+}
