@@ -12,6 +12,10 @@ mod row;
 mod sessions;
 
 pub use dreams::{DreamRow, DreamState, Unfinished};
+pub use knowledge::{
+    Change, ClusterRow, GraphChunk, GraphRows, KnowledgeCounts, KnownDocument, NewChunk,
+    NewCluster, NewDocument, RemovedDocument,
+};
 pub use sessions::{SessionEvent, SessionRow, Statistics};
 
 use rusqlite::Connection;

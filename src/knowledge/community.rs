@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn concepts_do_not_repeat_each_other() {
-        let got = distinct(["heap", "Heap", "queue", "heap queue", "binary tree", "tree"].into_iter());
+        let got =
+            distinct(["heap", "Heap", "queue", "heap queue", "binary tree", "tree"].into_iter());
         assert_eq!(got, ["heap", "queue", "binary tree"]);
     }
 }

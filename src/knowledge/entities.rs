@@ -225,14 +225,20 @@ mod tests {
 
     #[test]
     fn code_gives_its_identifiers() {
-        let got = names(FragmentKind::Python, "merge", "def merge(left, right):\n    return sorted(left)\n");
+        let got = names(
+            FragmentKind::Python,
+            "merge",
+            "def merge(left, right):\n    return sorted(left)\n",
+        );
         assert!(got.iter().any(|n| n == "left"));
         assert!(!got.iter().any(|n| n == "return"));
     }
 
     #[test]
     fn a_chunk_mentions_a_bounded_number_of_things_in_a_fixed_order() {
-        let text: String = (0..500).map(|n| format!("name_{n} wordy{n} ")).collect();
+        let text: String = (0..500)
+            .flat_map(|n| [format!("name_{n} "), format!("wordy{n} ")])
+            .collect();
         let got = mentions(FragmentKind::Prose, "", &text);
         assert!(got.len() <= MAX_NAMES + MAX_PHRASES + MAX_WORDS);
         assert_eq!(got, mentions(FragmentKind::Prose, "", &text));

@@ -160,7 +160,9 @@ fn communities(members: &[u32], links: &[Link], resolution: f64) -> Vec<Vec<u32>
         .resolution(resolution)
         .max_iterations(MAX_ITERATIONS)
         .build();
-    let outcome = builder.build().and_then(|graph| Leiden::new(config).run(&graph));
+    let outcome = builder
+        .build()
+        .and_then(|graph| Leiden::new(config).run(&graph));
     let Ok(outcome) = outcome else {
         return vec![members.to_vec()];
     };
@@ -190,7 +192,10 @@ fn join_crumbs(mut clusters: Vec<Vec<u32>>, links: &[Link], cap: usize) -> Vec<V
     let mut around: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
     for link in links {
         for (from, to) in [(link.a, link.b), (link.b, link.a)] {
-            if home.get(&from).is_some_and(|&at| clusters[at].len() <= CRUMB) {
+            if home
+                .get(&from)
+                .is_some_and(|&at| clusters[at].len() <= CRUMB)
+            {
                 around.entry(from).or_default().push((to, link.weight));
             }
         }
@@ -211,7 +216,9 @@ fn join_crumbs(mut clusters: Vec<Vec<u32>>, links: &[Link], cap: usize) -> Vec<V
                 None => pull.push((target, weight)),
             }
         }
-        let best = pull.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let best = pull
+            .into_iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         if let Some((target, _)) = best {
             let members = std::mem::take(&mut clusters[at]);
             home.extend(members.iter().map(|&m| (m, target)));
@@ -279,7 +286,10 @@ mod tests {
         for c in of {
             *sizes.entry(c).or_insert(0_usize) += 1;
         }
-        assert!(sizes.values().all(|&size| size <= size_cap(100)), "{sizes:?}");
+        assert!(
+            sizes.values().all(|&size| size <= size_cap(100)),
+            "{sizes:?}"
+        );
     }
 
     proptest! {

@@ -15,9 +15,34 @@ const UNSEEN: [&str; 8] = [
 ];
 /// Elements that begin and end a line of their own.
 const BLOCKS: [&str; 28] = [
-    "p", "div", "section", "article", "main", "header", "aside", "ul", "ol", "li", "dl", "dt",
-    "dd", "table", "tr", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "br", "hr",
-    "figure", "details", "summary",
+    "p",
+    "div",
+    "section",
+    "article",
+    "main",
+    "header",
+    "aside",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "table",
+    "tr",
+    "pre",
+    "blockquote",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "br",
+    "hr",
+    "figure",
+    "details",
+    "summary",
 ];
 
 /// The page's text, or `None` where it is too large or too strange to parse.
@@ -113,10 +138,15 @@ impl Page<'_> {
                         }
                         if tag == "pre" {
                             self.newline();
+                            self.align(node.start_position().row);
                             pre = true;
                         }
                         stack.push(Step::Leave(element));
                         push_children(node, &mut stack);
+                    }
+                    // A bare `>` is an error to the grammar and text to every reader.
+                    "ERROR" if !self.source[node.byte_range()].contains('<') => {
+                        self.text(node, pre);
                     }
                     _ if node.child_count() == 0 => self.pass(node, pre),
                     _ => push_children(node, &mut stack),
@@ -162,7 +192,11 @@ impl Page<'_> {
         if to <= self.read_to {
             return;
         }
-        let gap = self.source.get(self.read_to..to).unwrap_or_default().to_owned();
+        let gap = self
+            .source
+            .get(self.read_to..to)
+            .unwrap_or_default()
+            .to_owned();
         self.read_to = to;
         self.push(&gap, pre);
         self.row += gap.matches('\n').count();
@@ -205,7 +239,8 @@ impl Page<'_> {
 
     fn break_line(&mut self, row: usize) {
         self.out.push('\n');
-        self.line_of.push(u32::try_from(row + 1).unwrap_or(u32::MAX));
+        self.line_of
+            .push(u32::try_from(row + 1).unwrap_or(u32::MAX));
     }
 
     /// Adds empty lines until the text stands on the file's own row, where it is not past it already.
@@ -257,12 +292,12 @@ fn heading_level(tag: &str) -> Option<usize> {
 /// The character that an entity stands for; an unknown one stays as it is.
 fn entity(raw: &str) -> String {
     let name = raw.trim_start_matches('&').trim_end_matches(';');
-    let number = name.strip_prefix('#').and_then(|digits| {
-        match digits.strip_prefix(['x', 'X']) {
+    let number = name
+        .strip_prefix('#')
+        .and_then(|digits| match digits.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16).ok(),
             None => digits.parse().ok(),
-        }
-    });
+        });
     if let Some(c) = number.and_then(char::from_u32) {
         return c.to_string();
     }
@@ -302,7 +337,11 @@ mod tests {
         let got = parsed(page).unwrap();
         let headings: Vec<&str> = got.sections.iter().map(|s| s.heading.as_str()).collect();
         assert_eq!(headings, ["", "Heaps", "Heaps > Use"]);
-        assert!(got.text.contains("Push & pop items.") || got.text.contains("Push & pop\nitems."), "{}", got.text);
+        assert!(
+            got.text.contains("Push & pop items.") || got.text.contains("Push & pop\nitems."),
+            "{}",
+            got.text
+        );
         assert!(got.text.contains(">>> x\n  1\n"), "{}", got.text);
         assert!(!got.text.contains("alert") && !got.text.contains("menu"));
         let line = |needle: &str| {
@@ -320,7 +359,7 @@ mod tests {
     fn unescaped_prompts_and_broken_markup_are_kept_as_text() {
         let got = parsed("<p>a<pre>>>> 1 + 1\n2</pre><b>c").unwrap();
         assert!(got.text.contains("1 + 1\n2"), "{:?}", got.text);
-        let deep = "<div>".repeat(50_000);
-        let _ = parsed(&deep);
+        // Nested without end: kept within the parser's budget, whatever comes of it.
+        let _ = parsed(&"<div>".repeat(3_000));
     }
 }

@@ -25,7 +25,10 @@ const MAX_NAMED: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// Files looked at, of all.
-    File { done: usize, of: usize },
+    File {
+        done: usize,
+        of: usize,
+    },
     Clustering,
 }
 
@@ -94,38 +97,18 @@ pub(crate) fn run(
     Ok(run.report)
 }
 
-/// A change that owns its document until the batch is written.
-enum Pending {
-    Replace(Box<Ready>),
-    Other(Change<'static>),
-}
-
-struct Ready {
-    path: String,
-    parsed: chunk::Parsed,
-    chunks: Vec<NewChunk>,
-    sha256: String,
-    stamp: Stamp,
-    spdx: String,
-    licence: String,
-}
-
 struct Run<'a> {
     store: &'a Store,
     report: IngestReport,
     licences: Licences,
-    batch: Vec<Pending>,
+    batch: Vec<Change>,
     /// Files already dealt with, where given paths overlap.
     seen: BTreeSet<PathBuf>,
     now_ns: i64,
 }
 
 impl Run<'_> {
-    fn place(
-        &mut self,
-        place: &walk::Found,
-        tick: &mut dyn FnMut(),
-    ) -> Result<(), KnowledgeError> {
+    fn place(&mut self, place: &walk::Found, tick: &mut dyn FnMut()) -> Result<(), KnowledgeError> {
         let root = place.root.to_string_lossy();
         let mut known = self.store.known_documents(&root)?;
         for path in &place.unseen {
@@ -159,8 +142,7 @@ impl Run<'_> {
     fn drop_known(&mut self, known: Option<KnownDocument>) {
         if let Some(known) = known {
             self.report.dropped += 1;
-            self.batch
-                .push(Pending::Other(Change::Drop { id: known.id }));
+            self.batch.push(Change::Drop { id: known.id });
         }
     }
 
@@ -216,26 +198,31 @@ impl Run<'_> {
             .into_iter()
             .map(|piece| new_chunk(&parsed, piece))
             .collect();
-        self.batch.push(Pending::Replace(Box::new(Ready {
+        self.batch.push(Change::Replace(Box::new(NewDocument {
             path: name.to_owned(),
-            chunks,
-            parsed,
+            kind: parsed.kind,
+            size: size_i64(stamp),
+            mtime_ns: stamp.mtime_ns,
+            read_ns: self.now_ns,
+            parser: PARSER,
             sha256,
-            stamp,
             licence: licence_for(&spdx),
             spdx,
+            has_examples: read::may_hold_examples(&parsed.text),
+            text: parsed.text,
+            chunks,
         })));
         Ok(())
     }
 
     fn refresh(&mut self, known: &KnownDocument, stamp: Stamp, read_ns: i64, licence: String) {
-        self.batch.push(Pending::Other(Change::Refresh {
+        self.batch.push(Change::Refresh {
             id: known.id,
             size: size_i64(stamp),
             mtime_ns: stamp.mtime_ns,
             read_ns,
             licence,
-        }));
+        });
     }
 
     /// Writes the batch where it is large enough, or `last`.
@@ -243,37 +230,16 @@ impl Run<'_> {
         let bytes: usize = self
             .batch
             .iter()
-            .map(|pending| match pending {
-                Pending::Replace(ready) => ready.parsed.text.len(),
-                Pending::Other(_) => 0,
+            .map(|change| match change {
+                Change::Replace(document) => document.text.len(),
+                Change::Refresh { .. } | Change::Drop { .. } => 0,
             })
             .sum();
         let full = bytes >= BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS;
-        if self.batch.is_empty() || !(full || last) {
-            return Ok(());
+        if full || last && !self.batch.is_empty() {
+            self.store
+                .change_documents(&std::mem::take(&mut self.batch))?;
         }
-        let mut batch = std::mem::take(&mut self.batch);
-        let changes: Vec<Change<'_>> = batch
-            .iter_mut()
-            .map(|pending| match pending {
-                Pending::Replace(ready) => Change::Replace(NewDocument {
-                    path: &ready.path,
-                    kind: ready.parsed.kind,
-                    size: size_i64(ready.stamp),
-                    mtime_ns: ready.stamp.mtime_ns,
-                    read_ns: self.now_ns,
-                    parser: PARSER,
-                    sha256: &ready.sha256,
-                    spdx: &ready.spdx,
-                    licence: &ready.licence,
-                    has_examples: read::may_hold_examples(&ready.parsed.text),
-                    text: &ready.parsed.text,
-                    chunks: std::mem::take(&mut ready.chunks),
-                }),
-                Pending::Other(change) => change.clone(),
-            })
-            .collect();
-        self.store.change_documents(&changes)?;
         Ok(())
     }
 }

@@ -47,9 +47,17 @@ pub(crate) fn guess(text: &str) -> Option<&'static str> {
     } else if says("gnu affero general public license") {
         "AGPL-3.0"
     } else if says("gnu lesser general public license") {
-        if says("version 2.1") { "LGPL-2.1" } else { "LGPL-3.0" }
+        if says("version 2.1") {
+            "LGPL-2.1"
+        } else {
+            "LGPL-3.0"
+        }
     } else if says("gnu general public license") {
-        if says("version 3") { "GPL-3.0" } else { "GPL-2.0" }
+        if says("version 3") {
+            "GPL-3.0"
+        } else {
+            "GPL-2.0"
+        }
     } else if says("this is free and unencumbered software") {
         "Unlicense"
     } else if says("cc0 1.0 universal") {
@@ -59,11 +67,19 @@ pub(crate) fn guess(text: &str) -> Option<&'static str> {
     } else if says("attribution 4.0 international") {
         "CC-BY-4.0"
     } else if says("permission to use, copy, modify, and/or distribute this software") {
-        if says("provided that the above copyright notice") { "ISC" } else { "0BSD" }
+        if says("provided that the above copyright notice") {
+            "ISC"
+        } else {
+            "0BSD"
+        }
     } else if says("permission is hereby granted, free of charge") {
         "MIT"
     } else if says("redistribution and use in source and binary forms") {
-        if says("neither the name") { "BSD-3-Clause" } else { "BSD-2-Clause" }
+        if says("neither the name") {
+            "BSD-3-Clause"
+        } else {
+            "BSD-2-Clause"
+        }
     } else {
         return None;
     })
@@ -76,22 +92,40 @@ mod tests {
     #[test]
     fn the_tag_of_a_file_is_read_without_the_comments_end() {
         let tag = |text| spdx_header(text);
-        assert_eq!(tag("// SPDX-License-Identifier: MIT OR Apache-2.0\n").as_deref(), Some("MIT OR Apache-2.0"));
-        assert_eq!(tag("<!-- SPDX-License-Identifier: MIT -->\n").as_deref(), Some("MIT"));
+        assert_eq!(
+            tag("// SPDX-License-Identifier: MIT OR Apache-2.0\n").as_deref(),
+            Some("MIT OR Apache-2.0")
+        );
+        assert_eq!(
+            tag("<!-- SPDX-License-Identifier: MIT -->\n").as_deref(),
+            Some("MIT")
+        );
         assert_eq!(tag("# nothing\n"), None);
         assert_eq!(tag("SPDX-License-Identifier: \u{1b}[31m"), None);
     }
 
     #[test]
     fn common_licences_are_recognised_and_others_are_not_guessed() {
-        assert_eq!(guess("Permission is hereby granted, free\nof charge, to any person"), Some("MIT"));
-        assert_eq!(guess("Apache License\n  Version 2.0, January 2004"), Some("Apache-2.0"));
+        assert_eq!(
+            guess("Permission is hereby granted, free\nof charge, to any person"),
+            Some("MIT")
+        );
+        assert_eq!(
+            guess("Apache License\n  Version 2.0, January 2004"),
+            Some("Apache-2.0")
+        );
         assert_eq!(guess("All rights reserved."), None);
     }
 
     #[test]
     fn licence_files_are_known_by_their_names() {
-        for name in ["LICENSE", "LICENCE.md", "copying.txt", "LICENSE-MIT", "license.rst.txt"] {
+        for name in [
+            "LICENSE",
+            "LICENCE.md",
+            "copying.txt",
+            "LICENSE-MIT",
+            "license.rst.txt",
+        ] {
             assert!(is_licence_name(name), "{name}");
         }
         for name in ["license.py", "licenses_test.rs", "README.md"] {

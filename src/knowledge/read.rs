@@ -60,15 +60,17 @@ impl Refusal {
 /// The format by the file's name; `None` for a kind that is not understood.
 pub(crate) fn format(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_str()?.to_lowercase();
-    let Some((stem, extension)) = name.rsplit_once('.') else {
+    let mut parts = name.rsplit('.');
+    let (last, before) = (parts.next()?, parts.next());
+    let Some(before) = before else {
         let known = ["readme", "notes", "changes", "changelog", "todo"];
-        return known.contains(&name.as_str()).then_some(Format::Plain);
+        return known.contains(&last).then_some(Format::Plain);
     };
-    match extension {
+    match last {
         "md" | "markdown" => Some(Format::Markdown),
         "rst" => Some(Format::Rst),
-        "txt" if stem.ends_with(".rst") => Some(Format::Rst),
-        "txt" if stem.ends_with(".md") => Some(Format::Markdown),
+        "txt" if before == "rst" => Some(Format::Rst),
+        "txt" if before == "md" => Some(Format::Markdown),
         "txt" | "text" => Some(Format::Plain),
         "html" | "htm" | "xhtml" => Some(Format::Html),
         "py" | "pyi" => Some(Format::Python),
@@ -101,7 +103,10 @@ pub(crate) fn text(path: &Path) -> Result<(String, Stamp), Refusal> {
     let (mut file, stamp) = open(path)?;
     let mut bytes = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0));
     // The file may grow while it is read: the cap holds against what is really there.
-    let read = file.by_ref().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
+    let read = file
+        .by_ref()
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes);
     read.map_err(|_| Refusal::Unreadable)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(Refusal::TooLarge);
@@ -162,7 +167,10 @@ pub(crate) fn parse(format: Format, text: String) -> Parsed {
             FragmentKind::Python,
             source::sections(&text, FragmentKind::Python),
         ),
-        Format::Rust => (FragmentKind::Rust, source::sections(&text, FragmentKind::Rust)),
+        Format::Rust => (
+            FragmentKind::Rust,
+            source::sections(&text, FragmentKind::Rust),
+        ),
     };
     let sections = sections.unwrap_or_else(|| {
         vec![Section {

@@ -113,7 +113,10 @@ fn definition(line: &str) -> Option<String> {
     let (directive, signature) = rest.split_once("::")?;
     // Domains: `py:function`, `c:function`; old Sphinx also wrote `cfunction`.
     let name = directive.rsplit(':').next().unwrap_or(directive).trim();
-    let name = name.strip_prefix('c').filter(|n| DEFINITIONS.contains(n)).unwrap_or(name);
+    let name = name
+        .strip_prefix('c')
+        .filter(|n| DEFINITIONS.contains(n))
+        .unwrap_or(name);
     let signature = signature.trim();
     (DEFINITIONS.contains(&name) && !signature.is_empty() && name != "module")
         .then(|| plain(signature))
@@ -128,7 +131,9 @@ pub(crate) fn plain(text: &str) -> String {
         let role = before.ends_with(':').then(|| {
             let inner = &before[..before.len() - 1];
             inner.rfind(':').filter(|&start| {
-                inner[start + 1..].chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '-' | '_'))
+                inner[start + 1..]
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, ':' | '-' | '_'))
             })
         });
         match role.flatten() {
@@ -174,7 +179,10 @@ mod tests {
     #[test]
     fn tables_and_transitions_are_no_titles() {
         assert_eq!(headings("a\n\n----------\n\nb\n"), [""]);
-        assert_eq!(headings("=====  =====\nA      B\n=====  =====\n1      2\n=====  =====\n"), [""]);
+        assert_eq!(
+            headings("=====  =====\nA      B\n=====  =====\n1      2\n=====  =====\n"),
+            [""]
+        );
         assert_eq!(headings("a::\n\n   x\n   ==\n"), [""]);
     }
 }

@@ -1,19 +1,22 @@
-//! Python and Rust source: sections at definitions, by tree-sitter. Called by `read`; pure but for the parser's budget.
+//! Python and Rust source: sections at definitions, by tree-sitter. Called by `read`; pure but for the
+//! deadline of the parser.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser};
 
 use super::chunk::{LineIndex, Section, between};
+use crate::clock;
 use crate::dream::FragmentKind;
 
 /// A container larger than this (`chunk` cuts there anyway) is opened and its members become sections.
 const OPEN_BYTES: usize = 3_000;
 /// Classes in classes in modules: deeper nesting is no longer a heading that helps a person.
 const MAX_DEPTH: usize = 4;
-/// Progress calls before the parser is stopped: a real file of some megabytes needs a few thousand, a hostile one could
-/// keep the parser's error recovery busy for hours.
-const PARSE_STEPS: u32 = 200_000;
+/// The parser's error recovery and the grammar of HTML take time in the square of a hostile file's nesting. A real file of
+/// two megabytes takes less than a second.
+const MAX_PARSE_TIME: Duration = Duration::from_secs(5);
 /// Source beyond this is generated data more often than code, and its tree would not fit the memory budget.
 const MAX_SOURCE_BYTES: usize = 2_000_000;
 
@@ -65,10 +68,9 @@ pub(crate) fn parse(text: &str, language: &Language) -> Option<tree_sitter::Tree
     }
     let mut parser = Parser::new();
     parser.set_language(language).ok()?;
-    let mut steps = 0;
+    let deadline = clock::monotonic() + MAX_PARSE_TIME;
     let mut budget = |_: &ParseState| {
-        steps += 1;
-        if steps > PARSE_STEPS {
+        if clock::monotonic() > deadline {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -121,10 +123,10 @@ fn collect(
                 heading(&path, grammar),
             ));
             let large = child.end_byte() - child.start_byte() > OPEN_BYTES;
-            if large && path.len() < MAX_DEPTH && grammar.containers.contains(&inner.kind()) {
-                if let Some(body) = inner.child_by_field_name("body") {
-                    collect(body, grammar, text, index, &path, cuts);
-                }
+            let opens =
+                large && path.len() < MAX_DEPTH && grammar.containers.contains(&inner.kind());
+            if let Some(body) = inner.child_by_field_name("body").filter(|_| opens) {
+                collect(body, grammar, text, index, &path, cuts);
             }
             path.pop();
             cuts.push((

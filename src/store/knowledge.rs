@@ -96,18 +96,18 @@ pub struct KnownDocument {
 }
 
 #[derive(Debug)]
-pub struct NewDocument<'a> {
-    pub path: &'a str,
+pub struct NewDocument {
+    pub path: String,
     pub kind: FragmentKind,
     pub size: i64,
     pub mtime_ns: i64,
     pub read_ns: i64,
     pub parser: i64,
-    pub sha256: &'a str,
-    pub spdx: &'a str,
-    pub licence: &'a str,
+    pub sha256: String,
+    pub spdx: String,
+    pub licence: String,
     pub has_examples: bool,
-    pub text: &'a str,
+    pub text: String,
     pub chunks: Vec<NewChunk>,
 }
 
@@ -124,8 +124,8 @@ pub struct NewChunk {
 
 /// One change of the documents.
 #[derive(Debug)]
-pub enum Change<'a> {
-    Replace(NewDocument<'a>),
+pub enum Change {
+    Replace(Box<NewDocument>),
     /// The content is as it was; the file's times or its licence are not.
     Refresh {
         id: i64,
@@ -200,34 +200,37 @@ impl Store {
             "SELECT path, id, size, mtime_ns, read_ns, parser, sha256, spdx, licence FROM document
              WHERE path = :path OR substr(path, 1, length(:folder)) = :folder",
         )?;
-        let rows = query.query_map(named_params! {":path": below, ":folder": folder(below)}, |row| {
-            Ok((
-                row.get(0)?,
-                KnownDocument {
-                    id: row.get(1)?,
-                    size: row.get(2)?,
-                    mtime_ns: row.get(3)?,
-                    read_ns: row.get(4)?,
-                    parser: row.get(5)?,
-                    sha256: row.get(6)?,
-                    spdx: row.get(7)?,
-                    licence: row.get(8)?,
-                },
-            ))
-        })?;
+        let rows = query.query_map(
+            named_params! {":path": below, ":folder": folder(below)},
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    KnownDocument {
+                        id: row.get(1)?,
+                        size: row.get(2)?,
+                        mtime_ns: row.get(3)?,
+                        read_ns: row.get(4)?,
+                        parser: row.get(5)?,
+                        sha256: row.get(6)?,
+                        spdx: row.get(7)?,
+                        licence: row.get(8)?,
+                    },
+                ))
+            },
+        )?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Applies changes in one transaction.
-    pub fn change_documents(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    pub fn change_documents(&self, changes: &[Change]) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut changed = false;
+        let mut any = false;
         for change in changes {
             match change {
                 Change::Replace(document) => {
                     insert_document(&tx, document)?;
-                    changed = true;
+                    any = true;
                 }
                 Change::Refresh {
                     id,
@@ -243,11 +246,11 @@ impl Store {
                 }
                 Change::Drop { id } => {
                     tx.execute("DELETE FROM document WHERE id = ?1", [id])?;
-                    changed = true;
+                    any = true;
                 }
             }
         }
-        if changed {
+        if any {
             note_change(&tx)?;
         }
         tx.commit()?;
@@ -321,7 +324,10 @@ impl Store {
             for chunk in &mut graph.chunks {
                 let rows = query.query_map([chunk.id], |row| {
                     let weight: f64 = row.get(1)?;
-                    #[expect(clippy::cast_possible_truncation, reason = "weights are small; halves the memory")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "weights are small; halves the memory"
+                    )]
                     Ok((row.get::<_, i64>(0)?, weight as f32))
                 })?;
                 for mention in rows {
@@ -346,8 +352,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut connection = self.lock();
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let now: i64 =
-            tx.query_row("SELECT changed FROM knowledge_state", [], |row| row.get(0))?;
+        let now: i64 = tx.query_row("SELECT changed FROM knowledge_state", [], |row| row.get(0))?;
         if now != changed {
             return Ok(false);
         }
@@ -430,8 +435,8 @@ impl Store {
         max_bytes: usize,
     ) -> Result<Vec<Fragment>, StoreError> {
         let connection = self.lock();
-        let names = serde_json::to_string(concepts)
-            .map_err(|error| StoreError::Row(error.to_string()))?;
+        let names =
+            serde_json::to_string(concepts).map_err(|error| StoreError::Row(error.to_string()))?;
         // A chunk that shows an example says more than one that only mentions.
         let mut query = connection.prepare(
             "SELECT chunk.id, end_byte - first_byte,
@@ -454,6 +459,15 @@ impl Store {
             .into_iter()
             .map(|chunk| fragment(&connection, chunk))
             .collect()
+    }
+
+    /// Document and cluster of every chunk, in the order of the text.
+    pub fn chunk_places(&self) -> Result<Vec<(i64, Option<i64>)>, StoreError> {
+        let connection = self.lock();
+        let mut query = connection
+            .prepare("SELECT document, cluster FROM chunk ORDER BY document, first_byte")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Adds one dream to every chunk of the cluster; `false` where there is no such cluster (any more).
@@ -508,14 +522,18 @@ fn forget(connection: &mut Connection, below: &str) -> Result<Vec<RemovedDocumen
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let gone = "path = :path OR substr(path, 1, length(:folder)) = :folder";
     let removed = {
-        let mut query =
-            tx.prepare(&format!("SELECT path, sha256 FROM document WHERE {gone} ORDER BY path"))?;
-        let rows = query.query_map(named_params! {":path": below, ":folder": folder(below)}, |row| {
-            Ok(RemovedDocument {
-                path: row.get(0)?,
-                sha256: row.get(1)?,
-            })
-        })?;
+        let mut query = tx.prepare(&format!(
+            "SELECT path, sha256 FROM document WHERE {gone} ORDER BY path"
+        ))?;
+        let rows = query.query_map(
+            named_params! {":path": below, ":folder": folder(below)},
+            |row| {
+                Ok(RemovedDocument {
+                    path: row.get(0)?,
+                    sha256: row.get(1)?,
+                })
+            },
+        )?;
         rows.collect::<Result<Vec<_>, _>>()?
     };
     if removed.is_empty() {
@@ -546,9 +564,9 @@ fn forget(connection: &mut Connection, below: &str) -> Result<Vec<RemovedDocumen
     Ok(removed)
 }
 
-fn insert_document(tx: &Transaction<'_>, new: &NewDocument<'_>) -> Result<(), StoreError> {
+fn insert_document(tx: &Transaction<'_>, new: &NewDocument) -> Result<(), StoreError> {
     tx.prepare_cached("DELETE FROM document WHERE path = ?1")?
-        .execute([new.path])?;
+        .execute([&new.path])?;
     tx.prepare_cached(
         "INSERT INTO document (path, kind, size, mtime_ns, read_ns, parser, sha256, spdx, licence, has_examples, text)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",

@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod config;
 mod journal;
+mod knowledge;
 mod llm;
 mod pack;
 mod sandbox;
