@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use dreamer::dream::{Check, CheckKind, Difficulty, Document, FragmentKind, Value, parse_literal};
@@ -313,6 +313,31 @@ fn the_oracles_answers_fill_the_checks_in_their_order() {
     assert!(task.with_expectations(&[]).is_err());
 }
 
+fn knowledge() -> Vec<Document> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/knowledge");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("data/knowledge")
+        .map(|e| e.expect("entry").path())
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .filter(|p| p.is_file())
+        .map(|path| {
+            let kind = match path.extension().and_then(|e| e.to_str()) {
+                Some("py") => FragmentKind::Python,
+                Some("rs") => FragmentKind::Rust,
+                _ => FragmentKind::Prose,
+            };
+            document(
+                &path.to_string_lossy(),
+                kind,
+                &std::fs::read_to_string(&path).expect("text"),
+            )
+        })
+        .collect()
+}
+
 fn document(path: &str, kind: FragmentKind, text: &str) -> Document {
     Document {
         path: path.to_owned(),
@@ -354,6 +379,29 @@ fn prove(tasks: &[SourceTask]) {
             );
         }
     }
+}
+
+#[test]
+fn the_sample_knowledge_proves_itself() {
+    let tasks = source_tasks_across(&knowledge(), &[]);
+    prove(&tasks);
+    let provable: Vec<_> = tasks.iter().filter(|t| t.is_provable()).collect();
+    let names: Vec<_> = provable
+        .iter()
+        .map(|t| t.scenario.entry_point.as_str())
+        .collect();
+    assert!(provable.len() >= 28, "{names:?}");
+    let endings: HashSet<_> = provable
+        .iter()
+        .filter_map(|t| t.source.path.rsplit('.').next())
+        .collect();
+    assert_eq!(endings, HashSet::from(["py", "md", "rst", "html", "txt"]));
+    let branchless: Vec<_> = provable
+        .iter()
+        .filter(|t| !t.solution.as_deref().unwrap_or_default().contains("if "))
+        .map(|t| &t.scenario.entry_point)
+        .collect();
+    assert!(branchless.is_empty(), "{branchless:?}");
 }
 
 const MODULE: &str = r#"

@@ -77,15 +77,20 @@ impl PageBuilder {
         }
     }
 
-    /// A block of Python, with prompts or without.
+    /// A block of Python: code up to the first prompt at its margin, a session from there on. Prompts further in stand
+    /// in docstrings.
     fn block(&mut self, text: &str) {
-        if text.lines().any(doctest::is_prompt) {
+        let at_margin = |line: &str| line.starts_with(">>>") && doctest::is_prompt(line);
+        let code: Vec<&str> = text.lines().take_while(|l| !at_margin(l)).collect();
+        if text.lines().any(at_margin) {
             self.current.sessions.push(text.to_owned());
-        } else {
+        }
+        let code = code.join("\n");
+        if !code.trim().is_empty() {
             if !self.current.code.is_empty() {
                 self.current.code.push_str("\n\n");
             }
-            self.current.code.push_str(text);
+            self.current.code.push_str(&code);
         }
     }
 
