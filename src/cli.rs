@@ -10,6 +10,7 @@ pub mod client;
 pub mod config;
 pub mod duration;
 pub mod journal;
+pub mod knowledge;
 pub mod lessons;
 pub mod report;
 pub mod service;

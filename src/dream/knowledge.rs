@@ -35,7 +35,7 @@ pub struct Document {
 }
 
 /// One chunk: a section under its heading, or one definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fragment {
     /// Row id in the store.
     pub id: i64,
@@ -47,7 +47,7 @@ pub struct Fragment {
 }
 
 /// Fragments that belong together, best first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cluster {
     pub id: i64,
     /// The topic's name: its strongest entities, for people and statistics.
