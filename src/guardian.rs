@@ -1,15 +1,36 @@
 //! The Guardian proves or rejects. One file a gate, ordered cheap to dear; a candidate stops at its first failure.
 //! The only maker of `VerifiedDream`. Never drops or changes a check: settling happened before.
 
+mod bench;
 pub mod candidate_file;
+mod entry;
+mod form;
+mod hollow;
+mod lift;
+mod observe;
+mod passes;
+mod reach;
+mod reached;
+mod ruling;
 pub mod split;
+mod stand_ins;
+mod steady;
+mod suite;
 pub mod syntax;
+mod trial;
 
 use std::sync::Arc;
 
-use crate::dream::{Candidate, GateReport, Reason, Tier};
+use sha2::{Digest, Sha256};
+
+use crate::dream::{Candidate, Check, GateReport, Reason, Suite, Tier};
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
+use bench::{Bench, Role, Room};
+use ruling::{Docket, Hearing, Ruling, Stop};
+
+pub use ruling::Undecided;
+pub use trial::{Holds, Miss, MissKind, Trial, meets, same_outcome, shown};
 
 /// What the session knows about a candidate beyond its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,7 +55,7 @@ pub enum Agreement {
 /// Code that passed every gate. Private fields, no Clone, no Deserialize: it cannot be made elsewhere.
 #[derive(Debug)]
 pub struct VerifiedDream {
-    candidate: Candidate,
+    candidate: Box<Candidate>,
     tier: Tier,
     evidence: Vec<GateReport>,
 }
@@ -74,6 +95,14 @@ pub struct Guardian {
     sandbox: Arc<dyn Sandbox>,
 }
 
+impl std::fmt::Debug for Guardian {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guardian")
+            .field("backend", &self.sandbox.backend())
+            .finish()
+    }
+}
+
 impl Guardian {
     pub fn new(sandbox: Arc<dyn Sandbox>) -> Self {
         Self { sandbox }
@@ -84,18 +113,146 @@ impl Guardian {
         &self,
         permit: &WorkPermit,
         candidate: &Candidate,
-        _context: &Context,
+        context: &Context,
     ) -> Judgement {
-        if permit.is_ended() {
-            return Judgement::Undecided {
-                why: "interrupted".to_owned(),
-                gates: Vec::new(),
-            };
-        }
-        let _ = (&self.sandbox, candidate);
-        Judgement::Undecided {
-            why: "not built yet".to_owned(),
-            gates: Vec::new(),
+        let mut docket = Docket::open();
+        let mut bench = Bench::new(self.sandbox.as_ref(), permit);
+        let heard = hear(&mut docket, &mut bench, candidate, context).await;
+        bench.close().await;
+        let gates = docket.gates;
+        match heard {
+            Ok(tier) => Judgement::Verified(VerifiedDream {
+                candidate: Box::new(candidate.clone()),
+                tier,
+                evidence: gates,
+            }),
+            Err(Stop::Rejected(reason)) => Judgement::Rejected {
+                reasons: vec![reason],
+                gates,
+            },
+            Err(Stop::Undecided(why)) => Judgement::Undecided { why, gates },
         }
     }
+
+    /// Runs checks against code and says what came of each, for settling. Judges nothing.
+    ///
+    /// # Errors
+    /// `Undecided` where the infrastructure failed or the permit ended.
+    pub async fn observe(
+        &self,
+        permit: &WorkPermit,
+        code: &str,
+        checks: &[Check],
+    ) -> Result<Vec<Trial>, Undecided> {
+        let mut bench = Bench::new(self.sandbox.as_ref(), permit);
+        let observed = observe::trials(&mut bench, code, checks).await;
+        bench.close().await;
+        observed
+    }
+}
+
+/// The gates, cheap to dear. The first that does not pass ends the hearing.
+async fn hear(
+    docket: &mut Docket,
+    bench: &mut Bench<'_>,
+    candidate: &Candidate,
+    context: &Context,
+) -> Result<Tier, Stop> {
+    let code = candidate.code.as_str();
+    let [first, second, third] = hash_seeds(candidate);
+    let room = Room {
+        role: Role::Solution,
+        hash_seed: first,
+    };
+    let mut trials = Vec::new();
+
+    docket.note("form", Ok(form::rule(candidate)))?;
+    docket.note("checks", Ok(suite::rule(candidate)))?;
+    docket.note(
+        "sandbox",
+        open(bench, candidate, [first, second, third]).await,
+    )?;
+    docket.note(
+        "nothing_solutions",
+        hollow::rule(bench, first, candidate, &context.wrong_attempts).await,
+    )?;
+    let visible = passes::rule(
+        bench,
+        room,
+        code,
+        &candidate.checks,
+        Suite::Visible,
+        &mut trials,
+    )
+    .await;
+    docket.note("visible_checks", visible)?;
+    let hidden = passes::rule(
+        bench,
+        room,
+        code,
+        &candidate.hidden_checks,
+        Suite::Hidden,
+        &mut trials,
+    )
+    .await;
+    docket.note("hidden_checks", hidden)?;
+    docket.note("reached", Ok(reached::rule(candidate, &trials)))?;
+    docket.note(
+        "steady",
+        steady::rule(bench, [second, third], candidate, &trials).await,
+    )?;
+    docket.note("agreement", Ok(agreement(context)))?;
+    Ok(match context.agreement {
+        Agreement::Skipped | Agreement::Reached(_) => Tier::Gold,
+        Agreement::NotReached(_) => Tier::Silver,
+    })
+}
+
+/// Not a gate of its own: interpreters are opened side by side, and what this version cannot run is said.
+async fn open(bench: &mut Bench<'_>, candidate: &Candidate, hash_seeds: [u32; 3]) -> Hearing {
+    if candidate
+        .all_checks()
+        .any(|(_, check)| check.serve.is_some())
+    {
+        return Err(Undecided(
+            "checks with `serve` cannot be run by this version".to_owned(),
+        ));
+    }
+    let [first, second, third] = hash_seeds;
+    let mut rooms = vec![
+        Room {
+            role: Role::Solution,
+            hash_seed: first,
+        },
+        Room {
+            role: Role::StandIn,
+            hash_seed: first,
+        },
+    ];
+    rooms.extend([second, third].map(|hash_seed| Room {
+        role: Role::Solution,
+        hash_seed,
+    }));
+    bench.prepare(&rooms).await?;
+    Ok(Ruling::Pass(format!("{} interpreters", rooms.len())))
+}
+
+fn agreement(context: &Context) -> Ruling {
+    match &context.agreement {
+        Agreement::Skipped => Ruling::Skipped("one solution, nobody to ask".to_owned()),
+        Agreement::NotReached(why) => Ruling::Skipped(format!("not reached: {why}")),
+        Agreement::Reached(with) => Ruling::Pass(with.clone()),
+    }
+}
+
+/// Seeds of the interpreters, from the candidate's SHA-256, so that a verdict can be repeated.
+fn hash_seeds(candidate: &Candidate) -> [u32; 3] {
+    let json = serde_json::to_vec(candidate).unwrap_or_default();
+    let digest = Sha256::digest(&json);
+    let word = |at: usize| {
+        u32::from_le_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]])
+    };
+    // 0 would turn the randomisation of hashes off; apart by construction.
+    let first = word(0) % 1_000_000_000 + 1;
+    [first, first + 1_000_000_000, first + 2_000_000_000]
 }

@@ -96,6 +96,29 @@ pub struct Check {
     pub serve: Option<Serve>,
 }
 
+impl Check {
+    /// A check with nothing but its call, as a model would write it.
+    #[must_use]
+    pub fn new(call: impl Into<String>, kind: CheckKind) -> Self {
+        Self {
+            kind,
+            setup: String::new(),
+            call: call.into(),
+            given: BTreeMap::new(),
+            origin: Origin::default(),
+            max_ms: None,
+            serve: None,
+        }
+    }
+
+    /// A call and the literal that it must give.
+    #[must_use]
+    pub fn example(call: impl Into<String>, expect: impl Into<String>) -> Self {
+        let expect = expect.into();
+        Self::new(call, CheckKind::Example { expect })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum CheckKind {

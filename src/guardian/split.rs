@@ -57,7 +57,7 @@ pub fn split(mut check: Check) -> Result<Check, SplitError> {
         return Err(refuse());
     }
     check.kind = kind;
-    check.call = claim.call.clone();
+    check.call = claim.call;
     Ok(check)
 }
 
@@ -247,23 +247,9 @@ mod tests {
     use super::{SplitError, setup_holds_verdict, split};
     use crate::dream::{Check, CheckKind};
 
-    fn example(call: &str, expect: &str) -> Check {
-        Check {
-            kind: CheckKind::Example {
-                expect: expect.to_owned(),
-            },
-            setup: String::new(),
-            call: call.to_owned(),
-            given: Default::default(),
-            origin: Default::default(),
-            max_ms: None,
-            serve: None,
-        }
-    }
-
     #[track_caller]
     fn check(call: &str, expect: &str, new_call: &str, new_kind: &CheckKind) {
-        let after = split(example(call, expect)).unwrap();
+        let after = split(Check::example(call, expect)).unwrap();
         assert_eq!(
             (after.call.as_str(), &after.kind),
             (new_call, new_kind),
@@ -324,10 +310,10 @@ mod tests {
 
     #[test]
     fn properties_and_raises_are_split_too() {
-        let mut property = example("f(x) == 3", "");
+        let mut property = Check::example("f(x) == 3", "");
         property.kind = holds("result is True");
         assert_eq!(split(property).unwrap().kind, expect("3"));
-        let mut raises = example("f(x) == 3", "");
+        let mut raises = Check::example("f(x) == 3", "");
         raises.kind = CheckKind::Raises {
             error: "ValueError".to_owned(),
         };
@@ -352,18 +338,18 @@ mod tests {
         ] {
             assert!(
                 matches!(
-                    split(example(call, "True")),
+                    split(Check::example(call, "True")),
                     Err(SplitError::VerdictInside(_))
                 ),
                 "{call}"
             );
         }
         assert!(matches!(
-            split(example("f(x) == 3", "3")),
+            split(Check::example("f(x) == 3", "3")),
             Err(SplitError::VerdictInside(_))
         ));
         assert!(matches!(
-            split(example("1 == 1", "True")),
+            split(Check::example("1 == 1", "True")),
             Err(SplitError::Tautology(_))
         ));
     }
@@ -383,7 +369,7 @@ mod tests {
             "(f(1), f(2))",
             "isinstance(f(x), int)",
         ] {
-            assert_eq!(split(example(call, "1")).unwrap().call, call);
+            assert_eq!(split(Check::example(call, "1")).unwrap().call, call);
         }
     }
 
@@ -399,7 +385,7 @@ mod tests {
         ] {
             assert!(
                 matches!(
-                    split(example(call, "1")),
+                    split(Check::example(call, "1")),
                     Err(SplitError::NotAnExpression(_))
                 ),
                 "{call}"

@@ -142,7 +142,7 @@ fn identifiers(target: Node<'_>) -> Vec<Node<'_>> {
             "identifier" => found.push(node),
             "attribute" | "subscript" | "type" | "call" => {}
             "default_parameter" | "typed_default_parameter" => {
-                open.extend(node.child_by_field_name("name"))
+                open.extend(node.child_by_field_name("name"));
             }
             _ => open.extend(children(node)),
         }

@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod config;
+mod guardian;
 mod journal;
 mod knowledge;
 mod llm;

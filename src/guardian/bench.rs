@@ -1,0 +1,197 @@
+//! Runs checks in sandboxes for the gates. One interpreter for each room, opened when first needed: what runs the
+//! candidate never holds an expectation, what evaluates `holds` never holds the candidate.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::ruling::Undecided;
+use super::trial::{Holds, Trial};
+use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Value, parse_literal};
+use crate::sandbox::{Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError};
+use crate::supervisor::permit::WorkPermit;
+
+/// Whose code an interpreter runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    Solution,
+    /// Code of ours that stands in for a solution and may hold expected values.
+    StandIn,
+    Mutant,
+    /// Evaluates `holds`.
+    Judge,
+}
+
+/// One interpreter: a role and a hash seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Room {
+    pub(super) role: Role,
+    pub(super) hash_seed: u32,
+}
+
+pub(super) struct Bench<'a> {
+    sandbox: &'a dyn Sandbox,
+    permit: &'a WorkPermit,
+    limits: BTreeMap<Role, Limits>,
+    runners: BTreeMap<Room, Runner>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(sandbox: &'a dyn Sandbox, permit: &'a WorkPermit) -> Self {
+        Self {
+            sandbox,
+            permit,
+            limits: BTreeMap::new(),
+            runners: BTreeMap::new(),
+        }
+    }
+
+    /// Limits of a role's rooms that are not open yet.
+    pub(super) fn limit(&mut self, role: Role, limits: Limits) {
+        self.limits.insert(role, limits);
+    }
+
+    /// Opens rooms side by side, before they are needed.
+    pub(super) async fn prepare(&mut self, rooms: &[Room]) -> Result<(), Undecided> {
+        let missing: Vec<_> = rooms
+            .iter()
+            .filter(|room| !self.runners.contains_key(room))
+            .collect();
+        let opening = missing.iter().map(|room| self.open(**room));
+        let opened = join_all(opening).await;
+        for (room, runner) in missing.into_iter().zip(opened) {
+            self.runners.insert(*room, runner?);
+        }
+        Ok(())
+    }
+
+    async fn open(&self, room: Room) -> Result<Runner, Undecided> {
+        let limits = self.limits.get(&room.role).copied().unwrap_or_default();
+        let spec = RunnerSpec {
+            hash_seed: room.hash_seed,
+            limits,
+        };
+        let mut broken = String::new();
+        for _ in 0..2 {
+            match self.sandbox.open(self.permit, &spec).await {
+                Ok(runner) => return Ok(runner),
+                Err(SandboxError::Infra(why)) => broken = why,
+                Err(error @ (SandboxError::Interrupted(_) | SandboxError::Unavailable(_))) => {
+                    return Err(Undecided(error.to_string()));
+                }
+            }
+        }
+        Err(Undecided(broken))
+    }
+
+    /// Runs one job; a sandbox that broke is replaced once.
+    pub(super) async fn run(&mut self, room: Room, job: &Job) -> Result<Observation, Undecided> {
+        let mut broken = String::new();
+        for _ in 0..2 {
+            let mut runner = match self.runners.remove(&room) {
+                Some(runner) if !runner.is_spent() => runner,
+                Some(_) | None => self.open(room).await?,
+            };
+            match runner.run(self.permit, job).await {
+                Ok(seen) => {
+                    self.runners.insert(room, runner);
+                    match seen.ending {
+                        Ending::Interrupted => return Err(Undecided("interrupted".to_owned())),
+                        Ending::Infra(why) => broken = why,
+                        _ => return Ok(seen),
+                    }
+                }
+                Err(SandboxError::Infra(why)) => broken = why,
+                Err(error @ (SandboxError::Interrupted(_) | SandboxError::Unavailable(_))) => {
+                    return Err(Undecided(error.to_string()));
+                }
+            }
+        }
+        Err(Undecided(broken))
+    }
+
+    /// Runs one check against `code`, and a property's `holds` in the judge's room.
+    pub(super) async fn attempt(
+        &mut self,
+        room: Room,
+        code: &str,
+        check: &Check,
+        trace: bool,
+    ) -> Result<Trial, Undecided> {
+        let observation = self.run(room, &call_job(code, check, trace)).await?;
+        let holds = match (&check.kind, &observation.outcome) {
+            (CheckKind::Property { holds }, Outcome::Value { value }) => {
+                Some(self.holds(room.hash_seed, holds, check, value).await?)
+            }
+            _ => None,
+        };
+        Ok(Trial {
+            observation,
+            holds,
+            traced: trace,
+        })
+    }
+
+    /// What a property says of a result.
+    pub(super) async fn holds(
+        &mut self,
+        hash_seed: u32,
+        holds: &str,
+        check: &Check,
+        result: &Value,
+    ) -> Result<Holds, Undecided> {
+        let job = Job::Call {
+            code: String::new(),
+            setup: String::new(),
+            given: readable(&check.given),
+            values: BTreeMap::from([("result".to_owned(), result.clone())]),
+            call: format!("not not (\n{holds}\n)"),
+            trace: false,
+        };
+        let seen = self
+            .run(
+                Room {
+                    role: Role::Judge,
+                    hash_seed,
+                },
+                &job,
+            )
+            .await?;
+        Ok(match seen.outcome {
+            Outcome::Value {
+                value: Value::Bool(true),
+            } => Holds::Yes,
+            Outcome::Raised { classes, .. } => {
+                Holds::Raised(classes.into_iter().next().unwrap_or_default())
+            }
+            Outcome::Value { .. } | Outcome::Unobservable { .. } | Outcome::Nothing => Holds::No,
+        })
+    }
+
+    /// Ends every interpreter and waits until nothing of them is left.
+    pub(super) async fn close(self) {
+        join_all(self.runners.into_values().map(Runner::close)).await;
+    }
+}
+
+fn call_job(code: &str, check: &Check, trace: bool) -> Job {
+    Job::Call {
+        code: code.to_owned(),
+        setup: check.setup.clone(),
+        given: readable(&check.given),
+        values: BTreeMap::new(),
+        call: check.call.clone(),
+        trace,
+    }
+}
+
+/// Literals in the one form that an interpreter reads too: `nan` becomes `float('nan')`.
+pub(super) fn readable(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let rewrite = |text: &String| {
+        parse_literal(text).map_or_else(|_| text.clone(), |value| value.to_literal())
+    };
+    given
+        .iter()
+        .map(|(name, text)| (name.clone(), rewrite(text)))
+        .collect()
+}

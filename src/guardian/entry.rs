@@ -1,0 +1,155 @@
+//! The entry point: where the solution defines it and what it looks like. Pure; used by the gates that read the
+//! solution and by the stand-ins that copy its shape.
+
+use tree_sitter::Node;
+
+use super::syntax::{Source, children, named};
+use crate::dream::Reason;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Positional parameters by name, `self` not among them.
+    Function {
+        is_async: bool,
+        parameters: Vec<String>,
+    },
+    Class,
+    /// A name bound to something callable.
+    Assigned,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry<'t> {
+    pub(super) shape: Shape,
+    pub(super) node: Node<'t>,
+}
+
+/// The one definition of `name` at the top level.
+pub(super) fn find<'s>(source: &'s Source<'_>, name: &str) -> Result<Entry<'s>, Reason> {
+    let statements = named(source.root());
+    let mut found = statements
+        .into_iter()
+        .filter_map(|statement| definition(source, statement, name));
+    let first = found.next().ok_or(Reason::EntryPointMissing)?;
+    if found.next().is_some() {
+        return Err(Reason::EntryPointRepeated);
+    }
+    Ok(first)
+}
+
+fn definition<'s>(source: &'s Source<'_>, statement: Node<'s>, name: &str) -> Option<Entry<'s>> {
+    let is_named = |node: Node<'_>, field: &str| {
+        node.child_by_field_name(field)
+            .is_some_and(|n| n.kind() == "identifier" && source.text_of(n) == name)
+    };
+    match statement.kind() {
+        "decorated_definition" => {
+            let overload = named(statement).iter().any(|n| {
+                n.kind() == "decorator" && source.text_of(*n).trim_end().ends_with("overload")
+            });
+            let inner = statement.child_by_field_name("definition")?;
+            if overload {
+                None
+            } else {
+                definition(source, inner, name)
+            }
+        }
+        "function_definition" if is_named(statement, "name") => {
+            let is_async = children(statement)
+                .first()
+                .is_some_and(|n| n.kind() == "async");
+            let shape = Shape::Function {
+                is_async,
+                parameters: parameters(source, statement),
+            };
+            Some(Entry {
+                shape,
+                node: statement,
+            })
+        }
+        "class_definition" if is_named(statement, "name") => Some(Entry {
+            shape: Shape::Class,
+            node: statement,
+        }),
+        "expression_statement" => {
+            let assignment = statement.named_child(0)?;
+            let ours = assignment.kind() == "assignment" && is_named(assignment, "left");
+            ours.then_some(Entry {
+                shape: Shape::Assigned,
+                node: assignment,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn parameters(source: &Source<'_>, function: Node<'_>) -> Vec<String> {
+    let Some(list) = function.child_by_field_name("parameters") else {
+        return Vec::new();
+    };
+    let name = |node: Node<'_>| match node.kind() {
+        "identifier" => Some(source.text_of(node).to_owned()),
+        "default_parameter" | "typed_default_parameter" => node
+            .child_by_field_name("name")
+            .map(|n| source.text_of(n).to_owned()),
+        "typed_parameter" => {
+            let first = node.named_child(0)?;
+            (first.kind() == "identifier").then(|| source.text_of(first).to_owned())
+        }
+        _ => None,
+    };
+    named(list).into_iter().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shape, find};
+    use crate::dream::Reason;
+    use crate::guardian::syntax::Source;
+
+    #[track_caller]
+    fn check(code: &str, expected: &Result<Shape, Reason>) {
+        let source = Source::parse(code).unwrap();
+        assert_eq!(find(&source, "f").map(|e| e.shape), *expected, "{code}");
+    }
+
+    #[test]
+    fn the_entry_point_is_found_in_every_shape() {
+        let function = |is_async, names: &[&str]| {
+            Ok(Shape::Function {
+                is_async,
+                parameters: names.iter().map(|n| (*n).to_owned()).collect(),
+            })
+        };
+        check(
+            "def f(a, b=1, *args, c: int, d: int = 2, **rest): pass",
+            &function(false, &["a", "b", "c", "d"]),
+        );
+        check("@cache\ndef f(): pass", &function(false, &[]));
+        check("async def f(a): pass", &function(true, &["a"]));
+        check("class f:\n    pass", &Ok(Shape::Class));
+        check("f = lambda x: x", &Ok(Shape::Assigned));
+        check(
+            "@overload\ndef f(a: int): ...\n@typing.overload\ndef f(a: str): ...\ndef f(a): return a",
+            &function(false, &["a"]),
+        );
+    }
+
+    #[test]
+    fn a_missing_or_repeated_entry_point_is_told() {
+        check("def g(): pass", &Err(Reason::EntryPointMissing));
+        check(
+            "if True:\n    def f(): pass",
+            &Err(Reason::EntryPointMissing),
+        );
+        check(
+            "class A:\n    def f(self): pass",
+            &Err(Reason::EntryPointMissing),
+        );
+        check(
+            "def f(): pass\ndef f(): pass",
+            &Err(Reason::EntryPointRepeated),
+        );
+        check("def f(): pass\nf = 3", &Err(Reason::EntryPointRepeated));
+    }
+}

@@ -1,0 +1,216 @@
+//! Gate 1: the solution is Python of a sane size that defines its entry point once, is no stub and reaches for nothing.
+//! Pure.
+
+use tree_sitter::Node;
+
+use super::entry::{self, Shape};
+use super::reach::beyond;
+use super::ruling::Ruling;
+use super::syntax::{Source, named};
+use crate::dream::{Candidate, Reason};
+
+/// A thousand lines of 64 characters: far beyond any single task.
+const CODE_BYTES_MAX: usize = 64 << 10;
+/// Depth of the syntax tree. Python's own parser gives up at 100 brackets or 100 indents, each some levels deep.
+const DEPTH_MAX: u32 = 400;
+
+pub(super) fn rule(candidate: &Candidate) -> Ruling {
+    let code = &candidate.code;
+    if code.len() > CODE_BYTES_MAX {
+        return Ruling::Fail(
+            Reason::TooLarge,
+            format!("{} bytes of code; at most {CODE_BYTES_MAX}", code.len()),
+        );
+    }
+    let Some(source) = Source::parse(code) else {
+        return Ruling::Fail(Reason::SyntaxError, "cannot be parsed".to_owned());
+    };
+    if let Some(line) = source.first_error_line() {
+        return Ruling::Fail(Reason::SyntaxError, format!("line {line} is not Python"));
+    }
+    let depth = source
+        .nodes()
+        .iter()
+        .map(|(_, depth)| *depth)
+        .max()
+        .unwrap_or(0);
+    if depth > DEPTH_MAX {
+        return Ruling::Fail(
+            Reason::TooLarge,
+            format!("nested {depth} levels deep; at most {DEPTH_MAX}"),
+        );
+    }
+    let name = &candidate.scenario.entry_point;
+    if !is_identifier(name) {
+        return Ruling::Fail(Reason::EntryPointMissing, format!("`{name}` is not a name"));
+    }
+    let entry = match entry::find(&source, name) {
+        Ok(entry) => entry,
+        Err(reason) => {
+            let what = if reason == Reason::EntryPointRepeated {
+                "defined more than once"
+            } else {
+                "not defined"
+            };
+            return Ruling::Fail(reason, format!("`{name}` is {what} at the top level"));
+        }
+    };
+    if let Some(what) = stub_marker(&source, &entry) {
+        return Ruling::Fail(Reason::StubMarker, what);
+    }
+    if let Some((reason, what)) = beyond(&source, &candidate.scenario.libraries) {
+        return Ruling::Fail(reason, what);
+    }
+    Ruling::Pass(format!(
+        "{} lines, {name} defined once",
+        code.lines().count()
+    ))
+}
+
+pub(super) fn is_identifier(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && chars.all(|c| c.is_alphanumeric() || c == '_')
+}
+
+fn stub_marker(source: &Source<'_>, entry: &entry::Entry<'_>) -> Option<String> {
+    let hollow = match entry.shape {
+        Shape::Function { .. } => is_hollow_body(source, entry.node),
+        Shape::Class => is_hollow_class(source, entry.node),
+        Shape::Assigned => false,
+    };
+    if hollow {
+        return Some("the entry point has no body".to_owned());
+    }
+    let comments = source
+        .nodes()
+        .into_iter()
+        .filter(|(n, _)| n.kind() == "comment");
+    comments
+        .map(|(n, _)| source.text_of(n))
+        .find(|text| is_marker(text))
+        .map(|text| format!("`{text}`"))
+}
+
+fn is_marker(comment: &str) -> bool {
+    let text = comment.trim_start_matches('#').trim().to_ascii_lowercase();
+    let first = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let phrases = [
+        "your code here",
+        "implement this",
+        "implement me",
+        "rest of the code",
+        "rest of your code",
+        "add your code",
+    ];
+    matches!(first, "todo" | "fixme") || phrases.iter().any(|phrase| text.contains(phrase))
+}
+
+/// Nothing but a docstring and `pass`, `...` or `raise NotImplementedError`.
+fn is_hollow_body(source: &Source<'_>, definition: Node<'_>) -> bool {
+    let Some(body) = definition.child_by_field_name("body") else {
+        return true;
+    };
+    named(body)
+        .into_iter()
+        .all(|statement| match statement.kind() {
+            "pass_statement" => true,
+            "expression_statement" => statement
+                .named_child(0)
+                .is_some_and(|e| matches!(e.kind(), "string" | "ellipsis")),
+            "raise_statement" => source.text_of(statement).contains("NotImplementedError"),
+            _ => false,
+        })
+}
+
+/// A class with methods that are all hollow, or one of its own with nothing in it. An exception class may be empty.
+fn is_hollow_class(source: &Source<'_>, class: Node<'_>) -> bool {
+    let body = class
+        .child_by_field_name("body")
+        .map(named)
+        .unwrap_or_default();
+    let methods: Vec<_> = body
+        .iter()
+        .filter_map(|n| match n.kind() {
+            "decorated_definition" => n.child_by_field_name("definition"),
+            _ => Some(*n),
+        })
+        .filter(|n| n.kind() == "function_definition")
+        .collect();
+    if methods.is_empty() {
+        return class.child_by_field_name("superclasses").is_none()
+            && is_hollow_body(source, class);
+    }
+    methods.iter().all(|method| is_hollow_body(source, *method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rule;
+    use crate::dream::{Candidate, Reason, Scenario};
+    use crate::guardian::ruling::Ruling;
+
+    #[track_caller]
+    fn check(code: &str, expected: Option<Reason>) {
+        let scenario = Scenario {
+            entry_point: "f".to_owned(),
+            ..Scenario::default()
+        };
+        let candidate = Candidate {
+            scenario,
+            code: code.to_owned(),
+            checks: vec![],
+            hidden_checks: vec![],
+        };
+        let reason = match rule(&candidate) {
+            Ruling::Fail(reason, _) => Some(reason),
+            Ruling::Pass(_) | Ruling::Skipped(_) => None,
+        };
+        assert_eq!(reason, expected, "{code}");
+    }
+
+    #[test]
+    fn stubs_are_told_from_solutions() {
+        for code in [
+            "def f(): pass",
+            "def f():\n    'doc'\n    ...",
+            "def f():\n    raise NotImplementedError('x')",
+            "def f():\n    'doc'",
+            "class f:\n    def a(self): pass\n    def b(self): ...",
+            "class f:\n    pass",
+            "def f():\n    # TODO: real work\n    return 1",
+            "def f():\n    # your code here\n    return 1",
+        ] {
+            check(code, Some(Reason::StubMarker));
+        }
+        for code in [
+            "def f(): return 1",
+            "class f(Exception):\n    pass",
+            "def f(todo):\n    # marks a todo as done\n    return todo",
+            "f = lambda: 1",
+        ] {
+            check(code, None);
+        }
+    }
+
+    #[test]
+    fn size_depth_and_syntax_are_checked() {
+        check("def f(:\n  pass", Some(Reason::SyntaxError));
+        check(
+            &format!("def f():\n    return '{}'", "x".repeat(70_000)),
+            Some(Reason::TooLarge),
+        );
+        check(
+            &format!("def f():\n    return {}", "1+".repeat(2_000) + "1"),
+            Some(Reason::TooLarge),
+        );
+        check("def g(): return 1", Some(Reason::EntryPointMissing));
+        check(
+            "import ctypes\ndef f(): return 1",
+            Some(Reason::ForbiddenImport),
+        );
+    }
+}

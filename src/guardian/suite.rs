@@ -1,0 +1,403 @@
+//! Gate 2: the checks are checks. Enough of them, each readable, none contradicting another, no setup that replaces the
+//! solution. Pure; whether a check reaches the solution is measured later.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::form::is_identifier;
+use super::reach::beyond;
+use super::ruling::Ruling;
+use super::split::{setup_holds_verdict, split};
+use super::syntax::{Source, normal, only_expression};
+use crate::dream::{Candidate, Check, CheckKind, Reason, Value, parse_literal};
+
+/// Fewest different visible and hidden checks (the project's contract on gates).
+const VISIBLE_MIN: usize = 3;
+const HIDDEN_MIN: usize = 2;
+/// Most checks of both suites: at 10 ms a run and six runs a check they take 12 s.
+const CHECKS_MAX: usize = 200;
+
+/// Names with which a setup could replace the solution unseen.
+const SETUP_TRICKS: [&str; 6] = ["exec", "eval", "globals", "setattr", "delattr", "compile"];
+
+type Wrong = (Reason, String);
+
+pub(super) fn rule(candidate: &Candidate) -> Ruling {
+    match examine(candidate) {
+        Ok(detail) => Ruling::Pass(detail),
+        Err((reason, detail)) => Ruling::Fail(reason, detail),
+    }
+}
+
+fn examine(candidate: &Candidate) -> Result<String, Wrong> {
+    if candidate.all_checks().count() > CHECKS_MAX {
+        return Err((Reason::TooLarge, format!("more than {CHECKS_MAX} checks")));
+    }
+    for (_, check) in candidate.all_checks() {
+        examine_one(candidate, check)?;
+    }
+    let visible: HashSet<_> = candidate
+        .checks
+        .iter()
+        .map(|c| (subject(c), claim(c)))
+        .collect();
+    let seen: HashSet<_> = candidate.checks.iter().map(subject).collect();
+    let hidden: HashSet<_> = candidate
+        .hidden_checks
+        .iter()
+        .map(subject)
+        .filter(|s| !seen.contains(s))
+        .collect();
+    if visible.len() < VISIBLE_MIN || hidden.len() < HIDDEN_MIN {
+        let detail = format!(
+            "{} different visible checks and {} hidden ones that repeat none; at least {VISIBLE_MIN} and {HIDDEN_MIN}",
+            visible.len(),
+            hidden.len()
+        );
+        return Err((Reason::TooFewChecks, detail));
+    }
+    contradictions(candidate)?;
+    Ok(format!(
+        "{} visible, {} hidden",
+        visible.len(),
+        hidden.len()
+    ))
+}
+
+fn examine_one(candidate: &Candidate, check: &Check) -> Result<(), Wrong> {
+    let bad = |what: String| Err((Reason::BadCheck, what));
+    let apart = split(check.clone()).map_err(|e| (e.reason(), e.to_string()))?;
+    if apart.kind != check.kind {
+        return Err((
+            Reason::VerdictInsideCall,
+            format!("`{}` compares the result inside the call", check.call),
+        ));
+    }
+    match &check.kind {
+        CheckKind::Example { expect } => {
+            if let Err(error) = parse_literal(expect) {
+                return bad(format!("expect of `{}`: {error}", check.call));
+            }
+        }
+        CheckKind::Raises { error } => {
+            if !error.split('.').all(is_identifier) {
+                return bad(format!("`{error}` does not name an exception"));
+            }
+        }
+        CheckKind::Property { holds } => examine_holds(holds)?,
+    }
+    for (name, literal) in &check.given {
+        if !is_identifier(name)
+            || matches!(name.as_str(), "result" | "seen")
+            || *name == candidate.scenario.entry_point
+        {
+            return bad(format!("`{name}` cannot be given"));
+        }
+        if let Err(error) = parse_literal(literal) {
+            return bad(format!("given `{name}`: {error}"));
+        }
+    }
+    for text in [&check.setup, &check.call] {
+        let source =
+            Source::parse(text).ok_or((Reason::BadCheck, "cannot be parsed".to_owned()))?;
+        if let Some((reason, what)) = beyond(&source, &candidate.scenario.libraries) {
+            return Err((reason, format!("a check {what}")));
+        }
+    }
+    examine_setup(&check.setup, &candidate.scenario.entry_point)
+}
+
+fn examine_holds(holds: &str) -> Result<(), Wrong> {
+    let bad = |what: String| Err((Reason::BadCheck, what));
+    let Some(source) = Source::parse(holds) else {
+        return bad(format!("`{holds}` cannot be parsed"));
+    };
+    if only_expression(&source).is_none() {
+        return bad(format!("`{holds}` is not one expression"));
+    }
+    let names_result = source
+        .nodes()
+        .iter()
+        .any(|(n, _)| n.kind() == "identifier" && source.text_of(*n) == "result");
+    if !names_result {
+        return bad(format!("`{holds}` says nothing of the result"));
+    }
+    match beyond(&source, &[]) {
+        Some((reason, what)) => Err((reason, format!("a check {what}"))),
+        None => Ok(()),
+    }
+}
+
+fn examine_setup(setup: &str, entry_point: &str) -> Result<(), Wrong> {
+    let bad = |what: String| Err((Reason::BadCheck, what));
+    let Some(source) = Source::parse(setup) else {
+        return bad("a setup cannot be parsed".to_owned());
+    };
+    if let Some(line) = source.first_error_line() {
+        return bad(format!("line {line} of a setup is not Python"));
+    }
+    if setup_holds_verdict(setup) {
+        return Err((
+            Reason::VerdictInsideCall,
+            "a setup holds an expectation".to_owned(),
+        ));
+    }
+    for (node, _) in source.nodes() {
+        let text = source.text_of(node);
+        if node.kind() == "identifier" && SETUP_TRICKS.contains(&text) {
+            return bad(format!("a setup may not use `{text}`"));
+        }
+        let replaced = match node.kind() {
+            "assignment"
+            | "augmented_assignment"
+            | "for_statement"
+            | "named_expression"
+            | "delete_statement"
+            | "as_pattern_target"
+            | "aliased_import"
+            | "function_definition"
+            | "class_definition"
+            | "import_from_statement" => binds(&source, node, entry_point),
+            _ => false,
+        };
+        if replaced {
+            return bad(format!("a setup may not redefine `{entry_point}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a binding statement binds `name` or a part of it (`name.x = …`, `name[0] = …`).
+fn binds(source: &Source<'_>, node: tree_sitter::Node<'_>, name: &str) -> bool {
+    let targets = match node.kind() {
+        "assignment" | "augmented_assignment" | "for_statement" => {
+            vec![node.child_by_field_name("left")]
+        }
+        "named_expression" | "function_definition" | "class_definition" => {
+            vec![node.child_by_field_name("name")]
+        }
+        "aliased_import" => vec![node.child_by_field_name("alias")],
+        "import_from_statement" => {
+            let mut cursor = node.walk();
+            node.children_by_field_name("name", &mut cursor)
+                .map(Some)
+                .collect()
+        }
+        _ => vec![Some(node)],
+    };
+    targets.into_iter().flatten().any(|target| {
+        let mut open = vec![target];
+        while let Some(node) = open.pop() {
+            match node.kind() {
+                "identifier" if source.text_of(node) == name => return true,
+                "attribute" => open.extend(node.child_by_field_name("object")),
+                "subscript" => open.extend(node.child_by_field_name("value")),
+                "call" => {}
+                _ => open.extend(super::syntax::named(node)),
+            }
+        }
+        false
+    })
+}
+
+/// What a check asks the solution, whatever it expects.
+fn subject(check: &Check) -> (String, String, BTreeMap<&str, String>) {
+    let given = check.given.iter().map(|(name, literal)| {
+        let plain = parse_literal(literal).map_or_else(|_| literal.clone(), |v| v.to_literal());
+        (name.as_str(), plain)
+    });
+    (normal(&check.setup), normal(&check.call), given.collect())
+}
+
+/// What it expects.
+fn claim(check: &Check) -> String {
+    match &check.kind {
+        CheckKind::Example { expect } => {
+            parse_literal(expect).map_or_else(|_| expect.clone(), |v| v.to_literal())
+        }
+        CheckKind::Raises { error } => format!("raises {error}"),
+        CheckKind::Property { holds } => format!("holds {}", normal(holds)),
+    }
+}
+
+fn contradictions(candidate: &Candidate) -> Result<(), Wrong> {
+    let mut known: HashMap<_, (&Check, Option<Value>)> = HashMap::new();
+    for (_, check) in candidate.all_checks() {
+        let expected = match &check.kind {
+            CheckKind::Example { expect } => parse_literal(expect).ok(),
+            CheckKind::Raises { .. } => None,
+            CheckKind::Property { .. } => continue,
+        };
+        let Some((first, before)) = known.get(&subject(check)) else {
+            known.insert(subject(check), (check, expected));
+            continue;
+        };
+        let agree = match (before, &expected) {
+            (Some(a), Some(b)) => a.equals(b),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !agree {
+            let detail = format!(
+                "`{}` is expected to be {} and {}",
+                check.call,
+                claim(first),
+                claim(check)
+            );
+            return Err((Reason::ContradictingChecks, detail));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rule;
+    use crate::dream::{Candidate, Check, CheckKind, Reason, Scenario};
+    use crate::guardian::ruling::Ruling;
+
+    fn candidate() -> Candidate {
+        Candidate {
+            scenario: Scenario {
+                entry_point: "f".to_owned(),
+                ..Scenario::default()
+            },
+            code: "def f(x):\n    return x + 1\n".to_owned(),
+            checks: vec![
+                Check::example("f(1)", "2"),
+                Check::example("f(2)", "3"),
+                Check::example("f(3)", "4"),
+            ],
+            hidden_checks: vec![Check::example("f(4)", "5"), Check::example("f(5)", "6")],
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Candidate), expected: Option<Reason>) {
+        let mut candidate = candidate();
+        change(&mut candidate);
+        let ruling = rule(&candidate);
+        let reason = match &ruling {
+            Ruling::Fail(reason, _) => Some(*reason),
+            Ruling::Pass(_) | Ruling::Skipped(_) => None,
+        };
+        assert_eq!(reason, expected, "{ruling:?}");
+    }
+
+    #[test]
+    fn enough_different_checks_are_needed() {
+        check(|_| (), None);
+        check(|c| c.checks.truncate(2), Some(Reason::TooFewChecks));
+        check(
+            |c| c.checks[2] = Check::example("f( 1 )", "2"),
+            Some(Reason::TooFewChecks),
+        );
+        check(
+            |c| c.hidden_checks[0] = Check::example("f(1)", "2"),
+            Some(Reason::TooFewChecks),
+        );
+        check(
+            |c| c.hidden_checks[0] = Check::example("f(5)", "6.0"),
+            Some(Reason::TooFewChecks),
+        );
+    }
+
+    #[test]
+    fn contradicting_checks_are_told() {
+        check(
+            |c| c.hidden_checks.push(Check::example("f(1)", "3")),
+            Some(Reason::ContradictingChecks),
+        );
+        check(
+            |c| c.hidden_checks.push(Check::example("f(1)", "2.0")),
+            None,
+        );
+        let raises = Check {
+            kind: CheckKind::Raises {
+                error: "ValueError".to_owned(),
+            },
+            ..Check::example("f(1)", "")
+        };
+        check(|c| c.checks.push(raises), Some(Reason::ContradictingChecks));
+    }
+
+    #[test]
+    fn checks_that_cannot_be_read_are_told() {
+        check(
+            |c| c.checks[0] = Check::example("f(1)", "two"),
+            Some(Reason::BadCheck),
+        );
+        check(
+            |c| c.checks[0] = Check::example("f(1", "2"),
+            Some(Reason::BadCheck),
+        );
+        check(
+            |c| c.checks[0] = Check::example("f(1) == 2", "True"),
+            Some(Reason::VerdictInsideCall),
+        );
+        check(
+            |c| {
+                c.checks[0].kind = CheckKind::Raises {
+                    error: "a b".to_owned(),
+                }
+            },
+            Some(Reason::BadCheck),
+        );
+        check(
+            |c| {
+                c.checks[0].kind = CheckKind::Property {
+                    holds: "1 < 2".to_owned(),
+                }
+            },
+            Some(Reason::BadCheck),
+        );
+        check(
+            |c| {
+                c.checks[0].kind = CheckKind::Property {
+                    holds: "result; 1".to_owned(),
+                }
+            },
+            Some(Reason::BadCheck),
+        );
+        check(
+            |c| _ = c.checks[0].given.insert("a".to_owned(), "g()".to_owned()),
+            Some(Reason::BadCheck),
+        );
+        check(
+            |c| _ = c.checks[0].given.insert("f".to_owned(), "1".to_owned()),
+            Some(Reason::BadCheck),
+        );
+    }
+
+    #[test]
+    fn a_setup_may_build_but_not_replace() {
+        check(
+            |c| c.checks[0].setup = "import json\nx = json.loads('1')\nx += 1".to_owned(),
+            None,
+        );
+        for setup in [
+            "def f(x): return 2",
+            "f = lambda x: 2",
+            "f.__code__ = g.__code__",
+            "from math import sqrt as f",
+            "for f in (1,): pass",
+            "class f: pass",
+            "del f",
+            "globals()['f'] = 3",
+            "exec('f = 3')",
+            "(f := 3)",
+        ] {
+            check(
+                |c| c.checks[0].setup = setup.to_owned(),
+                Some(Reason::BadCheck),
+            );
+        }
+        check(
+            |c| c.checks[0].setup = "assert f(1) == 2".to_owned(),
+            Some(Reason::VerdictInsideCall),
+        );
+        check(
+            |c| c.checks[0].setup = "import subprocess".to_owned(),
+            Some(Reason::ForbiddenImport),
+        );
+    }
+}

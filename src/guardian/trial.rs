@@ -1,0 +1,277 @@
+//! One check against one piece of code, and whether the code met it. Pure: called by the gates that run checks and by
+//! settling, which both judge here, outside of the interpreter that ran the code.
+
+use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Stage, Value, parse_literal};
+
+/// What came of running one check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    pub observation: Observation,
+    /// What a property's `holds` said of the result, where there was one.
+    pub holds: Option<Holds>,
+    /// Whether the lines that ran were recorded.
+    pub traced: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    Yes,
+    No,
+    /// Evaluating `holds` raised this class.
+    Raised(String),
+}
+
+/// In which way a check was not met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissKind {
+    /// Another value, another exception, none or one too many.
+    Wrong,
+    Limit,
+    LeavesProcesses,
+    Unobservable,
+    SyntaxError,
+    MissingLibrary,
+    FailsToLoad,
+    /// The check itself cannot be evaluated.
+    BadCheck,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    pub kind: MissKind,
+    pub detail: String,
+}
+
+fn miss<T>(kind: MissKind, detail: String) -> Result<T, Miss> {
+    Err(Miss { kind, detail })
+}
+
+/// Whether the code met the check.
+///
+/// # Errors
+/// How it did not. Only for observations whose ending is a verdict.
+pub fn meets(check: &Check, trial: &Trial) -> Result<(), Miss> {
+    let seen = &trial.observation;
+    if let Some(limit) = limit_name(&seen.ending) {
+        return miss(
+            MissKind::Limit,
+            format!("`{}` ran into the {limit} limit", check.call),
+        );
+    }
+    if let Ending::Signaled(signal) = seen.ending {
+        return miss(
+            MissKind::Wrong,
+            format!("`{}` ended its interpreter by signal {signal}", check.call),
+        );
+    }
+    match &seen.outcome {
+        Outcome::Nothing => miss(
+            MissKind::Wrong,
+            format!("`{}` ended its interpreter without a result", check.call),
+        ),
+        Outcome::Raised {
+            stage: Stage::Load,
+            classes,
+            message,
+        } => miss(load_miss(classes), said(classes, message)),
+        Outcome::Raised {
+            stage: Stage::Setup,
+            classes,
+            message,
+        } => miss(
+            MissKind::Wrong,
+            format!(
+                "the setup of `{}` raised {}",
+                check.call,
+                said(classes, message)
+            ),
+        ),
+        _ if seen.notes.contains_key("left_processes") => miss(
+            MissKind::LeavesProcesses,
+            format!("`{}` left a process behind", check.call),
+        ),
+        Outcome::Raised {
+            stage: Stage::Call,
+            classes,
+            message,
+        } => meets_raised(check, classes, message),
+        Outcome::Unobservable { type_name } => match &check.kind {
+            CheckKind::Raises { error } => miss(
+                MissKind::Wrong,
+                format!(
+                    "`{}` gave a {type_name} instead of raising {error}",
+                    check.call
+                ),
+            ),
+            CheckKind::Example { .. } | CheckKind::Property { .. } => miss(
+                MissKind::Unobservable,
+                format!(
+                    "`{}` gave {type_name}: make it exact data in the call, as with list(…)",
+                    check.call
+                ),
+            ),
+        },
+        Outcome::Value { value } => meets_value(check, value, trial.holds.as_ref()),
+    }
+}
+
+fn meets_value(check: &Check, value: &Value, holds: Option<&Holds>) -> Result<(), Miss> {
+    let shown = shorten(&value.to_literal());
+    match &check.kind {
+        CheckKind::Example { expect } => match parse_literal(expect) {
+            Ok(expected) if expected.equals(value) => Ok(()),
+            Ok(_) => miss(
+                MissKind::Wrong,
+                format!(
+                    "`{}` gave {shown}, expected {}",
+                    check.call,
+                    shorten(expect)
+                ),
+            ),
+            Err(error) => miss(
+                MissKind::BadCheck,
+                format!("expect of `{}`: {error}", check.call),
+            ),
+        },
+        CheckKind::Raises { error } => miss(
+            MissKind::Wrong,
+            format!("`{}` gave {shown} instead of raising {error}", check.call),
+        ),
+        CheckKind::Property { holds: property } => match holds {
+            Some(Holds::Yes) => Ok(()),
+            Some(Holds::Raised(class)) if is_the_checks_fault(class) => {
+                miss(MissKind::BadCheck, format!("`{property}` raised {class}"))
+            }
+            Some(Holds::Raised(class)) => miss(
+                MissKind::Wrong,
+                format!(
+                    "`{}` gave {shown}, on which `{property}` raised {class}",
+                    check.call
+                ),
+            ),
+            Some(Holds::No) | None => miss(
+                MissKind::Wrong,
+                format!(
+                    "`{}` gave {shown}, on which `{property}` does not hold",
+                    check.call
+                ),
+            ),
+        },
+    }
+}
+
+fn meets_raised(check: &Check, classes: &[String], message: &str) -> Result<(), Miss> {
+    match &check.kind {
+        CheckKind::Raises { error } if classes.iter().any(|class| class == last_part(error)) => {
+            Ok(())
+        }
+        CheckKind::Raises { error } => miss(
+            MissKind::Wrong,
+            format!(
+                "`{}` raised {}, expected {error}",
+                check.call,
+                said(classes, message)
+            ),
+        ),
+        CheckKind::Example { .. } | CheckKind::Property { .. } => miss(
+            MissKind::Wrong,
+            format!("`{}` raised {}", check.call, said(classes, message)),
+        ),
+    }
+}
+
+/// Whether two runs of the same call ended the same way. Messages may hold addresses and do not count.
+#[must_use]
+pub fn same_outcome(a: &Observation, b: &Observation) -> bool {
+    match (&a.outcome, &b.outcome) {
+        (Outcome::Value { value: a }, Outcome::Value { value: b }) => a.equals(b),
+        (
+            Outcome::Raised { stage, classes, .. },
+            Outcome::Raised {
+                stage: stage_b,
+                classes: classes_b,
+                ..
+            },
+        ) => stage == stage_b && classes.first() == classes_b.first(),
+        (Outcome::Unobservable { type_name: a }, Outcome::Unobservable { type_name: b }) => a == b,
+        (Outcome::Nothing, Outcome::Nothing) => a.ending == b.ending,
+        (
+            Outcome::Value { .. }
+            | Outcome::Raised { .. }
+            | Outcome::Unobservable { .. }
+            | Outcome::Nothing,
+            _,
+        ) => false,
+    }
+}
+
+/// An outcome in a few words.
+#[must_use]
+pub fn shown(observation: &Observation) -> String {
+    match &observation.outcome {
+        Outcome::Value { value } => shorten(&value.to_literal()),
+        Outcome::Raised {
+            classes, message, ..
+        } => said(classes, message),
+        Outcome::Unobservable { type_name } => type_name.clone(),
+        Outcome::Nothing => limit_name(&observation.ending)
+            .map_or("nothing".to_owned(), |l| format!("the {l} limit")),
+    }
+}
+
+fn limit_name(ending: &Ending) -> Option<&'static str> {
+    match ending {
+        Ending::Wall => Some("time"),
+        Ending::Cpu => Some("CPU time"),
+        Ending::Oom => Some("memory"),
+        Ending::Pids => Some("process"),
+        Ending::Output => Some("output"),
+        Ending::Disk => Some("disk"),
+        Ending::Exited(_) | Ending::Signaled(_) | Ending::Interrupted | Ending::Infra(_) => None,
+    }
+}
+
+fn load_miss(classes: &[String]) -> MissKind {
+    let is = |name: &str| classes.iter().any(|class| class == name);
+    if is("SyntaxError") {
+        MissKind::SyntaxError
+    } else if is("ModuleNotFoundError") {
+        MissKind::MissingLibrary
+    } else {
+        MissKind::FailsToLoad
+    }
+}
+
+fn is_the_checks_fault(class: &str) -> bool {
+    matches!(
+        class,
+        "NameError" | "SyntaxError" | "IndentationError" | "ImportError" | "ModuleNotFoundError"
+    )
+}
+
+fn said(classes: &[String], message: &str) -> String {
+    let class = classes.first().map_or("an exception", String::as_str);
+    if message.is_empty() {
+        class.to_owned()
+    } else {
+        format!("{class}: {}", shorten(message))
+    }
+}
+
+/// `json.JSONDecodeError` is matched by its own name: an interpreter names classes without their module.
+fn last_part(error: &str) -> &str {
+    error.rsplit('.').next().unwrap_or(error)
+}
+
+fn shorten(text: &str) -> String {
+    const SHOWN: usize = 160;
+    let mut end = text.len().min(SHOWN);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    if end < text.len() {
+        format!("{}…", &text[..end])
+    } else {
+        text.to_owned()
+    }
+}
