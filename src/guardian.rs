@@ -7,7 +7,6 @@ mod entry;
 mod form;
 mod hollow;
 mod lift;
-mod observe;
 mod passes;
 mod reach;
 mod reached;
@@ -23,14 +22,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::dream::{Candidate, Check, GateReport, Reason, Suite, Tier};
+use crate::dream::{Candidate, GateReport, Reason, Suite, Tier};
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
 use bench::{Bench, Role, Room};
-use ruling::{Docket, Hearing, Ruling, Stop};
-
-pub use ruling::Undecided;
-pub use trial::{Holds, Miss, MissKind, Trial, meets, same_outcome, shown};
+use ruling::{Docket, Hearing, Ruling, Stop, Undecided};
 
 /// What the session knows about a candidate beyond its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,22 +128,6 @@ impl Guardian {
             },
             Err(Stop::Undecided(why)) => Judgement::Undecided { why, gates },
         }
-    }
-
-    /// Runs checks against code and says what came of each, for settling. Judges nothing.
-    ///
-    /// # Errors
-    /// `Undecided` where the infrastructure failed or the permit ended.
-    pub async fn observe(
-        &self,
-        permit: &WorkPermit,
-        code: &str,
-        checks: &[Check],
-    ) -> Result<Vec<Trial>, Undecided> {
-        let mut bench = Bench::new(self.sandbox.as_ref(), permit);
-        let observed = observe::trials(&mut bench, code, checks).await;
-        bench.close().await;
-        observed
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn rule(
 }
 
 /// Traced; where tracing itself ran out of time, once more without.
-pub(super) async fn attempt(
+async fn attempt(
     bench: &mut Bench<'_>,
     room: Room,
     code: &str,

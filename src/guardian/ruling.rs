@@ -13,7 +13,7 @@ pub(super) enum Ruling {
 
 /// The infrastructure failed or the permit ended: nothing follows from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undecided(pub String);
+pub(super) struct Undecided(pub(super) String);
 
 pub(super) type Hearing = Result<Ruling, Undecided>;
 

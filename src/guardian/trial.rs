@@ -1,20 +1,20 @@
-//! One check against one piece of code, and whether the code met it. Pure: called by the gates that run checks and by
-//! settling, which both judge here, outside of the interpreter that ran the code.
+//! One check against one piece of code, and whether the code met it. Pure: the gates that run checks judge here, outside
+//! of the interpreter that ran the code.
 
 use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Stage, Value, parse_literal};
 
 /// What came of running one check.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trial {
-    pub observation: Observation,
+pub(super) struct Trial {
+    pub(super) observation: Observation,
     /// What a property's `holds` said of the result, where there was one.
-    pub holds: Option<Holds>,
+    pub(super) holds: Option<Holds>,
     /// Whether the lines that ran were recorded.
-    pub traced: bool,
+    pub(super) traced: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holds {
+pub(super) enum Holds {
     Yes,
     No,
     /// Evaluating `holds` raised this class.
@@ -23,7 +23,7 @@ pub enum Holds {
 
 /// In which way a check was not met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissKind {
+pub(super) enum MissKind {
     /// Another value, another exception, none or one too many.
     Wrong,
     Limit,
@@ -37,9 +37,9 @@ pub enum MissKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Miss {
-    pub kind: MissKind,
-    pub detail: String,
+pub(super) struct Miss {
+    pub(super) kind: MissKind,
+    pub(super) detail: String,
 }
 
 fn miss<T>(kind: MissKind, detail: String) -> Result<T, Miss> {
@@ -50,7 +50,7 @@ fn miss<T>(kind: MissKind, detail: String) -> Result<T, Miss> {
 ///
 /// # Errors
 /// How it did not. Only for observations whose ending is a verdict.
-pub fn meets(check: &Check, trial: &Trial) -> Result<(), Miss> {
+pub(super) fn meets(check: &Check, trial: &Trial) -> Result<(), Miss> {
     let seen = &trial.observation;
     if let Some(limit) = limit_name(&seen.ending) {
         return miss(
@@ -181,8 +181,7 @@ fn meets_raised(check: &Check, classes: &[String], message: &str) -> Result<(), 
 }
 
 /// Whether two runs of the same call ended the same way. Messages may hold addresses and do not count.
-#[must_use]
-pub fn same_outcome(a: &Observation, b: &Observation) -> bool {
+pub(super) fn same_outcome(a: &Observation, b: &Observation) -> bool {
     match (&a.outcome, &b.outcome) {
         (Outcome::Value { value: a }, Outcome::Value { value: b }) => a.equals(b),
         (
@@ -206,8 +205,7 @@ pub fn same_outcome(a: &Observation, b: &Observation) -> bool {
 }
 
 /// An outcome in a few words.
-#[must_use]
-pub fn shown(observation: &Observation) -> String {
+pub(super) fn shown(observation: &Observation) -> String {
     match &observation.outcome {
         Outcome::Value { value } => shorten(&value.to_literal()),
         Outcome::Raised {

@@ -10,7 +10,7 @@ use dreamer::clock;
 use dreamer::dream::{Reason, Tier};
 use dreamer::guardian::candidate_file::Candidates;
 use dreamer::guardian::{Context, Guardian, Judgement};
-use dreamer::sandbox::{Bubblewrap, Sandbox};
+use dreamer::sandbox::{self, Bubblewrap, Docker, Sandbox, SandboxError};
 use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
 use dreamer::tree::Tree;
 
@@ -18,6 +18,7 @@ use crate::support::{ledger, left_out};
 
 /// Tells the groups of these tests from those of a service on the same machine.
 const NAMESPACE: &str = "dreamer-it";
+const IMAGE: &str = "dreamer-sandbox:1";
 
 struct Bench {
     guardian: Guardian,
@@ -30,29 +31,42 @@ fn new_permit() -> (WorkPermit, PermitHolder) {
     permit::operator(Arc::new(Tree::open(NAMESPACE).expect("a tree")))
 }
 
-async fn benches() -> Vec<Bench> {
+/// A backend with a permit of its own, unless this machine does not have it.
+async fn bench(found: Result<Arc<dyn Sandbox>, SandboxError>) -> Option<Bench> {
     let (permit, holder) = new_permit();
-    let found = match Bubblewrap::find(NAMESPACE).await {
-        Ok(found) => found.try_out(&permit).await.map(|()| found),
+    let tried = match found {
+        Ok(found) => sandbox::try_out(found.as_ref(), &permit)
+            .await
+            .map(|()| found),
         Err(error) => Err(error),
     };
-    match found {
-        Ok(found) => {
-            ledger("bubblewrap");
-            let sandbox: Arc<dyn Sandbox> = Arc::new(found);
+    match tried {
+        Ok(sandbox) => {
             let backend = sandbox.backend().as_str();
-            vec![Bench {
+            ledger(backend);
+            Some(Bench {
                 guardian: Guardian::new(sandbox),
                 backend,
                 permit,
                 _holder: holder,
-            }]
+            })
         }
         Err(error) => {
-            left_out("the Guardian on bubblewrap", &error.to_string());
-            Vec::new()
+            left_out("the Guardian", &error.to_string());
+            None
         }
     }
+}
+
+async fn benches() -> Vec<Bench> {
+    let docker = Docker::find(NAMESPACE, IMAGE)
+        .await
+        .map(|d| Arc::new(d) as Arc<dyn Sandbox>);
+    let bubblewrap = Bubblewrap::find(NAMESPACE)
+        .await
+        .map(|b| Arc::new(b) as Arc<dyn Sandbox>);
+    let found = [bench(docker).await, bench(bubblewrap).await];
+    found.into_iter().flatten().collect()
 }
 
 fn fixtures(folder: &str) -> Vec<PathBuf> {
