@@ -1,3 +1,5 @@
+//! The gates over scripted readings: each opens and closes where its threshold says.
+
 use super::*;
 use crate::clock;
 use crate::config::NightHours;

@@ -98,7 +98,7 @@ impl Reader {
             } else if let Some((ident, after)) = cursor.ident() {
                 let mut path = vec![ident.to_string()];
                 cursor = after;
-                while let Some((ident, after)) = colons(cursor).and_then(|at| at.ident()) {
+                while let Some((ident, after)) = colons(cursor).and_then(Cursor::ident) {
                     path.push(ident.to_string());
                     cursor = after;
                 }
