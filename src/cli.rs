@@ -16,6 +16,7 @@ pub mod report;
 pub mod service;
 pub mod stop;
 pub mod text;
+pub mod verify;
 
 pub use stop::{Stop, asked_to_stop};
 

@@ -1,0 +1,269 @@
+//! `dreamer verify`: runs the Guardian over candidate files and says what it makes of each. Called by the command line.
+//! One verdict a line on stdout; what cannot be read is said on stderr and stops nothing.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::text::{clean_line, clean_short};
+use super::{Context, Exit, asked_to_stop, say};
+use crate::dream::{GateOutcome, GateReport, Reason, Tier, VerdictKind, WakeReason};
+use crate::guardian::candidate_file::{Candidates, Entry};
+use crate::guardian::{Context as Known, Guardian, Judgement};
+use crate::sandbox;
+use crate::supervisor::permit::{self, PermitHolder, WorkPermit};
+use crate::tree::Tree;
+
+/// Width of a title or a detail in a table.
+const SHOWN: usize = 100;
+
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Args {
+    /// Candidates: JSON Lines, or one JSON object a file
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Show every gate with its figures
+    #[arg(long)]
+    explain: bool,
+}
+
+/// One candidate's verdict, as other programs read it.
+#[derive(Debug, Serialize)]
+struct Verdict<'a> {
+    file: &'a str,
+    line: u64,
+    verdict: VerdictKind,
+    reasons: Vec<Reason>,
+    gates: Vec<GateReport>,
+    /// What is wrong with a line that is no candidate, or why nothing could be decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip)]
+    title: String,
+}
+
+pub async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    let tree = Arc::new(Tree::open(&context.settings.sandbox.namespace)?);
+    let (permit, holder) = permit::operator(tree);
+    let work = verify_all(&args, context, &permit);
+    tokio::pin!(work);
+    tokio::select! {
+        exit = &mut work => exit,
+        _ = asked_to_stop() => interrupt(&holder, work).await,
+    }
+}
+
+/// Ends the permit and waits until the sandboxes are gone.
+async fn interrupt(
+    holder: &PermitHolder,
+    work: impl Future<Output = anyhow::Result<Exit>>,
+) -> anyhow::Result<Exit> {
+    holder.end(WakeReason::Interrupt);
+    work.await?;
+    Ok(Exit::Interrupted)
+}
+
+async fn verify_all(args: &Args, context: &Context, permit: &WorkPermit) -> anyhow::Result<Exit> {
+    let guardian = match sandbox::select(&context.settings.sandbox, permit).await {
+        Ok(sandbox) => Ok(Guardian::new(sandbox)),
+        Err(error) => {
+            let why = error.to_string();
+            warn(&format!(
+                "error: {why}\nhint: `dreamer doctor` names what is missing"
+            ));
+            Err(why)
+        }
+    };
+    let mut exit = Exit::Done;
+    let mut counts = [0_u32; 4];
+    for path in &args.files {
+        let file = path.to_string_lossy();
+        let opened = match open(path) {
+            Ok(opened) => opened,
+            Err(error) => {
+                warn(&format!(
+                    "error: {} cannot be opened: {error}",
+                    clean_line(&file)
+                ));
+                exit = exit.max(Exit::Usage);
+                continue;
+            }
+        };
+        for entry in Candidates::new(BufReader::new(opened)) {
+            if permit.is_ended() {
+                return Ok(Exit::Interrupted);
+            }
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    warn(&format!(
+                        "error: {} cannot be read: {error}",
+                        clean_line(&file)
+                    ));
+                    exit = exit.max(Exit::Undecided);
+                    break;
+                }
+            };
+            let verdict = judge(guardian.as_ref(), permit, &file, entry).await;
+            exit = exit.max(exit_of(verdict.verdict));
+            counts[place(verdict.verdict)] += 1;
+            show(context, args.explain, &verdict)?;
+        }
+    }
+    if !context.json {
+        let [gold, silver, rejected, unverified] = counts;
+        say(&format!(
+            "{gold} gold, {silver} silver, {rejected} rejected, {unverified} unverified"
+        ))?;
+    }
+    Ok(exit)
+}
+
+/// A folder opens like a file and fails at the first read: asked here, so that it is bad usage.
+fn open(path: &Path) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
+    }
+    Ok(file)
+}
+
+async fn judge<'f>(
+    guardian: Result<&Guardian, &String>,
+    permit: &WorkPermit,
+    file: &'f str,
+    entry: Entry,
+) -> Verdict<'f> {
+    let mut line = Verdict {
+        file,
+        line: entry.line,
+        verdict: VerdictKind::Unverified,
+        reasons: Vec::new(),
+        gates: Vec::new(),
+        error: None,
+        title: String::new(),
+    };
+    let candidate = match entry.candidate {
+        Ok(candidate) => candidate,
+        Err(bad) => {
+            warn(&format!(
+                "error: {}:{}: {}",
+                clean_line(file),
+                line.line,
+                clean_short(&bad.error, 300)
+            ));
+            line.verdict = VerdictKind::Rejected;
+            line.reasons = vec![bad.reason];
+            line.error = Some(bad.error);
+            return line;
+        }
+    };
+    line.title.clone_from(&candidate.scenario.title);
+    if line.title.is_empty() {
+        line.title.clone_from(&candidate.scenario.entry_point);
+    }
+    let guardian = match guardian {
+        Ok(guardian) => guardian,
+        Err(why) => {
+            line.error = Some(why.clone());
+            return line;
+        }
+    };
+    match guardian.judge(permit, &candidate, &Known::default()).await {
+        Judgement::Verified(dream) => {
+            line.verdict = match dream.tier() {
+                Tier::Gold => VerdictKind::Gold,
+                Tier::Silver => VerdictKind::Silver,
+            };
+            line.gates = dream.evidence().to_vec();
+        }
+        Judgement::Rejected { reasons, gates } => {
+            line.verdict = VerdictKind::Rejected;
+            (line.reasons, line.gates) = (reasons, gates);
+        }
+        Judgement::Undecided { why, gates } => (line.error, line.gates) = (Some(why), gates),
+    }
+    line
+}
+
+fn show(context: &Context, explain: bool, line: &Verdict<'_>) -> anyhow::Result<()> {
+    if context.json {
+        return say(&serde_json::to_string(line)?);
+    }
+    let why = match (
+        &line.error,
+        line.gates
+            .iter()
+            .find(|gate| gate.outcome == GateOutcome::Fail),
+    ) {
+        (Some(error), _) => error.clone(),
+        (None, Some(gate)) => gate.detail.clone(),
+        (None, None) => String::new(),
+    };
+    let reasons: Vec<_> = line.reasons.iter().map(ToString::to_string).collect();
+    let mut text = format!(
+        "{:<10} {}:{}  {}",
+        word(line.verdict),
+        clean_line(line.file),
+        line.line,
+        clean_short(&line.title, SHOWN)
+    );
+    if !reasons.is_empty() || !why.is_empty() {
+        _ = write!(text, "\n           {}", reasons.join(", "));
+        if !why.is_empty() {
+            let gap = if reasons.is_empty() { "" } else { ": " };
+            _ = write!(text, "{gap}{}", clean_short(&why, 3 * SHOWN));
+        }
+    }
+    say(&text)?;
+    if explain {
+        for gate in &line.gates {
+            let outcome = match gate.outcome {
+                GateOutcome::Pass => "pass",
+                GateOutcome::Fail => "FAIL",
+                GateOutcome::Skipped => "-",
+            };
+            let detail = clean_short(&gate.detail, 3 * SHOWN);
+            say(&format!(
+                "           {:<18} {outcome:<5} {:>6} ms  {detail}",
+                gate.gate, gate.ms
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn word(verdict: VerdictKind) -> &'static str {
+    match verdict {
+        VerdictKind::Gold => "gold",
+        VerdictKind::Silver => "silver",
+        VerdictKind::Rejected => "rejected",
+        VerdictKind::Unverified => "unverified",
+    }
+}
+
+fn place(verdict: VerdictKind) -> usize {
+    match verdict {
+        VerdictKind::Gold => 0,
+        VerdictKind::Silver => 1,
+        VerdictKind::Rejected => 2,
+        VerdictKind::Unverified => 3,
+    }
+}
+
+fn exit_of(verdict: VerdictKind) -> Exit {
+    match verdict {
+        VerdictKind::Gold | VerdictKind::Silver => Exit::Done,
+        VerdictKind::Rejected => Exit::No,
+        VerdictKind::Unverified => Exit::Undecided,
+    }
+}
+
+/// Says something beside the data; a reader that went away is no error.
+fn warn(text: &str) {
+    _ = writeln!(std::io::stderr().lock(), "{text}");
+}
