@@ -13,6 +13,7 @@ pub mod journal;
 pub mod knowledge;
 pub mod lessons;
 pub mod report;
+pub mod sandbox;
 pub mod service;
 pub mod stop;
 pub mod text;

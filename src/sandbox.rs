@@ -125,7 +125,8 @@ pub trait Sandbox: Send + Sync {
     /// A fresh runner inside the permit's process tree, ready for its first job.
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;
 
-    /// Removes what earlier processes of this program left behind; returns how many things were removed.
+    /// Removes sandboxes that earlier processes of this program left behind; returns how many. `sandbox::sweep` does
+    /// this for every backend and removes their groups too.
     async fn sweep(&self) -> Result<u64, SandboxError>;
 }
 
@@ -162,10 +163,22 @@ async fn find(
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
     let found: Arc<dyn Sandbox> = match backend {
         Backend::Docker => Arc::new(Docker::find(&settings.namespace, &settings.image).await?),
-        Backend::Bubblewrap => Arc::new(Bubblewrap::find(&settings.namespace).await?),
+        Backend::Bubblewrap => Arc::new(Bubblewrap::find().await?),
     };
     try_out(found.as_ref(), permit).await?;
     Ok(found)
+}
+
+/// Removes what dead processes of this namespace left behind, by whatever backend: containers and groups. Touches
+/// nothing of a process that still runs. Returns how many things were removed.
+///
+/// # Errors
+/// `Infra` where an engine answers and then fails.
+pub async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
+    let containers = docker::sweep(namespace).await?;
+    let namespace = namespace.to_owned();
+    let groups = tokio::task::spawn_blocking(move || Tree::sweep(&namespace)).await;
+    Ok(containers + groups.map_err(|e| SandboxError::Infra(e.to_string()))?)
 }
 
 /// Starts and ends one sandbox, to see that this host lets us.

@@ -197,8 +197,9 @@ impl Tree {
     #[must_use]
     pub fn sweep(namespace: &str) -> u64 {
         let mut removed = std::collections::BTreeSet::new();
-        for group in groups::stale(namespace) {
-            groups::kill(std::slice::from_ref(&group), KILL_PASSES);
+        let stale = groups::stale(namespace);
+        groups::kill(&stale, KILL_PASSES);
+        for group in stale {
             if group.remove() {
                 removed.insert(group.path_in_hierarchy());
             }

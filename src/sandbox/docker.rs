@@ -218,17 +218,30 @@ impl Sandbox for Docker {
     }
 
     async fn sweep(&self) -> Result<u64, SandboxError> {
-        let namespace = self.namespace.clone();
-        let mut removed = 0;
-        for (id, owner) in container::labelled(&self.engine, NAMESPACE, &namespace, OWNER).await? {
-            if owner_is_gone(&owner) {
-                container::remove(&self.engine, &id).await;
-                removed += 1;
-            }
-        }
-        let groups = tokio::task::spawn_blocking(move || Tree::sweep(&namespace)).await;
-        Ok(removed + groups.map_err(|e| SandboxError::Infra(e.to_string()))?)
+        sweep_containers(&self.engine, &self.namespace).await
     }
+}
+
+/// Removes the containers of earlier processes, with or without our image; none where no engine answers.
+///
+/// # Errors
+/// `Infra` where the engine answers and then fails.
+pub(super) async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
+    match connect().await {
+        Ok(engine) => sweep_containers(&engine, namespace).await,
+        Err(_) => Ok(0),
+    }
+}
+
+async fn sweep_containers(engine: &bollard::Docker, namespace: &str) -> Result<u64, SandboxError> {
+    let mut removed = 0;
+    for (id, owner) in container::labelled(engine, NAMESPACE, namespace, OWNER).await? {
+        if owner_is_gone(&owner) {
+            container::remove(engine, &id).await;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// True unless the process that the label names still runs; a label that names none has no living owner.

@@ -493,9 +493,11 @@ def run(job):
             stop = "cpu"
         elif not ended:
             over = (time.monotonic() - started) * 1000 - limits["wall_ms"]
-            if over > 0 and over > waited(pid):
+            spent = spent_by_all(_getpid()) if over > 0 else 0
+            # What its own other processes ran instead is no excuse.
+            if over > 0 and over > waited(pid) - max(0, spent - cpu * 1000):
                 stop = "wall"
-            elif over > 0 and spent_by_all(_getpid()) > limits["cpu_ms"]:
+            elif spent > limits["cpu_ms"]:
                 stop = "cpu"
             elif over > limits["wall_ms"] * (MAX_STRETCH - 1):
                 stop = "starved"

@@ -338,24 +338,45 @@ pub(super) fn freeze(groups: &[Group], frozen: bool) -> bool {
     })
 }
 
-/// Groups named as trees of `namespace` whose process is no more.
+/// Groups named as trees of `namespace` whose process is no more, in every hierarchy of the host: a container engine
+/// makes a group of the tree's name also where the tree itself has none.
 pub(super) fn stale(namespace: &str) -> Vec<Group> {
-    let mut found = Vec::new();
+    let mut folders: Vec<(PathBuf, PathBuf, bool)> = mount_points()
+        .into_iter()
+        .map(|(mount, v2)| (mount.clone(), mount, v2))
+        .collect();
     for hierarchy in Hierarchy::find() {
-        for path in children(&hierarchy.mount.join(&hierarchy.base)) {
+        let base = hierarchy.mount.join(&hierarchy.base);
+        if base != hierarchy.mount {
+            folders.push((hierarchy.mount, base, hierarchy.v2));
+        }
+    }
+    let mut found = Vec::new();
+    for (mount, folder, v2) in folders {
+        for path in children(&folder) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if owner(&name, namespace).is_some_and(|(pid, start)| !is_alive(pid, start)) {
-                let group = Group {
-                    mount: hierarchy.mount.clone(),
-                    path: path.clone(),
-                    v2: hierarchy.v2,
-                    controllers: hierarchy.controllers.clone(),
-                };
-                found.push(group);
+                found.push(Group {
+                    mount: mount.clone(),
+                    path,
+                    v2,
+                    controllers: Vec::new(),
+                });
             }
         }
     }
     found
+}
+
+/// Every mounted hierarchy of the host, and whether it is the unified one.
+fn mount_points() -> Vec<(PathBuf, bool)> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let fields = mounts.lines().map(|l| l.split(' ').skip(1));
+    let read = fields.filter_map(|mut f| Some((PathBuf::from(f.next()?), f.next()?)));
+    let groups = read.filter(|(_, kind)| *kind == "cgroup" || *kind == "cgroup2");
+    groups
+        .map(|(mount, kind)| (mount, kind == "cgroup2"))
+        .collect()
 }
 
 /// The process that made the tree of this name: its number and its start.
@@ -369,14 +390,10 @@ fn owner(name: &str, namespace: &str) -> Option<(u32, u64)> {
 
 /// Removes empty groups of this name from every hierarchy of the host.
 pub(super) fn remove_everywhere(name: &str) {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    for line in mounts.lines() {
-        let mut fields = line.split(' ').skip(1);
-        if let (Some(mount), Some("cgroup" | "cgroup2")) = (fields.next(), fields.next()) {
-            let path = Path::new(mount).join(name);
-            remove_below(&path);
-            let _ = fs::remove_dir(path);
-        }
+    for (mount, _) in mount_points() {
+        let path = mount.join(name);
+        remove_below(&path);
+        let _ = fs::remove_dir(path);
     }
 }
 

@@ -62,7 +62,7 @@ async fn benches() -> Vec<Bench> {
     let docker = Docker::find(NAMESPACE, IMAGE)
         .await
         .map(|d| Arc::new(d) as Arc<dyn Sandbox>);
-    let bubblewrap = Bubblewrap::find(NAMESPACE)
+    let bubblewrap = Bubblewrap::find()
         .await
         .map(|b| Arc::new(b) as Arc<dyn Sandbox>);
     let found = [bench(docker).await, bench(bubblewrap).await];

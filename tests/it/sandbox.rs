@@ -11,7 +11,7 @@ use dreamer::sandbox::{
     self, Bubblewrap, Docker, Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError,
 };
 use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
-use dreamer::tree::Tree;
+use dreamer::tree::{self, Tree};
 
 use crate::support::{World, ledger};
 
@@ -49,14 +49,14 @@ impl Bench {
     }
 }
 
-fn new_permit() -> (WorkPermit, PermitHolder) {
-    let tree = Tree::open(NAMESPACE).expect("a tree");
+fn new_permit(namespace: &str) -> (WorkPermit, PermitHolder) {
+    let tree = Tree::open(namespace).expect("a tree");
     permit::operator(Arc::new(tree))
 }
 
 /// A backend with a permit of its own, unless this machine does not have it.
-async fn bench(found: Result<Arc<dyn Sandbox>, SandboxError>) -> Option<Bench> {
-    let (permit, holder) = new_permit();
+async fn bench(found: Result<Arc<dyn Sandbox>, SandboxError>, namespace: &str) -> Option<Bench> {
+    let (permit, holder) = new_permit(namespace);
     let tried = match found {
         Ok(found) => sandbox::try_out(found.as_ref(), &permit)
             .await
@@ -88,11 +88,47 @@ fn left_out(why: &str) {
 }
 
 async fn benches() -> Vec<Bench> {
-    let docker = Docker::find(NAMESPACE, IMAGE).await;
-    let bubblewrap = Bubblewrap::find(NAMESPACE).await;
-    let docker = bench(docker.map(|d| Arc::new(d) as Arc<dyn Sandbox>)).await;
-    let bubblewrap = bench(bubblewrap.map(|b| Arc::new(b) as Arc<dyn Sandbox>)).await;
+    benches_of(NAMESPACE).await
+}
+
+/// A namespace of its own lets a test see what is left of it alone.
+async fn benches_of(namespace: &str) -> Vec<Bench> {
+    // An earlier run may have been killed.
+    sandbox::sweep(namespace).await.expect("a sweep");
+    let docker = Docker::find(namespace, IMAGE).await;
+    let bubblewrap = Bubblewrap::find().await;
+    let docker = docker.map(|d| Arc::new(d) as Arc<dyn Sandbox>);
+    let bubblewrap = bubblewrap.map(|b| Arc::new(b) as Arc<dyn Sandbox>);
+    let docker = bench(docker, namespace).await;
+    let bubblewrap = bench(bubblewrap, namespace).await;
     docker.into_iter().chain(bubblewrap).collect()
+}
+
+/// Containers of a namespace, running or not, as the engine's own command sees them.
+fn containers_of(namespace: &str) -> Vec<String> {
+    let filter = format!("label=dreamer.namespace={namespace}");
+    let listed = std::process::Command::new("docker")
+        .args(["ps", "-aq", "--filter", &filter])
+        .output();
+    let text = listed.map(|l| String::from_utf8_lossy(&l.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Groups of a namespace in every hierarchy of the host.
+fn groups_of(namespace: &str) -> Vec<std::path::PathBuf> {
+    let names = |folder: &std::path::Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|e| e.path()).collect::<Vec<_>>()
+    };
+    let top = names(std::path::Path::new("/sys/fs/cgroup"));
+    let below = top.iter().flat_map(|p| names(p));
+    let all = below.chain(top.clone());
+    all.filter(|p| {
+        let name = p.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(namespace)
+    })
+    .collect()
 }
 
 fn call(code: &str, call: &str) -> Job {
@@ -615,10 +651,10 @@ async fn no_file_of_the_host_can_be_read_or_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_permit_ends_a_running_job_within_two_seconds() {
-    for bench in benches().await {
+    let namespace = "dreamer-it-end";
+    for bench in benches_of(namespace).await {
         let mut runner = bench.open(Limits::default()).await;
         let tree = bench.permit.tree().clone();
-        assert!(tree.cpu_time() > Duration::ZERO || !tree.limits_memory());
         let permit = bench.permit.clone();
         let running = tokio::runtime::Handle::current().spawn(async move {
             let seen = runner
@@ -641,6 +677,7 @@ async fn the_end_of_the_permit_ends_a_running_job_within_two_seconds() {
             began.elapsed()
         );
         assert_eq!(tree.processes(), [] as [u32; 0]);
+        assert_eq!(containers_of(namespace), [] as [String; 0]);
         let refused = bench.sandbox.open(&bench.permit, &spec()).await;
         assert!(matches!(refused, Err(SandboxError::Interrupted(_))));
     }
@@ -655,32 +692,129 @@ fn spec() -> RunnerSpec {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_permit_ends_an_idle_sandbox_too() {
-    for bench in benches().await {
+    let namespace = "dreamer-it-idle";
+    for bench in benches_of(namespace).await {
         let runner = bench.open(Limits::default()).await;
         let tree = bench.permit.tree().clone();
         bench.holder.end(WakeReason::Presence);
-        wait_until_empty(&tree).await;
+        wait_until_empty(&tree, namespace).await;
         drop(runner);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_a_runner_leaves_nothing() {
-    for bench in benches().await {
+    let namespace = "dreamer-it-drop";
+    for bench in benches_of(namespace).await {
         let runner = bench.open(Limits::default()).await;
         let tree = bench.permit.tree().clone();
         drop(runner);
-        wait_until_empty(&tree).await;
+        wait_until_empty(&tree, namespace).await;
+    }
+    assert!(groups_of(namespace).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_half_opened_sandbox_leaves_nothing() {
+    let namespace = "dreamer-it-half";
+    for bench in benches_of(namespace).await {
+        for after_ms in [1, 5, 20, 40, 60, 90] {
+            let limits = Limits::default();
+            let opening = bench.open(limits);
+            let early = tokio::time::timeout(Duration::from_millis(after_ms), opening).await;
+            drop(early);
+        }
+        wait_until_empty(bench.permit.tree(), namespace).await;
     }
 }
 
-async fn wait_until_empty(tree: &Tree) {
+/// Not a test by itself: the process that `a_killed_owner…` kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by the test that kills it"]
+async fn owner_to_be_killed() {
+    let mut runners = Vec::new();
+    for bench in benches_of("dreamer-it-killed").await {
+        let runner = bench.open(Limits::default()).await;
+        println!("\nholds {:?}", bench.permit.tree().processes());
+        runners.push((bench, runner));
+    }
+    println!("\nready");
+    tokio::time::sleep(Duration::from_mins(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_owner_leaves_nothing_once_it_is_swept() {
+    use std::io::BufRead;
+    let namespace = "dreamer-it-killed";
+    if benches_of(namespace).await.is_empty() {
+        return;
+    }
+    let test = std::env::current_exe().unwrap();
+    let mut owner = std::process::Command::new(test)
+        .args([
+            "--exact",
+            "sandbox::owner_to_be_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(owner.stdout.take().unwrap()).lines();
+    let said: Vec<_> = lines
+        .map_while(Result::ok)
+        .take_while(|l| l != "ready")
+        .collect();
+    let held = said.iter().filter(|l| l.starts_with("holds ["));
+    let pids: Vec<u32> = held
+        .flat_map(|l| l["holds [".len()..].trim_end_matches(']').split(", "))
+        .filter_map(|p| p.parse().ok())
+        .collect();
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    let removed = sandbox::sweep(namespace).await.unwrap();
+    assert_eq!(containers_of(namespace), [] as [String; 0]);
+    assert!(
+        groups_of(namespace).is_empty(),
+        "{:?}",
+        groups_of(namespace)
+    );
+    if !pids.is_empty() {
+        assert!(removed > 0);
+        let alive: Vec<_> = pids
+            .iter()
+            .filter(|p| tree::start_time(**p).is_some())
+            .collect();
+        assert!(alive.is_empty(), "{alive:?}");
+    }
+    assert_eq!(
+        sandbox::sweep(namespace).await.unwrap(),
+        0,
+        "nothing is left to sweep"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_spares_what_a_living_process_owns() {
+    let namespace = "dreamer-it-spare";
+    for bench in benches_of(namespace).await {
+        let mut runner = bench.open(Limits::default()).await;
+        assert_eq!(sandbox::sweep(namespace).await.unwrap(), 0);
+        let seen = runner.run(&bench.permit, &call("", "1 + 1")).await.unwrap();
+        assert_eq!(value(&seen), &int(2));
+        runner.close().await;
+    }
+}
+
+/// Two seconds: what a person who comes back may wait for.
+async fn wait_until_empty(tree: &Tree, namespace: &str) {
     let began = clock::monotonic();
-    while !tree.processes().is_empty() {
+    while !tree.processes().is_empty() || !containers_of(namespace).is_empty() {
         assert!(
             began.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            tree.processes()
+            "{:?} {:?}",
+            tree.processes(),
+            containers_of(namespace)
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -1,0 +1,289 @@
+//! `dreamer sandbox`: one program through the real sandbox, the image, and what earlier processes left behind.
+//!
+//! Called by `main` through the command line. Runs nothing outside of a sandbox.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::{Value as Json, json};
+
+use crate::cli::{Context, Exit, asked_to_stop, say};
+use crate::clock;
+use crate::config::SandboxChoice;
+use crate::dream::{Ending, Observation, WakeReason};
+use crate::sandbox::docker::{self, Prepared};
+use crate::sandbox::{self, Job, Limits, RunnerSpec, Sandbox, SandboxError};
+use crate::supervisor::permit::{self, PermitHolder, WorkPermit};
+use crate::tree::Tree;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Runs one Python program, each time in a fresh sandbox of its own
+    Run {
+        /// The program
+        file: PathBuf,
+        /// Which sandbox; default: DREAMING_SANDBOX
+        #[arg(long, value_enum)]
+        backend: Option<BackendName>,
+        /// How many times
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        repeat: u32,
+    },
+    /// Gets the image that the Docker sandbox needs
+    Prepare,
+    /// Removes what processes that were killed have left behind
+    Sweep,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum BackendName {
+    Docker,
+    Bubblewrap,
+}
+
+pub async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Run {
+            file,
+            backend,
+            repeat,
+        } => run_file(&file, backend, repeat, context).await,
+        Command::Prepare => prepare(context).await,
+        Command::Sweep => sweep(context).await,
+    }
+}
+
+async fn run_file(
+    file: &std::path::Path,
+    backend: Option<BackendName>,
+    repeat: u32,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    let code = match std::fs::read_to_string(file) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{}: {error}", file.display());
+            return Ok(Exit::Usage);
+        }
+    };
+    let mut settings = context.settings.sandbox.clone();
+    match backend {
+        Some(BackendName::Docker) => settings.choice = SandboxChoice::Docker,
+        Some(BackendName::Bubblewrap) => settings.choice = SandboxChoice::Bubblewrap,
+        None => {}
+    }
+    let tree = Tree::open(&settings.namespace).context("the process tree")?;
+    let (permit, holder) = permit::operator(Arc::new(tree));
+    let running = async {
+        let chosen = sandbox::select(&settings, &permit).await?;
+        repeat_runs(chosen.as_ref(), &permit, &code, repeat, context.json).await
+    };
+    let done = until_interrupted(running, &holder).await;
+    match done {
+        Ok(exit) => Ok(exit),
+        Err(error) => match error.downcast_ref::<SandboxError>() {
+            Some(SandboxError::Interrupted(_)) => Ok(Exit::Interrupted),
+            Some(SandboxError::Unavailable(_) | SandboxError::Infra(_)) => {
+                tracing::error!("{error:#}");
+                Ok(Exit::Undecided)
+            }
+            None => Err(error),
+        },
+    }
+}
+
+/// Ctrl-C and the like end the permit; the work then ends by itself, in order.
+async fn until_interrupted<T>(work: impl Future<Output = T>, holder: &PermitHolder) -> T {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        _ = asked_to_stop() => holder.end(WakeReason::Interrupt),
+    }
+    work.await
+}
+
+async fn repeat_runs(
+    sandbox: &dyn Sandbox,
+    permit: &WorkPermit,
+    code: &str,
+    repeat: u32,
+    as_json: bool,
+) -> anyhow::Result<Exit> {
+    let spec = RunnerSpec {
+        hash_seed: 0,
+        limits: Limits::default(),
+    };
+    let gaps = sandbox.gaps(permit.tree());
+    for gap in gaps.iter().filter(|_| !as_json) {
+        tracing::warn!("{gap}");
+    }
+    let began = clock::monotonic();
+    let mut exit = Exit::Done;
+    for _ in 0..repeat {
+        let run = one_run(sandbox, permit, &spec, code).await?;
+        exit = exit.max(exit_of(&run.seen.ending));
+        if as_json {
+            say(&run.json(sandbox, &spec.limits, &gaps).to_string())?;
+        } else {
+            run.show()?;
+        }
+    }
+    let per_second = f64::from(repeat) / began.elapsed().as_secs_f64().max(f64::EPSILON);
+    if as_json {
+        say(&json!({ "jobs_per_second": per_second }).to_string())?;
+    } else if repeat > 1 {
+        tracing::info!("{per_second:.1} jobs a second");
+    }
+    Ok(exit)
+}
+
+/// One repetition with its three times: until a sandbox was ready, from there to the ending, from there to nothing left.
+struct Run {
+    seen: Observation,
+    ready_ms: f64,
+    wall_ms: f64,
+    gone_ms: f64,
+}
+
+async fn one_run(
+    sandbox: &dyn Sandbox,
+    permit: &WorkPermit,
+    spec: &RunnerSpec,
+    code: &str,
+) -> Result<Run, SandboxError> {
+    let job = Job::Program {
+        code: code.to_owned(),
+    };
+    let start = clock::monotonic();
+    let mut runner = sandbox.open(permit, spec).await?;
+    let ready = clock::monotonic();
+    let seen = runner.run(permit, &job).await;
+    let ended = clock::monotonic();
+    runner.close().await;
+    let ms = |from: clock::Instant, to: clock::Instant| (to - from).as_secs_f64() * 1000.0;
+    Ok(Run {
+        seen: seen?,
+        ready_ms: ms(start, ready),
+        wall_ms: ms(ready, ended),
+        gone_ms: ms(ended, clock::monotonic()),
+    })
+}
+
+impl Run {
+    fn json(&self, sandbox: &dyn Sandbox, limits: &Limits, gaps: &[String]) -> Json {
+        json!({
+            "backend": sandbox.backend(),
+            "ending": self.seen.ending,
+            "ready_ms": self.ready_ms,
+            "wall_ms": self.wall_ms,
+            "gone_ms": self.gone_ms,
+            "limits": limits,
+            "usage": {
+                "cpu_ms": self.seen.cpu_ms,
+                "wall_ms": self.seen.wall_ms,
+                "output_bytes": self.seen.stdout.len() + self.seen.stderr.len(),
+                "notes": self.seen.notes,
+            },
+            "not_enforced": gaps,
+            "stdout": self.seen.stdout,
+            "stderr": self.seen.stderr,
+        })
+    }
+
+    fn show(&self) -> anyhow::Result<()> {
+        if !self.seen.stdout.is_empty() {
+            say(self.seen.stdout.trim_end_matches('\n'))?;
+        }
+        if !self.seen.stderr.is_empty() {
+            tracing::warn!("{}", self.seen.stderr.trim_end());
+        }
+        let (ready, wall, gone) = (self.ready_ms, self.wall_ms, self.gone_ms);
+        tracing::info!(
+            "{} (ready after {ready:.0} ms, ran {wall:.0} ms, gone after {gone:.0} ms)",
+            in_words(&self.seen.ending)
+        );
+        Ok(())
+    }
+}
+
+fn exit_of(ending: &Ending) -> Exit {
+    match ending {
+        Ending::Exited(0) => Exit::Done,
+        Ending::Interrupted | Ending::Infra(_) => Exit::Undecided,
+        Ending::Exited(_)
+        | Ending::Signaled(_)
+        | Ending::Wall
+        | Ending::Cpu
+        | Ending::Oom
+        | Ending::Pids
+        | Ending::Output
+        | Ending::Disk => Exit::No,
+    }
+}
+
+fn in_words(ending: &Ending) -> String {
+    match ending {
+        Ending::Exited(code) => format!("exited with {code}"),
+        Ending::Signaled(signal) => format!("ended by signal {signal}"),
+        Ending::Wall => "ended at its time limit".to_owned(),
+        Ending::Cpu => "ended at its CPU time limit".to_owned(),
+        Ending::Oom => "ended at its memory limit".to_owned(),
+        Ending::Pids => "ended at its process limit".to_owned(),
+        Ending::Output => "ended at its output limit".to_owned(),
+        Ending::Disk => "ended at its file limit".to_owned(),
+        Ending::Interrupted => "interrupted".to_owned(),
+        Ending::Infra(why) => format!("could not be run: {why}"),
+    }
+}
+
+async fn prepare(context: &Context) -> anyhow::Result<Exit> {
+    let settings = &context.settings.sandbox;
+    if settings.choice == SandboxChoice::Bubblewrap {
+        tracing::info!("bubblewrap uses this machine's own Python: nothing to prepare");
+        return report(context, &settings.image, "not_needed");
+    }
+    match docker::prepare(&settings.image).await {
+        Ok(Prepared::Present) => report(context, &settings.image, "present"),
+        Ok(Prepared::Pulled) => report(context, &settings.image, "pulled"),
+        Ok(Prepared::Built) => report(context, &settings.image, "built"),
+        Err(error) => {
+            tracing::error!("{error}");
+            if settings.choice == SandboxChoice::Auto {
+                tracing::info!("without this image the sandbox is bubblewrap, which needs none");
+            }
+            Ok(Exit::Undecided)
+        }
+    }
+}
+
+fn report(context: &Context, image: &str, how: &str) -> anyhow::Result<Exit> {
+    if context.json {
+        say(&json!({ "image": image, "result": how }).to_string())?;
+    } else {
+        say(&format!("{image}: {}", how.replace('_', " ")))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn sweep(context: &Context) -> anyhow::Result<Exit> {
+    let removed = match sandbox::sweep(&context.settings.sandbox.namespace).await {
+        Ok(removed) => removed,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Ok(Exit::Undecided);
+        }
+    };
+    if context.json {
+        say(&json!({ "removed": removed }).to_string())?;
+    } else {
+        say(&format!("removed {removed}"))?;
+    }
+    Ok(Exit::Done)
+}
