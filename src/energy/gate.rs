@@ -399,9 +399,12 @@ pub fn wake_reason(
         .map(|share| share >= energy.cpu_threshold);
     let heavy_for = heavy.observe(over, now);
 
-    // Input counts from the moment the session began; what came before is why it could begin.
+    // Input counts from the very moment the session began; what came before is why it could begin.
     let ran_for = now.saturating_duration_since(running.since);
-    let somebody = reading.presence.seen_within(ran_for);
+    let somebody = reading
+        .presence
+        .last_input
+        .is_some_and(|ago| ago <= ran_for);
     let lost_sight = running.trigger == Trigger::Idle && reading.presence.blind.is_some();
     let empty = match reading.power.known() {
         Some(Power::Battery { percent }) => {

@@ -4,9 +4,11 @@ mod support;
 
 mod architecture;
 mod config;
+mod control;
 mod guardian;
 mod journal;
 mod knowledge;
 mod llm;
 mod pack;
 mod sandbox;
+mod supervisor;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 pub(crate) mod fake_llm;
+pub(crate) mod senses;
 
 /// Notes that a test really used `part` ("docker", "bubblewrap", "llm", …), so that `scripts/test` can compare what ran
 /// with what it installed. Does nothing unless DREAMER_TEST_LEDGER names a file.

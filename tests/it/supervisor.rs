@@ -1,0 +1,566 @@
+//! The supervisor by itself, with scripted senses and sessions that only obey (or do not): when it begins, what ends
+//! it, how fast, and what is left afterwards.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use dreamer::clock;
+use dreamer::config::Settings;
+use dreamer::dream::{Complexity, RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
+use dreamer::energy::gate::GateKind;
+use dreamer::energy::{Power, Sensed};
+use dreamer::ids::SessionId;
+use dreamer::supervisor::permit::{PermitKind, WorkPermit};
+use dreamer::supervisor::{
+    Counts, Purpose, Refusal, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle,
+    SupervisorParts, WallClock,
+};
+use dreamer::tree::Tree;
+
+use crate::support::World;
+use crate::support::senses::{Hanging, Script, wall};
+
+/// Longer than anything that must happen within the awake tick and the settling.
+const SOON: Duration = Duration::from_secs(45);
+
+fn session_of(permit: &WorkPermit) -> SessionId {
+    match permit.kind() {
+        PermitKind::Session(session) => session.clone(),
+        PermitKind::Operator | PermitKind::Preflight => panic!("not a session's permit"),
+    }
+}
+
+/// Dreams until the permit is over.
+fn obedient() -> RunSession {
+    Arc::new(|permit, _, _| {
+        Box::pin(async move {
+            let ended = permit.ended().await;
+            let status = if ended.0 == WakeReason::WindowClosed {
+                SessionStatus::Completed
+            } else {
+                SessionStatus::Interrupted
+            };
+            let mut report = SessionReport::empty(session_of(&permit), status);
+            report.wake_reason = Some(ended.0);
+            report
+        })
+    })
+}
+
+/// Dreams for a minute and is done.
+fn short(runs: &Arc<AtomicUsize>) -> RunSession {
+    let runs = Arc::clone(runs);
+    Arc::new(move |permit, _, _| {
+        runs.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            SessionReport::empty(session_of(&permit), SessionStatus::Completed)
+        })
+    })
+}
+
+fn settings(folder: &Path) -> Settings {
+    let mut settings = Settings::defaults_in(folder);
+    settings.dreaming.enabled = true;
+    settings.energy.temperature_limit_c = Some(85.0);
+    settings
+}
+
+fn parts(world: &World, script: &Script, wall: WallClock, run: RunSession) -> SupervisorParts {
+    SupervisorParts {
+        settings: settings(world.path()),
+        purpose: Purpose::Service,
+        senses: script.senses(),
+        tree: Arc::new(Tree::without_groups(0)),
+        run_session: run,
+        counts: Arc::new(|| Ok(Counts::default())),
+        wall,
+        cron: false,
+    }
+}
+
+fn request(trigger: Trigger) -> RemRequest {
+    RemRequest {
+        trigger,
+        max_scenarios: None,
+        complexity: Complexity::Medium,
+        for_duration: None,
+        tasks: Vec::new(),
+        tasks_file: None,
+    }
+}
+
+async fn until(
+    handle: &SupervisorHandle,
+    limit: Duration,
+    holds: impl Fn(&Snapshot) -> bool,
+) -> Snapshot {
+    let mut watch = handle.watch();
+    let found = tokio::time::timeout(limit, watch.wait_for(|now| holds(now))).await;
+    match found {
+        Ok(Ok(snapshot)) => snapshot.clone(),
+        Ok(Err(_)) => panic!("the supervisor is gone"),
+        Err(_) => panic!("not within {limit:?}: {:?}", handle.snapshot()),
+    }
+}
+
+async fn dreaming(handle: &SupervisorHandle) -> SessionId {
+    until(handle, SOON, |now| now.name == StateName::Dreaming)
+        .await
+        .session
+        .expect("a session")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_night_is_entered_without_any_scheduler_and_once() {
+    let (world, script, runs) = (World::new(), Script::calm(), Arc::default());
+    script.key();
+    let run = short(&runs);
+    let handle = Supervisor::start(parts(&world, &script, wall("2026-11-21T01:50[UTC]"), run));
+    tokio::time::sleep(Duration::from_mins(9)).await;
+    assert_eq!(handle.snapshot().name, StateName::Awake);
+    let begun = until(&handle, Duration::from_mins(2), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    assert_eq!(begun.trigger, Some(Trigger::Night));
+    // The absence is another way in: its own session comes after half an hour, and then no more.
+    tokio::time::sleep(Duration::from_mins(20)).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    tokio::time::sleep(Duration::from_hours(20)).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    tokio::time::sleep(Duration::from_hours(4)).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 3, "the next night");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_give_the_night_a_second_session() {
+    let (world, script, runs) = (World::new(), Script::calm(), Arc::<AtomicUsize>::default());
+    script.key();
+    let start = |text| Supervisor::start(parts(&world, &script, wall(text), short(&runs)));
+    let handle = start("2026-11-21T02:10[UTC]");
+    tokio::time::sleep(Duration::from_mins(12)).await;
+    handle.shutdown().await;
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    let again = start("2026-11-21T02:23[UTC]");
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    again.shutdown().await;
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_ends_the_session_and_quiet_lets_it_begin_again() {
+    let (world, script) = (World::new(), Script::calm());
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T03:00[UTC]"),
+        obedient(),
+    ));
+    let session = dreaming(&handle).await;
+    script.key();
+    let before = clock::monotonic();
+    let report = handle.finished(&session).await.expect("a report");
+    assert!(
+        before.elapsed() <= Duration::from_secs(1),
+        "{:?}",
+        before.elapsed()
+    );
+    assert_eq!(report.status, SessionStatus::Interrupted);
+    assert_eq!(report.wake_reason, Some(WakeReason::Presence));
+    tokio::time::sleep(Duration::from_mins(4)).await;
+    assert_eq!(handle.snapshot().name, StateName::Awake);
+    let again = until(&handle, Duration::from_mins(2), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    assert_ne!(again.session, Some(session));
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_begun_by_night_ends_with_the_window() {
+    let (world, script) = (World::new(), Script::calm());
+    script.key();
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T05:50[UTC]"),
+        obedient(),
+    ));
+    let begun = until(&handle, Duration::from_mins(8), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    let session = begun.session.expect("a session");
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::WindowClosed));
+    assert_eq!(report.status, SessionStatus::Completed);
+    let why = handle.why().await.expect("an answer");
+    let window = why.gates.iter().find(|gate| gate.gate == GateKind::Window);
+    assert!(
+        window.is_some_and(|gate| !gate.open && gate.reading.starts_with("06:00")),
+        "{why:?}"
+    );
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_session_becomes_the_nights_and_ends_with_it() {
+    let (world, script) = (World::new(), Script::calm());
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T01:50[UTC]"),
+        obedient(),
+    ));
+    dreaming(&handle).await;
+    assert_eq!(handle.snapshot().trigger, Some(Trigger::Idle));
+    until(&handle, Duration::from_mins(11), |now| {
+        now.trigger == Some(Trigger::Night)
+    })
+    .await;
+    let over = Duration::from_hours(4) + Duration::from_secs(2);
+    let ended = until(&handle, over, |now| !now.reports.is_empty()).await;
+    assert_eq!(ended.reports[0].wake_reason, Some(WakeReason::WindowClosed));
+    tokio::time::sleep(Duration::from_hours(2)).await;
+    assert_eq!(
+        handle.snapshot().reports.len(),
+        1,
+        "both ways in are used up"
+    );
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_gate_keeps_it_awake_and_says_which() {
+    type Close = fn(&mut dreamer::energy::Reading);
+    let cases: [(GateKind, Close); 4] = [
+        (GateKind::Load, |now| {
+            now.load_of_others = Sensed::Known(0.5)
+        }),
+        (GateKind::Memory, |now| now.memory_used = Sensed::Known(0.9)),
+        (GateKind::Heat, |now| {
+            now.temperature_c = Sensed::Known(90.0)
+        }),
+        (GateKind::Power, |now| {
+            now.power = Sensed::Known(Power::Battery { percent: Some(99) })
+        }),
+    ];
+    for (kind, close) in cases {
+        let (world, script) = (World::new(), Script::calm());
+        script.change(close);
+        let handle = Supervisor::start(parts(
+            &world,
+            &script,
+            wall("2026-11-21T03:00[UTC]"),
+            obedient(),
+        ));
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert_eq!(handle.snapshot().name, StateName::Awake, "{kind:?}");
+        let why = handle.why().await.expect("an answer");
+        assert!(!why.may_dream);
+        let closed: Vec<_> = why
+            .gates
+            .iter()
+            .filter(|gate| !gate.open)
+            .map(|gate| gate.gate)
+            .collect();
+        assert_eq!(closed, [kind]);
+        handle.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_may_dream_at_any_hour_and_sit_there() {
+    let (world, script) = (World::new(), Script::calm());
+    script.key();
+    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
+    parts.settings.dreaming.enabled = false;
+    let handle = Supervisor::start(parts);
+    let session = handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    let refused = handle.request(request(Trigger::Manual)).await;
+    assert_eq!(
+        refused,
+        Err(Refusal::Busy {
+            running: session.clone()
+        })
+    );
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    script.key();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(handle.snapshot().session, Some(session.clone()));
+    assert!(handle.wake(WakeReason::Wake).await);
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::Wake));
+    assert!(!handle.wake(WakeReason::Wake).await, "nobody dreams");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_programs_load_ends_a_session_when_it_lasts() {
+    let (world, script) = (World::new(), Script::calm());
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T12:00[UTC]"),
+        obedient(),
+    ));
+    let session = handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    script.load(0.95);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    script.load(0.1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        handle.snapshot().name,
+        StateName::Dreaming,
+        "a spike is forgiven"
+    );
+    script.load(0.95);
+    let began = clock::monotonic();
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::Load));
+    assert!(
+        began.elapsed() <= Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_given_time_is_kept() {
+    let (world, script) = (World::new(), Script::calm());
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T12:00[UTC]"),
+        obedient(),
+    ));
+    let asked = RemRequest {
+        for_duration: Some(Duration::from_mins(20)),
+        ..request(Trigger::Manual)
+    };
+    let began = clock::monotonic();
+    let session = handle.request(asked).await.expect("it is free");
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.status, SessionStatus::Completed);
+    let over = began.elapsed().saturating_sub(Duration::from_mins(20));
+    assert!(over <= Duration::from_secs(1), "{over:?}");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_hear_is_abandoned_within_two_seconds() {
+    let (world, script) = (World::new(), Script::calm());
+    let deaf: RunSession = Arc::new(|_, _, _| Box::pin(std::future::pending()));
+    let handle = Supervisor::start(parts(&world, &script, wall("2026-11-21T12:00[UTC]"), deaf));
+    let session = handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    let told = clock::monotonic();
+    handle.wake(WakeReason::Wake).await;
+    assert_eq!(handle.snapshot().name, StateName::Waking);
+    let report = handle.finished(&session).await.expect("a report");
+    assert!(
+        told.elapsed() <= Duration::from_millis(2100),
+        "{:?}",
+        told.elapsed()
+    );
+    assert_eq!(report.status, SessionStatus::Interrupted);
+    assert_eq!(handle.snapshot().name, StateName::Awake);
+    handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free again");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_breaks_is_an_error_and_not_the_end() {
+    let (world, script) = (World::new(), Script::calm());
+    let broken: RunSession = Arc::new(|_, _, _| Box::pin(async { panic!("a bug") }));
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T12:00[UTC]"),
+        broken,
+    ));
+    let session = handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.status, SessionStatus::Error);
+    assert_eq!(report.session_id, session);
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_ends_the_session_and_survives_a_restart() {
+    let (world, script) = (World::new(), Script::calm());
+    let start = |text| Supervisor::start(parts(&world, &script, wall(text), obedient()));
+    let handle = start("2026-11-21T03:00[UTC]");
+    let session = dreaming(&handle).await;
+    handle.pause(Some(Duration::from_hours(1))).await;
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::Pause));
+    handle.shutdown().await;
+
+    let again = start("2026-11-21T03:30[UTC]");
+    tokio::time::sleep(Duration::from_mins(25)).await;
+    assert_eq!(again.snapshot().name, StateName::Awake);
+    let why = again.why().await.expect("an answer");
+    assert!(why.because.starts_with("paused"), "{}", why.because);
+    until(&again, Duration::from_mins(7), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    again.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_wait_until_the_owner_is_away() {
+    let (world, script) = (World::new(), Script::calm());
+    script.key();
+    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
+    parts.settings.dreaming.enabled = false;
+    parts.purpose = Purpose::Requests;
+    let handle = Supervisor::start(parts);
+    let session = handle
+        .request(request(Trigger::WhenAway))
+        .await
+        .expect("it is free");
+    assert!(handle.request(request(Trigger::Manual)).await.is_err());
+    tokio::time::sleep(Duration::from_mins(29)).await;
+    assert_eq!(handle.snapshot().waiting, Some(session.clone()));
+    until(&handle, Duration::from_mins(3), |now| {
+        now.session.as_ref() == Some(&session)
+    })
+    .await;
+    script.key();
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::Presence));
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_can_be_dropped() {
+    let (world, script) = (World::new(), Script::calm());
+    script.key();
+    let handle = Supervisor::start(parts(
+        &world,
+        &script,
+        wall("2026-11-21T12:00[UTC]"),
+        obedient(),
+    ));
+    let session = handle
+        .request(request(Trigger::WhenAway))
+        .await
+        .expect("it is free");
+    handle.pause(None).await;
+    assert_eq!(
+        handle.snapshot().waiting,
+        Some(session.clone()),
+        "a pause only delays it"
+    );
+    assert!(handle.wake(WakeReason::Wake).await);
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.status, SessionStatus::Interrupted);
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_service_ends_the_session_and_its_permit() {
+    let (world, script) = (World::new(), Script::calm());
+    let (sender, mut permits) = tokio::sync::mpsc::unbounded_channel();
+    let obey = obedient();
+    let run: RunSession = Arc::new(move |permit, request, progress| {
+        sender.send(permit.clone()).expect("the test listens");
+        obey(permit, request, progress)
+    });
+    let handle = Supervisor::start(parts(&world, &script, wall("2026-11-21T12:00[UTC]"), run));
+    let session = handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    let permit = permits.recv().await.expect("a permit");
+    assert!(!permit.is_ended());
+    handle.shutdown().await;
+    assert!(permit.is_ended());
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::Shutdown));
+    let late = handle.request(request(Trigger::Manual)).await;
+    assert_eq!(late, Err(Refusal::Stopping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_left_to_ask_ends_the_service() {
+    let (world, script) = (World::new(), Script::calm());
+    let (sender, mut permits) = tokio::sync::mpsc::unbounded_channel();
+    let obey = obedient();
+    let run: RunSession = Arc::new(move |permit, request, progress| {
+        sender.send(permit.clone()).expect("the test listens");
+        obey(permit, request, progress)
+    });
+    let handle = Supervisor::start(parts(&world, &script, wall("2026-11-21T12:00[UTC]"), run));
+    handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    let permit = permits.recv().await.expect("a permit");
+    drop(handle);
+    tokio::time::timeout(Duration::from_secs(1), permit.ended())
+        .await
+        .expect("no work outlives its owner");
+}
+
+/// In real time: senses that hang cannot be waited for in a time that stands still while they do.
+#[tokio::test]
+async fn a_wake_does_not_wait_for_senses_that_hang() {
+    let (world, script) = (World::new(), Script::calm());
+    let (release, hanging) = mpsc::channel();
+    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
+    parts.senses = Box::new(Hanging(hanging));
+    let handle = Supervisor::start(parts);
+    let session = handle
+        .request(request(Trigger::Manual))
+        .await
+        .expect("it is free");
+    let told = clock::monotonic();
+    assert!(handle.wake(WakeReason::Wake).await);
+    handle.finished(&session).await.expect("a report");
+    assert!(
+        told.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        told.elapsed()
+    );
+    handle.shutdown().await;
+    drop(release);
+}
+
+/// The named jobs start, nudge nobody who does not want it, and stop.
+#[tokio::test]
+async fn the_named_jobs_come_and_go_with_the_service() {
+    let (world, script) = (World::new(), Script::calm());
+    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
+    parts.cron = true;
+    let handle = Supervisor::start(parts);
+    until(&handle, Duration::from_secs(10), |now| {
+        now.name != StateName::Starting
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(10), handle.shutdown())
+        .await
+        .expect("it stops");
+}

@@ -1,0 +1,97 @@
+//! Scripted senses and a scripted wall clock: a machine whose owner, load and weather a test decides.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dreamer::clock::{self, Instant};
+use dreamer::energy::{Power, Presence, Reading, Sensed, Senses};
+use dreamer::supervisor::WallClock;
+use jiff::Zoned;
+
+/// A calm machine on mains whose owner left two hours ago, until the test says otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Script(Arc<Mutex<Now>>);
+
+#[derive(Debug)]
+struct Now {
+    input: Option<Instant>,
+    left: Duration,
+    begun: Instant,
+    reading: Reading,
+}
+
+impl Script {
+    pub(crate) fn calm() -> Self {
+        Self(Arc::new(Mutex::new(Now {
+            input: None,
+            left: Duration::from_hours(2),
+            begun: clock::monotonic(),
+            reading: Reading {
+                presence: Presence::headless(),
+                load_of_others: Sensed::Known(0.02),
+                memory_used: Sensed::Known(0.3),
+                temperature_c: Sensed::Known(50.0),
+                power: Sensed::Known(Power::Mains),
+            },
+        })))
+    }
+
+    /// The owner presses a key now.
+    pub(crate) fn key(&self) {
+        self.with(|now| now.input = Some(clock::monotonic()));
+    }
+
+    /// Other programs use this share of the machine from now on.
+    pub(crate) fn load(&self, share: f64) {
+        self.with(|now| now.reading.load_of_others = Sensed::Known(share));
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Reading)) {
+        self.with(|now| change(&mut now.reading));
+    }
+
+    pub(crate) fn senses(&self) -> Box<dyn Senses> {
+        Box::new(self.clone())
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Now) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Senses for Script {
+    fn read(&mut self, at: Instant) -> Reading {
+        self.with(|now| {
+            let mut reading = now.reading.clone();
+            reading.presence.last_input = Some(match now.input {
+                Some(input) => at.saturating_duration_since(input),
+                None => now.left + at.saturating_duration_since(now.begun),
+            });
+            reading
+        })
+    }
+}
+
+/// Senses that never answer.
+#[derive(Debug)]
+pub(crate) struct Hanging(pub(crate) std::sync::mpsc::Receiver<()>);
+
+impl Senses for Hanging {
+    fn read(&mut self, _at: Instant) -> Reading {
+        // Until the test drops the other end.
+        let _ = self.0.recv();
+        Reading::unknown("they hung")
+    }
+}
+
+/// A wall clock that starts at `text` (such as `2026-11-21T01:50[UTC]`) and goes as fast as the test's own time.
+pub(crate) fn wall(text: &str) -> WallClock {
+    let start: Zoned = text.parse().expect("a zoned time");
+    let begun = clock::monotonic();
+    Arc::new(move || {
+        let passed = clock::monotonic().saturating_duration_since(begun);
+        start
+            .checked_add(passed)
+            .expect("a time within the calendar")
+    })
+}
