@@ -80,8 +80,10 @@ struct Sample {
     at: Instant,
     busy: f64,
     total: f64,
-    /// Our own process, its children, and the groups of dream work.
+    /// The groups of dream work; without groups our whole family, with what it has waited for.
     base: f64,
+    /// Beside groups: our processes outside of them. A child that ended takes its last moment with it, no more.
+    family: BTreeMap<u32, f64>,
     /// The container engine's processes, by process id.
     engine: BTreeMap<u32, f64>,
     /// Model servers, by the process that listens.
@@ -152,13 +154,16 @@ impl HostSenses {
             BTreeSet::new()
         };
         let family = all.family(std::process::id());
-        // A child of a group that ended is in the group's count and in its parent's: without its parent's it counts once.
-        let own: f64 = family
-            .iter()
-            .filter(|pid| !in_groups.contains(pid))
-            .map(|pid| all.used(*pid, !grouped))
-            .sum();
-        let base = own + self.tree.cpu_time().as_secs_f64();
+        // What a child in a group used is in the group's count for ever, and in its parent's once the parent has waited
+        // for it: beside groups nobody's waiting is counted.
+        let (base, family_used) = if grouped {
+            let outside = family.iter().filter(|pid| !in_groups.contains(pid));
+            let used = outside.map(|pid| (*pid, all.used(*pid, false))).collect();
+            (self.tree.cpu_time().as_secs_f64(), used)
+        } else {
+            let used = family.iter().map(|pid| all.used(*pid, true)).sum();
+            (used, BTreeMap::new())
+        };
         let engine = all
             .named(&ENGINE)
             .map(|pid| (pid, all.used(pid, false)))
@@ -194,6 +199,7 @@ impl HostSenses {
             busy,
             total,
             base,
+            family: family_used,
             engine,
             servers,
         };
@@ -274,7 +280,13 @@ fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
             .filter_map(|(pid, used)| Some((used - before.get(pid)?).max(0.0)))
             .sum()
     };
-    let mut part = after.base - before.base;
+    let begun: f64 = after
+        .family
+        .iter()
+        .filter(|(pid, _)| !before.family.contains_key(pid))
+        .map(|(_, used)| used)
+        .sum();
+    let mut part = after.base - before.base + grown(&before.family, &after.family) + begun;
     if !ours.servers.is_empty() {
         part += grown(&before.servers, &after.servers);
     }

@@ -31,20 +31,41 @@ pub fn others(before: Counters, after: Counters, gap: Duration) -> Option<f64> {
     Some(((busy - ours) / total).clamp(0.0, 1.0))
 }
 
+/// A look that could not tell breaks no row, but a row of such looks does: after this long nothing is known.
+const LONGEST_BLINK: Duration = Duration::from_secs(2);
+
 /// How long a reading has stood over its threshold without a break.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dwell {
-    since: Option<Instant>,
+    row: Option<Row>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    since: Instant,
+    last: Instant,
 }
 
 impl Dwell {
-    /// Takes one look; `None` (not known) breaks the row.
+    /// Takes one look; `None` is a look that could not tell.
     pub fn observe(&mut self, over: Option<bool>, now: Instant) -> Duration {
-        if over != Some(true) {
-            self.since = None;
-            return Duration::ZERO;
-        }
-        now.saturating_duration_since(*self.since.get_or_insert(now))
+        self.row = match (over, self.row) {
+            (Some(false), _) => None,
+            (None, row) => row.filter(|row| now <= row.last + LONGEST_BLINK),
+            (Some(true), Some(row)) if now <= row.last + LONGEST_BLINK => {
+                Some(Row { last: now, ..row })
+            }
+            (Some(true), _) => Some(Row {
+                since: now,
+                last: now,
+            }),
+        };
+        // Only a look that saw it may decide.
+        self.row
+            .filter(|_| over == Some(true))
+            .map_or(Duration::ZERO, |row| {
+                now.saturating_duration_since(row.since)
+            })
     }
 }
 
@@ -98,8 +119,20 @@ mod tests {
         assert_eq!(dwell.observe(Some(true), later(2)), Duration::from_secs(2));
         assert_eq!(dwell.observe(Some(false), later(3)), Duration::ZERO);
         assert_eq!(dwell.observe(Some(true), later(4)), Duration::ZERO);
-        assert_eq!(dwell.observe(None, later(5)), Duration::ZERO);
-        assert_eq!(dwell.observe(Some(true), later(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_look_that_could_not_tell_neither_breaks_a_row_nor_decides() {
+        let start = clock::monotonic();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let mut dwell = Dwell::default();
+        assert_eq!(dwell.observe(Some(true), later(0)), Duration::ZERO);
+        assert_eq!(dwell.observe(None, later(1)), Duration::ZERO);
+        assert_eq!(dwell.observe(Some(true), later(2)), Duration::from_secs(2));
+        for second in 3..60 {
+            assert_eq!(dwell.observe(None, later(second)), Duration::ZERO);
+        }
+        assert_eq!(dwell.observe(Some(true), later(60)), Duration::ZERO);
     }
 
     proptest! {

@@ -102,7 +102,7 @@ async fn until(
     match found {
         Ok(Ok(snapshot)) => snapshot.clone(),
         Ok(Err(_)) => panic!("the supervisor is gone"),
-        Err(_) => panic!("not within {limit:?}: {:?}", handle.snapshot()),
+        Err(late) => panic!("{late}, not within {limit:?}: {:?}", handle.snapshot()),
     }
 }
 
@@ -240,14 +240,14 @@ async fn a_closed_gate_keeps_it_awake_and_says_which() {
     type Close = fn(&mut dreamer::energy::Reading);
     let cases: [(GateKind, Close); 4] = [
         (GateKind::Load, |now| {
-            now.load_of_others = Sensed::Known(0.5)
+            now.load_of_others = Sensed::Known(0.5);
         }),
         (GateKind::Memory, |now| now.memory_used = Sensed::Known(0.9)),
         (GateKind::Heat, |now| {
-            now.temperature_c = Sensed::Known(90.0)
+            now.temperature_c = Sensed::Known(90.0);
         }),
         (GateKind::Power, |now| {
-            now.power = Sensed::Known(Power::Battery { percent: Some(99) })
+            now.power = Sensed::Known(Power::Battery { percent: Some(99) });
         }),
     ];
     for (kind, close) in cases {

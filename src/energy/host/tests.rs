@@ -6,6 +6,7 @@ fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {
         busy,
         total: busy * 2.0 + 10.0,
         base,
+        family: BTreeMap::new(),
         engine: BTreeMap::from([(7, base)]),
         servers: servers.iter().copied().collect(),
     }
@@ -59,6 +60,20 @@ fn the_container_engine_is_ours_only_while_it_holds_containers_of_ours() {
         ..Ours::default()
     };
     check(&before, &after, &ours, Some(0.0));
+    check(&before, &after, &Ours::default(), Some(0.5));
+}
+
+#[test]
+fn a_child_that_ended_does_not_hide_the_load_of_others() {
+    let before = Sample {
+        family: BTreeMap::from([(1, 3.0), (2, 50.0)]),
+        ..sample(0.0, 0.0, &[])
+    };
+    let after = Sample {
+        total: before.total + 4.0,
+        family: BTreeMap::from([(1, 3.5), (3, 0.5)]),
+        ..sample(3.0, 0.0, &[])
+    };
     check(&before, &after, &Ours::default(), Some(0.5));
 }
 
