@@ -1,3 +1,5 @@
+//! The gates and the wake reasons, one reading at a time.
+
 //! The gates over scripted readings: each opens and closes where its threshold says.
 
 use super::*;

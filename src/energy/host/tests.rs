@@ -1,3 +1,5 @@
+//! The senses put together: what counts as ours, and when nobody can be there.
+
 use super::*;
 
 fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {

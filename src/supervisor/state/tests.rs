@@ -1,3 +1,5 @@
+//! The transition table: single rows, and that no sequence of events dreams without a permit.
+
 use proptest::prelude::*;
 
 use super::*;
