@@ -137,8 +137,15 @@ fn scan(text: &str, kind: FragmentKind, weight: f64, tally: &mut Tally) {
             .char_indices()
             .find(|&(at, c)| !(c.is_alphanumeric() || c == '_' || (c == '.' && inside(rest, at))))
             .map_or(rest.len(), |(at, _)| at);
-        let token = &rest[..end];
+        // In prose an underscore at an end is markup: `Pylint_`, `_a-label`; two of them are a Python name.
+        let token = match &rest[..end] {
+            name if is_code || name.starts_with("__") => name,
+            name => name.trim_matches('_'),
+        };
         rest = &rest[end..];
+        if token.is_empty() {
+            continue;
+        }
         if token.starts_with(|c: char| c.is_numeric()) {
             previous = None;
         } else if is_identifier(token) || (is_code && token.len() >= 4 && !is_stop_word(token)) {
@@ -153,7 +160,7 @@ fn scan(text: &str, kind: FragmentKind, weight: f64, tally: &mut Tally) {
                 previous = None;
                 continue;
             }
-            let word = singular(&word).to_owned();
+            let word = singular(&word);
             if word.chars().count() >= 4 {
                 tally.add(Class::Word, &word, weight);
             }
@@ -185,10 +192,13 @@ fn is_identifier(token: &str) -> bool {
 }
 
 /// Plurals meet their singular; good enough for grouping, never shown as grammar.
-fn singular(word: &str) -> &str {
+fn singular(word: &str) -> String {
+    if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() >= 3) {
+        return format!("{stem}y");
+    }
     match word.strip_suffix('s') {
-        Some(stem) if stem.len() >= 4 && !stem.ends_with(['s', 'u', 'i']) => stem,
-        _ => word,
+        Some(stem) if stem.len() >= 4 && !stem.ends_with(['s', 'u', 'i']) => stem.to_owned(),
+        _ => word.to_owned(),
     }
 }
 

@@ -293,6 +293,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_chunk_has_one_cluster_within_the_cap_and_the_same_again(
             shape in proptest::collection::vec((0_i64..6, proptest::collection::vec(0_u32..30, 0..6)), 0..80)

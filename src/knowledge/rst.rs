@@ -143,6 +143,9 @@ pub(crate) fn plain(text: &str) -> String {
         rest = &rest[tick + 1..];
     }
     out.push_str(rest);
+    // Escapes of the format, and `!` before a name that must not become a link.
+    let out = out.replace("\\ ", "").replace(" !", " ").replace('\\', "");
+    let out = out.strip_prefix('!').unwrap_or(&out);
     out.replace("--", "—").replace("—-", "—")
 }
 
@@ -174,6 +177,15 @@ mod tests {
                 "heapq — Heaps > Theory"
             ]
         );
+    }
+
+    #[test]
+    fn titles_lose_the_markup_of_the_format() {
+        assert_eq!(
+            plain(":mod:`!contextlib` --- for :keyword:`!with`\\ -blocks"),
+            "contextlib — for with-blocks"
+        );
+        assert_eq!(plain("f(a, *, \\"), "f(a, *, ");
     }
 
     #[test]
