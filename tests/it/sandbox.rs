@@ -8,7 +8,7 @@ use std::time::Duration;
 use dreamer::clock;
 use dreamer::dream::{Ending, Observation, Outcome, Stage, Value, WakeReason};
 use dreamer::sandbox::{
-    self, Bubblewrap, Docker, Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError,
+    self, Bubblewrap, Docker, Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError, docker,
 };
 use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
 use dreamer::tree::{self, Tree};
@@ -842,4 +842,37 @@ async fn sixty_runs_in_one_sandbox_are_quick() {
         );
         assert!(ran < Duration::from_secs(30), "{ran:?}");
     }
+}
+
+/// Builds an image of its own, which takes about a minute and the distribution's mirror.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long and needs root, debootstrap and a mirror: `cargo test -- --ignored prepare`"]
+async fn prepare_builds_an_image_that_works_and_then_finds_it() {
+    let image = "dreamer-sandbox-it:1";
+    let made = docker::prepare(image).await.expect("an image");
+    assert_eq!(made, docker::Prepared::Built);
+    assert_eq!(
+        docker::prepare(image).await.unwrap(),
+        docker::Prepared::Present
+    );
+    let (permit, _holder) = new_permit(NAMESPACE);
+    let found = Docker::find(NAMESPACE, image).await.unwrap();
+    sandbox::try_out(&found, &permit).await.unwrap();
+    let removed = std::process::Command::new("docker")
+        .args(["rmi", image])
+        .output();
+    assert!(removed.unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_image_is_told_with_what_makes_it() {
+    if Docker::find(NAMESPACE, IMAGE).await.is_err() {
+        left_out("Docker");
+        return;
+    }
+    let missing = Docker::find(NAMESPACE, "dreamer-no-such-image:1").await;
+    let Err(SandboxError::Unavailable(why)) = missing else {
+        panic!("{missing:?}")
+    };
+    assert!(why.contains("dreamer sandbox prepare"), "{why}");
 }
