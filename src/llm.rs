@@ -3,11 +3,14 @@
 //! It speaks OpenAI's chat completions and, where the server is Ollama, Ollama's own dialect. Whatever the server does,
 //! a call ends: in an answer, in a named `LlmError`, or with the permit. Ending drops the connection.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use crate::clock;
+use crate::dream::Tokens;
 use crate::supervisor::permit::{Ended, WorkPermit};
 
 mod address;
@@ -101,6 +104,14 @@ pub struct LlmClient {
     context_tokens: Option<u32>,
     remote: bool,
     limits: Limits,
+    spent: Arc<Spent>,
+}
+
+/// Tokens of all answers, those that were of no use included; shared by the client's clones.
+#[derive(Debug, Default)]
+struct Spent {
+    prompt: AtomicU64,
+    completion: AtomicU64,
 }
 
 impl LlmClient {
@@ -138,6 +149,15 @@ impl LlmClient {
         self.remote
     }
 
+    /// Tokens that this client and its clones have used so far, also for answers that led nowhere.
+    #[must_use]
+    pub fn spent(&self) -> Tokens {
+        Tokens {
+            prompt: self.spent.prompt.load(Ordering::Relaxed),
+            completion: self.spent.completion.load(Ordering::Relaxed),
+        }
+    }
+
     /// The same endpoint under other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -158,6 +178,12 @@ impl LlmClient {
         let began = clock::monotonic();
         let mut reply = permit.race(self.ask(permit, request)).await??;
         reply.duration = clock::monotonic().duration_since(began);
+        self.spent
+            .prompt
+            .fetch_add(reply.prompt_tokens, Ordering::Relaxed);
+        self.spent
+            .completion
+            .fetch_add(reply.completion_tokens, Ordering::Relaxed);
         tracing::debug!(
             prompt_tokens = reply.prompt_tokens,
             completion_tokens = reply.completion_tokens,

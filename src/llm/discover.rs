@@ -2,6 +2,7 @@
 //! the doctor; never sends anything but questions about the server itself.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -108,6 +109,7 @@ impl LlmClient {
             context_tokens,
             remote,
             limits: Limits::default(),
+            spent: Arc::default(),
         })
     }
 }

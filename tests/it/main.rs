@@ -12,3 +12,4 @@ mod llm;
 mod pack;
 mod sandbox;
 mod supervisor;
+mod weaver;

@@ -53,14 +53,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// All messages of the prompt, one after the other.
-    pub(crate) fn prompt(&self) -> String {
-        let messages = self.body["messages"]
+    /// The last message: what is asked now, without the examples before it.
+    pub(crate) fn question(&self) -> String {
+        let last = self.body["messages"]
             .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let text = |m: &Json| m["content"].as_str().unwrap_or_default().to_owned();
-        messages.iter().map(text).collect::<Vec<_>>().join("\n")
+            .and_then(|messages| messages.last());
+        last.and_then(|m| m["content"].as_str())
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -122,14 +122,14 @@ impl FakeLlm {
     /// Weaves, checks and solves the built-in tasks without a mistake.
     pub(crate) async fn competent() -> Self {
         let brain = competent::Brain::new(competent::Skill::Full);
-        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.prompt(), asked.number)))
+        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.question(), asked.number)))
             .await
     }
 
     /// As a small model: about a quarter of the expected values and a third of the solutions are wrong.
     pub(crate) async fn half_competent() -> Self {
         let brain = competent::Brain::new(competent::Skill::Half);
-        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.prompt(), asked.number)))
+        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.question(), asked.number)))
             .await
     }
 

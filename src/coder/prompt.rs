@@ -1,0 +1,111 @@
+//! What the coder says to a model, as text. Pure. Solutions must be independent, so each number has its own way of asking.
+
+use crate::dream::Scenario;
+use crate::llm::{Message, Role};
+
+/// First words of each kind of request, by which tests recognise it.
+pub const SOLVE_MARK: &str = "Write the Python code for this task";
+pub const REPAIR_MARK: &str = "This code does not do what its task says";
+
+/// Of an observation: the first lines say what went wrong.
+const MAX_OBSERVATION: usize = 1_200;
+const MAX_CODE: usize = 6_000;
+
+/// Ways to go about it, in turn with the temperatures.
+const WAYS: [(&str, &str); 4] = [
+    (
+        "You are an expert Python programmer who writes short, correct code.",
+        "Read every sentence of the task and follow it exactly.",
+    ),
+    (
+        "You are a careful Python programmer who thinks of the edge cases first.",
+        "First settle what happens for empty input and at the limits, then write the main part step by step with plain loops.",
+    ),
+    (
+        "You are a Python programmer who knows the standard library well.",
+        "Prefer built-in functions and the standard library where they do exactly what is asked.",
+    ),
+    (
+        "You are a Python teacher.",
+        "Split the work into small steps with clear names, and go through one example in your head before you answer.",
+    ),
+];
+
+pub(super) fn solve(scenario: &Scenario, number: usize) -> Vec<Message> {
+    let (who, way) = WAYS[number % WAYS.len()];
+    let name = &scenario.entry_point;
+    let mut text = format!("{SOLVE_MARK}.\n\nTask:\n{}\n", scenario.task_prompt.trim());
+    if !scenario.test_cases.is_empty() {
+        text.push_str("\nIt will be tested for:\n");
+        for case in &scenario.test_cases {
+            text.extend(["- ", case.as_str(), "\n"]);
+        }
+    }
+    let rules = format!(
+        "\n{way}\nAnswer with one ```python block that holds the complete function `{name}`, with its imports ({}) and \
+         nothing else: no tests, no example calls, no printing.",
+        imports(scenario)
+    );
+    text.push_str(&rules);
+    vec![
+        message(Role::System, who.to_owned()),
+        message(Role::User, text),
+    ]
+}
+
+pub(super) fn repair(scenario: &Scenario, code: &str, observation: &str) -> Vec<Message> {
+    let name = &scenario.entry_point;
+    let code = &code[..code.floor_char_boundary(MAX_CODE)];
+    let observation = &observation[..observation.floor_char_boundary(MAX_OBSERVATION)];
+    let text = format!(
+        "{REPAIR_MARK}.\n\nTask:\n{}\n\nCode:\n```python\n{}\n```\n\nWhat was seen when it ran:\n{}\n\n\
+         Find the mistake and answer with one ```python block that holds the whole corrected function `{name}`, with its \
+         imports ({}) and nothing else. Solve the task in general: do not treat the seen input as a special case.",
+        scenario.task_prompt.trim(),
+        code.trim_end(),
+        observation.trim(),
+        imports(scenario)
+    );
+    vec![
+        message(Role::System, WAYS[0].0.to_owned()),
+        message(Role::User, text),
+    ]
+}
+
+fn imports(scenario: &Scenario) -> String {
+    if scenario.libraries.is_empty() {
+        "standard library only".to_owned()
+    } else {
+        format!("standard library and {}", scenario.libraries.join(", "))
+    }
+}
+
+fn message(role: Role, content: String) -> Message {
+    Message { role, content }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_is_asked_in_its_own_way_and_shows_no_check() {
+        let scenario = Scenario {
+            task_prompt: "Write `total(xs)`.".to_owned(),
+            entry_point: "total".to_owned(),
+            test_cases: vec!["An empty list gives 0.".to_owned()],
+            ..Scenario::default()
+        };
+        let asked: Vec<_> = (0..4).map(|n| solve(&scenario, n)).collect();
+        for (n, messages) in asked.iter().enumerate() {
+            assert!(asked[..n].iter().all(|earlier| earlier != messages));
+            assert!(messages[1].content.contains("- An empty list gives 0."));
+        }
+    }
+
+    #[test]
+    fn a_long_observation_is_cut() {
+        let messages = repair(&Scenario::default(), "x", &"é".repeat(5_000));
+        assert!(messages[1].content.len() < 2_000);
+    }
+}

@@ -1,0 +1,347 @@
+//! Weaver and coder over real HTTP: against the scripted fake, and against a real model where one is named.
+
+use std::sync::Arc;
+
+use dreamer::coder::{CodeError, Coder};
+use dreamer::config::{LlmChoice, LlmSettings};
+use dreamer::dream::{
+    CheckKind, Cluster, Difficulty, Fragment, FragmentKind, Source, TaskLine, WakeReason,
+};
+use dreamer::llm::LlmClient;
+use dreamer::similarity;
+use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
+use dreamer::tree::Tree;
+use dreamer::weaver::{ScenarioWeaver, WeaveError};
+use futures_util::StreamExt;
+
+use crate::support;
+use crate::support::fake_llm::{Behaviour, FakeLlm};
+
+fn operator() -> (WorkPermit, PermitHolder) {
+    permit::operator(Arc::new(Tree::without_groups(0)))
+}
+
+async fn client(url: String) -> LlmClient {
+    let settings = LlmSettings {
+        choice: LlmChoice::Url(url),
+        model: String::new(),
+        api_key: None,
+        remote: false,
+    };
+    LlmClient::discover(&settings)
+        .await
+        .expect("a model answers")
+        .expect("it is allowed")
+}
+
+fn cluster(id: i64, label: &str, text: &str) -> Cluster {
+    let source = Source {
+        path: "/docs/a.rst".to_owned(),
+        sha256: String::new(),
+        lines: (1, 9),
+        licence: String::new(),
+    };
+    let fragment = Fragment {
+        id,
+        source,
+        kind: FragmentKind::Prose,
+        heading: label.to_owned(),
+        text: text.to_owned(),
+    };
+    Cluster {
+        id,
+        label: label.to_owned(),
+        concepts: Vec::new(),
+        fragments: vec![fragment],
+        degree: 1,
+        dreamed: 0,
+    }
+}
+
+fn clusters() -> Vec<Cluster> {
+    (1..=7)
+        .map(|id| cluster(id, "lists", "Lists are mutable sequences."))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_cluster_becomes_a_scenario_with_both_suites() {
+    let fake = FakeLlm::competent().await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let woven = weaver
+        .weave_scenario(&permit, &clusters()[0], Difficulty::Simple, &[], &[])
+        .await
+        .unwrap();
+    assert_eq!(woven.scenario.entry_point, "rotate_left");
+    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (6, 5));
+    assert!(!woven.thought.is_empty());
+    assert!(woven.tokens.completion > 0);
+    for asked in &fake.asked()[1..] {
+        assert!(
+            !asked.question().contains("def rotate_left"),
+            "no solution is shown to whoever writes checks"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_task_like_a_known_one_is_refused_before_its_checks_are_asked_for() {
+    let fake = FakeLlm::competent().await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let stream =
+        weaver.weave_multiple_scenarios(&permit, &CLUSTERS, Difficulty::Simple, &[], Vec::new());
+    let woven: Vec<_> = stream.collect().await;
+    let names: Vec<_> = woven
+        .iter()
+        .map(|w| w.as_ref().map(|w| w.scenario.entry_point.clone()))
+        .collect();
+    assert!(names[..5].iter().all(Result::is_ok), "{names:?}");
+    assert!(
+        names[5..]
+            .iter()
+            .all(|n| matches!(n, Err(WeaveError::TooSimilar(_)))),
+        "{names:?}"
+    );
+    assert_eq!(fake.asked().len(), 5 * 3 + 2);
+}
+
+static CLUSTERS: std::sync::LazyLock<Vec<Cluster>> = std::sync::LazyLock::new(clusters);
+
+#[tokio::test]
+async fn scenarios_are_woven_only_as_they_are_asked_for_and_end_with_the_permit() {
+    let fake = FakeLlm::competent().await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, holder) = operator();
+    let stream =
+        weaver.weave_multiple_scenarios(&permit, &CLUSTERS, Difficulty::Simple, &[], Vec::new());
+    let mut stream = std::pin::pin!(stream);
+    assert!(stream.next().await.is_some_and(|w| w.is_ok()));
+    assert_eq!(fake.asked().len(), 3);
+    holder.end(WakeReason::Wake);
+    let next = stream.next().await.expect("the interruption is told");
+    assert_eq!(
+        next.unwrap_err().interrupted().map(|e| e.0),
+        Some(WakeReason::Wake)
+    );
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn nonsense_and_rejections_are_named() {
+    let task = |json: &'static str| FakeLlm::always(Behaviour::Say(json.to_owned()));
+    let (permit, _holder) = operator();
+    for (fake, expected) in [
+        (
+            task("I would rather talk about the weather.").await,
+            "the model's answer is no task",
+        ),
+        (
+            task("{\"reject\": \"a licence text\", \"task_prompt\": \"\"}").await,
+            "found no task",
+        ),
+        (
+            task("{\"entry_point\": \"x1\", \"task_prompt\": \"short\"}").await,
+            "cannot be judged",
+        ),
+    ] {
+        let weaver = ScenarioWeaver::new(client(fake.url()).await);
+        let error = weaver
+            .weave_scenario(&permit, &CLUSTERS[0], Difficulty::Simple, &[], &[])
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!error.is_infrastructure());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_fails_is_infrastructure_and_no_verdict_on_the_task() {
+    let fake = FakeLlm::always(Behaviour::Status(500, Vec::new(), "broken".to_owned())).await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let error = weaver
+        .weave_scenario(&permit, &CLUSTERS[0], Difficulty::Simple, &[], &[])
+        .await
+        .unwrap_err();
+    assert!(error.is_infrastructure(), "{error}");
+}
+
+#[tokio::test]
+async fn a_given_task_finds_its_name_and_gets_checks() {
+    let fake = FakeLlm::competent().await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let line = |prompt: &str| TaskLine {
+        title: None,
+        task_prompt: prompt.to_owned(),
+        entry_point: None,
+        difficulty: None,
+        libraries: Vec::new(),
+        line: 1,
+    };
+    let named = line(
+        "Write `rotate_left(items, n)` that rotates a list to the left. An empty list stays empty.",
+    );
+    let (scenario, spent) = weaver.scenario_for(&permit, &named).await.unwrap();
+    assert_eq!(
+        (scenario.entry_point.as_str(), spent.prompt),
+        ("rotate_left", 0)
+    );
+    let woven = weaver.checks_for(&permit, &scenario).await.unwrap();
+    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (6, 5));
+
+    let error = FakeLlm::always(Behaviour::Say("{\"entry_point\": \"tally\"}".to_owned())).await;
+    let weaver = ScenarioWeaver::new(client(error.url()).await);
+    let (scenario, spent) = weaver
+        .scenario_for(&permit, &line("Count the votes in a list."))
+        .await
+        .unwrap();
+    assert_eq!(scenario.entry_point, "tally");
+    assert!(scenario.task_prompt.ends_with("Name the function `tally`."));
+    assert!(spent.prompt > 0);
+}
+
+#[tokio::test]
+async fn errors_that_the_task_does_not_name_are_not_tested_for() {
+    let fake = FakeLlm::scripted(|asked| {
+        let hidden = asked
+            .question()
+            .contains(dreamer::weaver::prompt::HIDDEN_MARK);
+        let range = if hidden { 10..15 } else { 0..6 };
+        let mut text: String = range
+            .map(|i| format!("assert total([{i}]) == {i}\n"))
+            .collect();
+        text.push_str("with raises(TypeError): total(None)\nwith raises(ValueError): total([])\n");
+        Behaviour::Say(text)
+    })
+    .await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let scenario = dreamer::dream::Scenario {
+        task_prompt: "Write `total(xs)`. Raise ValueError for an empty list.".to_owned(),
+        entry_point: "total".to_owned(),
+        ..Default::default()
+    };
+    let woven = weaver.checks_for(&permit, &scenario).await.unwrap();
+    let all: Vec<_> = woven.checks.iter().chain(&woven.hidden_checks).collect();
+    let raises: Vec<_> = all
+        .iter()
+        .filter(|c| matches!(c.kind, CheckKind::Raises { .. }))
+        .map(|c| c.call.as_str())
+        .collect();
+    assert_eq!(
+        raises,
+        ["total([])"],
+        "in one suite only, and never TypeError"
+    );
+    assert_eq!(all.len(), 12);
+}
+
+#[tokio::test]
+async fn solutions_are_clean_differ_and_come_in_the_order_of_their_numbers() {
+    let fake = FakeLlm::competent().await;
+    let llm = client(fake.url()).await;
+    let (permit, _holder) = operator();
+    let weaver = ScenarioWeaver::new(llm.clone());
+    let woven = weaver
+        .weave_scenario(&permit, &CLUSTERS[0], Difficulty::Simple, &[], &[])
+        .await
+        .unwrap();
+    let coder = Coder::new(llm.clone());
+    let solutions = coder.solve(&permit, &woven.scenario, 2, 0).await.unwrap();
+    assert_eq!(
+        solutions.iter().map(|s| s.temperature).collect::<Vec<_>>(),
+        [0.2, 0.7]
+    );
+    assert!(
+        solutions
+            .iter()
+            .all(|s| !s.code.contains("print(") && s.code.contains("def rotate_left"))
+    );
+    let asked = fake.asked();
+    for shown in &asked[3..] {
+        for check in woven.checks.iter().chain(&woven.hidden_checks) {
+            assert!(
+                !shown.body.to_string().contains(&check.call),
+                "the coder sees no check"
+            );
+        }
+    }
+    assert!(llm.spent().completion >= woven.tokens.completion + solutions[0].usage.completion);
+    let repaired = coder
+        .repair(
+            &permit,
+            &woven.scenario,
+            "def rotate_left(items, n):\n    return items\n",
+            "rotate_left([1, 2], 1) gave [1, 2]",
+        )
+        .await;
+    assert!(repaired.unwrap().code.contains("n %= len(items)"));
+}
+
+#[tokio::test]
+async fn answers_without_code_give_no_solution() {
+    let fake = FakeLlm::always(Behaviour::Say(
+        "def rotate_left(items, n): return items".to_owned(),
+    ))
+    .await;
+    let (permit, _holder) = operator();
+    let scenario = dreamer::dream::Scenario {
+        entry_point: "rotate_left".to_owned(),
+        ..Default::default()
+    };
+    let error = Coder::new(client(fake.url()).await)
+        .solve(&permit, &scenario, 3, 0)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CodeError::NoCode(name) if name == "rotate_left"));
+}
+
+/// Base URL of a real model, where the person who runs the tests names one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a real part of the test run, no setting of the program"
+)]
+fn real_model() -> Option<String> {
+    let url = std::env::var("DREAMING_LLM_URL")
+        .ok()
+        .filter(|url| !url.is_empty() && url != "none");
+    if url.is_none() {
+        eprintln!("no real model: DREAMING_LLM_URL is not set");
+    }
+    url
+}
+
+#[tokio::test]
+async fn a_real_model_is_spoken_to_and_whatever_it_says_ends_in_a_named_result() {
+    let Some(url) = real_model() else { return };
+    support::ledger("llm");
+    let llm = client(url).await;
+    let (permit, _holder) = operator();
+    let weaver = ScenarioWeaver::new(llm.clone());
+    let seed = cluster(
+        1,
+        "str.split",
+        "str.split(sep)\nReturn a list of the words in the string, using sep as the delimiter.",
+    );
+    match weaver
+        .weave_scenario(&permit, &seed, Difficulty::Simple, &[], &[])
+        .await
+    {
+        Ok(woven) => {
+            let known = similarity::sketch(&woven.scenario, &woven.checks);
+            assert!(similarity::likeness(&known, &known) > 0.99);
+            let solved = Coder::new(llm.clone())
+                .solve(&permit, &woven.scenario, 1, 0)
+                .await;
+            assert!(
+                matches!(solved, Ok(_) | Err(CodeError::NoCode(_))),
+                "{solved:?}"
+            );
+        }
+        Err(error) => assert!(!error.is_infrastructure(), "{error}"),
+    }
+    assert!(llm.spent().completion > 0);
+}
