@@ -1,12 +1,14 @@
 //! The Guardian proves or rejects. One file a gate, ordered cheap to dear; a candidate stops at its first failure.
 //! The only maker of `VerifiedDream`. Never drops or changes a check: settling happened before.
 
+mod adequate;
 mod bench;
 pub mod candidate_file;
 mod entry;
 mod form;
 mod hollow;
 mod lift;
+mod mutants;
 mod passes;
 mod reach;
 mod reached;
@@ -180,6 +182,10 @@ async fn hear(
     docket.note(
         "steady",
         steady::rule(bench, [second, third], candidate, &trials).await,
+    )?;
+    docket.note(
+        "adequate",
+        adequate::rule(bench, first, candidate, &trials).await,
     )?;
     docket.note("agreement", Ok(agreement(context)))?;
     Ok(match context.agreement {

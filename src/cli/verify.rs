@@ -33,7 +33,7 @@ pub struct Args {
 
 /// One candidate's verdict, as other programs read it.
 #[derive(Debug, Serialize)]
-struct Verdict<'a> {
+struct Judged<'a> {
     file: &'a str,
     line: u64,
     verdict: VerdictKind,
@@ -137,8 +137,8 @@ async fn judge<'f>(
     permit: &WorkPermit,
     file: &'f str,
     entry: Entry,
-) -> Verdict<'f> {
-    let mut line = Verdict {
+) -> Judged<'f> {
+    let mut line = Judged {
         file,
         line: entry.line,
         verdict: VerdictKind::Unverified,
@@ -190,7 +190,7 @@ async fn judge<'f>(
     line
 }
 
-fn show(context: &Context, explain: bool, line: &Verdict<'_>) -> anyhow::Result<()> {
+fn show(context: &Context, explain: bool, line: &Judged<'_>) -> anyhow::Result<()> {
     if context.json {
         return say(&serde_json::to_string(line)?);
     }

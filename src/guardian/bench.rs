@@ -17,6 +17,7 @@ pub(super) enum Role {
     Solution,
     /// Code of ours that stands in for a solution and may hold expected values.
     StandIn,
+    Mutant,
     /// Evaluates `holds`.
     Judge,
 }
@@ -31,6 +32,7 @@ pub(super) struct Room {
 pub(super) struct Bench<'a> {
     sandbox: &'a dyn Sandbox,
     permit: &'a WorkPermit,
+    limits: BTreeMap<Role, Limits>,
     runners: BTreeMap<Room, Runner>,
 }
 
@@ -39,8 +41,14 @@ impl<'a> Bench<'a> {
         Self {
             sandbox,
             permit,
+            limits: BTreeMap::new(),
             runners: BTreeMap::new(),
         }
+    }
+
+    /// Limits of a role's rooms that are not open yet; the usual ones where nothing is said.
+    pub(super) fn limit(&mut self, role: Role, limits: Limits) {
+        self.limits.insert(role, limits);
     }
 
     /// Opens rooms side by side, before they are needed.
@@ -58,7 +66,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn open(&self, room: Room) -> Result<Runner, Undecided> {
-        let limits = Limits::default();
+        let limits = self.limits.get(&room.role).copied().unwrap_or_default();
         let spec = RunnerSpec {
             hash_seed: room.hash_seed,
             limits,
