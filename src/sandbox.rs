@@ -125,6 +125,10 @@ pub trait Sandbox: Send + Sync {
     /// A fresh runner inside the permit's process tree, ready for its first job.
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;
 
+    /// Returns once nothing is left of the sandboxes whose runners were closed or dropped. Whoever ends this process
+    /// waits for it, under a time limit: what is not gone by then is for the next sweep.
+    async fn settle(&self);
+
     /// Removes sandboxes that earlier processes of this program left behind; returns how many. `sandbox::sweep` does
     /// this for every backend and removes their groups too.
     async fn sweep(&self) -> Result<u64, SandboxError>;

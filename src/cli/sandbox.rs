@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
@@ -16,6 +17,9 @@ use crate::sandbox::docker::{self, Prepared};
 use crate::sandbox::{self, Job, Limits, RunnerSpec, Sandbox, SandboxError};
 use crate::supervisor::permit::{self, PermitHolder, WorkPermit};
 use crate::tree::Tree;
+
+/// How long the end of the command waits for the end of its sandboxes.
+const SETTLE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -83,7 +87,9 @@ async fn run_file(
     let (permit, holder) = permit::operator(Arc::new(tree));
     let running = async {
         let chosen = sandbox::select(&settings, &permit).await?;
-        repeat_runs(chosen.as_ref(), &permit, &code, repeat, context.json).await
+        let done = repeat_runs(chosen.as_ref(), &permit, &code, repeat, context.json).await;
+        let _ = tokio::time::timeout(SETTLE, chosen.settle()).await;
+        done
     };
     let done = until_interrupted(running, &holder).await;
     match done {

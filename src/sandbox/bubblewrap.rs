@@ -17,7 +17,7 @@ use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::python::Interpreter;
-use super::runner::{Keeper, Parts, Runner, StderrTail};
+use super::runner::{Keeper, Keepers, Parts, Runner, StderrTail};
 use super::spawner::Spawner;
 use super::{Backend, RunnerSpec, Sandbox, SandboxError};
 use crate::supervisor::permit::WorkPermit;
@@ -48,6 +48,7 @@ pub struct Bubblewrap {
     program: PathBuf,
     python: Interpreter,
     spawner: Arc<Spawner>,
+    keepers: Keepers,
 }
 
 impl Bubblewrap {
@@ -69,6 +70,7 @@ impl Bubblewrap {
             program,
             python,
             spawner: Arc::new(spawner),
+            keepers: Keepers::new(),
         })
     }
 
@@ -222,11 +224,15 @@ impl Sandbox for Bubblewrap {
             output: Box::new(output),
             errors: StderrTail::read(errors),
             branch,
-            keeper: Keeper::new(stop, keeping),
+            keeper: Keeper::new(&self.keepers, stop, keeping),
             limits: spec.limits,
             count_processes: true,
         };
         Runner::begin(permit, parts).await
+    }
+
+    async fn settle(&self) {
+        self.keepers.settled().await;
     }
 
     async fn sweep(&self) -> Result<u64, SandboxError> {

@@ -16,7 +16,7 @@ use bollard::models::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::runner::{BOOT, Keeper, Parts, Runner};
+use super::runner::{BOOT, Keeper, Keepers, Parts, Runner};
 use super::{Backend, RunnerSpec, Sandbox, SandboxError};
 use crate::supervisor::permit::{PermitKind, WorkPermit};
 use crate::tree::{Tree, is_alive, start_time};
@@ -60,6 +60,7 @@ pub struct Docker {
     /// True where containers can be put into our own groups.
     cgroupfs: bool,
     number: AtomicU64,
+    keepers: Keepers,
 }
 
 impl Docker {
@@ -83,6 +84,7 @@ impl Docker {
             cgroupfs: info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
             // Names of two processes of one namespace must not meet.
             number: AtomicU64::new(u64::from(std::process::id()) * 100_000),
+            keepers: Keepers::new(),
         })
     }
 
@@ -199,6 +201,7 @@ impl Sandbox for Docker {
         let order = self.order(permit, spec);
         // From here on the task owns the container: whoever goes away, it removes it.
         let keeper = Keeper::new(
+            &self.keepers,
             stop.clone(),
             container::keep(self.engine.clone(), order, permit.clone(), stop, sender),
         );
@@ -215,6 +218,10 @@ impl Sandbox for Docker {
             count_processes: false,
         };
         Runner::begin(permit, parts).await
+    }
+
+    async fn settle(&self) {
+        self.keepers.settled().await;
     }
 
     async fn sweep(&self) -> Result<u64, SandboxError> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -59,13 +59,50 @@ pub(super) struct Keeper {
     task: Option<JoinHandle<()>>,
 }
 
+/// Counts a backend's keepers that have not finished, whoever still holds their runners.
+#[derive(Debug)]
+pub(super) struct Keepers(watch::Sender<usize>);
+
+impl Keepers {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// Returns once there is none.
+    pub(super) async fn settled(&self) {
+        // The sender is here, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|n| *n == 0).await;
+    }
+
+    fn enter(&self) -> Entered {
+        self.0.send_modify(|n| *n += 1);
+        Entered(self.0.clone())
+    }
+}
+
+struct Entered(watch::Sender<usize>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
+    }
+}
+
 impl Keeper {
     pub(super) fn new(
+        keepers: &Keepers,
         stop: CancellationToken,
         keeping: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
-        let task = Some(Handle::current().spawn(keeping));
-        Self { stop, task }
+        let entered = keepers.enter();
+        let task = Handle::current().spawn(async move {
+            keeping.await;
+            drop(entered);
+        });
+        Self {
+            stop,
+            task: Some(task),
+        }
     }
 
     async fn finish(mut self) {

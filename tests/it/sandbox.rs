@@ -715,6 +715,17 @@ async fn dropping_a_runner_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn settling_waits_until_dropped_runners_are_gone() {
+    let namespace = "dreamer-it-settle";
+    for bench in benches_of(namespace).await {
+        drop(bench.open(Limits::default()).await);
+        bench.sandbox.settle().await;
+        assert_eq!(containers_of(namespace), [] as [String; 0]);
+        assert_eq!(bench.permit.tree().processes(), [] as [u32; 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dropping_a_half_opened_sandbox_leaves_nothing() {
     let namespace = "dreamer-it-half";
     for bench in benches_of(namespace).await {
