@@ -210,9 +210,11 @@ async fn errors_that_the_task_does_not_name_are_not_tested_for() {
             .question()
             .contains(dreamer::weaver::prompt::HIDDEN_MARK);
         let range = if hidden { 10..15 } else { 0..6 };
-        let mut text: String = range
-            .map(|i| format!("assert total([{i}]) == {i}\n"))
+        let lines: Vec<_> = range
+            .map(|i| format!("assert total([{i}]) == {i}"))
             .collect();
+        let mut text = lines.join("\n");
+        text.push('\n');
         text.push_str("with raises(TypeError): total(None)\nwith raises(ValueError): total([])\n");
         Behaviour::Say(text)
     })
@@ -282,6 +284,28 @@ async fn solutions_are_clean_differ_and_come_in_the_order_of_their_numbers() {
 }
 
 #[tokio::test]
+async fn the_half_competent_fake_makes_mistakes_and_the_competent_one_none() {
+    let (permit, _holder) = operator();
+    let mut differ = Vec::new();
+    for fake in [FakeLlm::competent().await, FakeLlm::half_competent().await] {
+        let llm = client(fake.url()).await;
+        let woven = ScenarioWeaver::new(llm.clone())
+            .weave_scenario(&permit, &CLUSTERS[0], Difficulty::Simple, &[], &[])
+            .await
+            .unwrap();
+        let solved = Coder::new(llm)
+            .solve(&permit, &woven.scenario, 4, 0)
+            .await
+            .unwrap();
+        let wrong = "    return items[n:] + items[:n]\n";
+        let naive = format!("def rotate_left(items, n):\n{wrong}");
+        differ.push((woven.checks, solved.iter().any(|s| s.code == naive)));
+    }
+    assert_ne!(differ[0].0, differ[1].0);
+    assert_eq!((differ[0].1, differ[1].1), (false, true));
+}
+
+#[tokio::test]
 async fn answers_without_code_give_no_solution() {
     let fake = FakeLlm::always(Behaviour::Say(
         "def rotate_left(items, n): return items".to_owned(),
@@ -300,6 +324,7 @@ async fn answers_without_code_give_no_solution() {
 }
 
 /// Base URL of a real model, where the person who runs the tests names one.
+#[expect(clippy::print_stderr, reason = "a test says when a part is not there")]
 #[expect(
     clippy::disallowed_methods,
     reason = "a real part of the test run, no setting of the program"

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::children;
+use super::reader::children;
 
 /// Names that `node` uses and does not bind itself, in no order, perhaps repeated. Scopes are not told apart: a name that
 /// is bound anywhere inside (a lambda's parameter, a comprehension's target) counts as bound everywhere inside.
