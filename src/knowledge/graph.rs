@@ -279,6 +279,18 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_in_a_document_come_together_without_a_common_word() {
+        let nodes: Vec<Node> = (0..8).map(|n| node(n / 4, &[])).collect();
+        let of = clusters(nodes.len(), &links(&nodes));
+        assert_eq!(of, [0, 0, 0, 0, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn no_cluster_is_a_book() {
+        assert_eq!([1, 50, 100, 300, 9_000].map(size_cap), [8, 8, 10, 30, 48]);
+    }
+
+    #[test]
     fn a_clique_larger_than_the_cap_is_cut() {
         let nodes: Vec<Node> = (0..100).map(|_| node(1, &[1, 2, 3])).collect();
         let of = clusters(nodes.len(), &links(&nodes));
@@ -286,10 +298,8 @@ mod tests {
         for c in of {
             *sizes.entry(c).or_insert(0_usize) += 1;
         }
-        assert!(
-            sizes.values().all(|&size| size <= size_cap(100)),
-            "{sizes:?}"
-        );
+        // A tenth of a hundred.
+        assert!(sizes.values().all(|&size| size <= 10), "{sizes:?}");
     }
 
     proptest! {
