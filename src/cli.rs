@@ -8,17 +8,20 @@ use crate::config::{Origins, Settings};
 
 pub mod client;
 pub mod config;
+pub mod dream;
 pub mod duration;
 pub mod journal;
 pub mod knowledge;
 pub mod lessons;
 pub mod report;
+mod root;
 pub mod sandbox;
 pub mod service;
 pub mod stop;
 pub mod text;
 pub mod verify;
 
+pub use root::main;
 pub use stop::{Stop, asked_to_stop};
 
 /// How a command ended; the number is the process's exit code.
@@ -43,6 +46,8 @@ pub struct Context {
     pub origins: Origins,
     /// `--json`: one JSON value (or one a line) on stdout instead of text.
     pub json: bool,
+    /// Stdout is a terminal whose owner wants colours.
+    pub colour: bool,
 }
 
 /// Writes a line of data to stdout; a reader that went away (a closed pipe) is no error.
@@ -53,6 +58,7 @@ pub(crate) fn say(line: &str) -> anyhow::Result<()> {
     }
 }
 
-mod root;
-
-pub use root::main;
+/// A request that makes no sense as it stands: exit code 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);

@@ -1,7 +1,8 @@
 //! Coder: a scenario becomes independent solutions, and a failed one may be repaired once. Called by the engine.
 //! Never sees a check that is not shown to it in words, never runs anything, and hands out nothing but code.
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::dream::{Scenario, Tokens};
 use crate::llm::{ChatReply, ChatRequest, LlmClient, LlmError, lenient};
@@ -68,13 +69,18 @@ impl Coder {
         n: usize,
         offset: usize,
     ) -> Result<Vec<Solution>, CodeError> {
-        let tries = (offset..offset + n).map(|number| self.attempt(permit, scenario, number));
-        let mut answers: Vec<(usize, Result<Solution, CodeError>)> =
-            stream::iter(tries.enumerate())
-                .map(|(place, attempt)| async move { (place, attempt.await) })
-                .buffer_unordered(self.llm.slots().max(1))
-                .collect()
-                .await;
+        // Boxed, so that the future stays `Send` whatever the lifetimes: a session runs as a task of its own.
+        let tries: Vec<BoxFuture<'_, _>> = (offset..offset + n)
+            .enumerate()
+            .map(|(place, number)| {
+                let attempt = self.attempt(permit, scenario, number);
+                attempt.map(move |answer| (place, answer)).boxed()
+            })
+            .collect();
+        let mut answers: Vec<(usize, Result<Solution, CodeError>)> = stream::iter(tries)
+            .buffer_unordered(self.llm.slots().max(1))
+            .collect()
+            .await;
         answers.sort_by_key(|(place, _)| *place);
         let mut solutions: Vec<Solution> = Vec::new();
         let mut failed = None;

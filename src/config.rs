@@ -49,6 +49,12 @@ impl Settings {
         read::read(&layers, sources).map_err(ConfigErrors)
     }
 
+    /// The database of the data folder.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("dreamer.db")
+    }
+
     /// The defaults with this data folder and nothing read from anywhere, for tests and tools.
     #[must_use]
     pub fn defaults_in(data_dir: &Path) -> Self {

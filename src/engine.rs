@@ -1,6 +1,319 @@
-//! DreamEngine: one REM phase from the first cluster to the last file. Called by the supervisor with a permit.
+//! DreamEngine: one REM phase from the first cluster to the last file. Called by the supervisor with a session's permit;
+//! the only room that joins the parts. Never decides when to run and never judges a candidate itself.
+//!
+//! ```text
+//!  plan ─► draft ─► solve ─► settle ─► judge ─► publish
+//!  what    task +   k codes  checks ×  the      row, files,
+//!  next    checks   + what   what was  Guardian lesson
+//!                   they did observed
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::dream::{RemRequest, SessionReport, SessionStatus, WakeReason};
+use crate::ids::SessionId;
+use crate::journal::{self, Dirs};
+use crate::knowledge::Knowledge;
+use crate::llm::LlmError;
+use crate::pack::offline::OfflinePack;
+use crate::sandbox::SandboxError;
+use crate::store::{Store, StoreError};
+use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
 pub mod budget;
+mod draft;
+mod finish;
+mod observe;
+mod plan;
 pub mod progress;
 pub mod settle;
+mod solve;
 pub mod tally;
+mod tools;
+
+use budget::Budget;
+use finish::Outcome;
+use plan::Planner;
+use progress::{Progress, ProgressEvent};
+use tally::Tally;
+use tools::Tools;
+
+/// Held while the model server works for us, so that its load counts as ours.
+pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
+
+/// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
+const MOST_UNDECIDED: u32 = 3;
+
+/// How long the end of a session waits for its sandboxes to be gone: within the two seconds that a wake has.
+const SETTLING: Duration = Duration::from_millis(1500);
+
+/// What a session stops for.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    #[error("there is no knowledge to dream of")]
+    NoKnowledge,
+    #[error(transparent)]
+    Sandbox(SandboxError),
+    #[error(transparent)]
+    Llm(LlmError),
+    #[error("given tasks need a model to solve them, and none was found")]
+    NoModel,
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreError),
+    #[error("the knowledge failed: {0}")]
+    Knowledge(#[from] crate::knowledge::KnowledgeError),
+    #[error("the journal failed: {0}")]
+    Journal(#[from] journal::JournalError),
+    #[error("the offline pack is damaged: {0}")]
+    Pack(#[from] crate::pack::offline::PackError),
+    #[error("{MOST_UNDECIDED} scenarios in a row could not be decided; the last because {0}")]
+    Undecided(String),
+    #[error("only a session may dream")]
+    NotASession,
+}
+
+impl From<SandboxError> for EngineError {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::Interrupted(ended) => Self::Ended(ended),
+            SandboxError::Unavailable(_) | SandboxError::Infra(_) => Self::Sandbox(error),
+        }
+    }
+}
+
+impl From<LlmError> for EngineError {
+    fn from(error: LlmError) -> Self {
+        match error {
+            LlmError::Interrupted(ended) => Self::Ended(ended),
+            other => Self::Llm(other),
+        }
+    }
+}
+
+impl EngineError {
+    /// What a person can do about it.
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoKnowledge => Some("feed it first: `dreamer ingest PATH…`"),
+            Self::Sandbox(_) => {
+                Some("install bubblewrap, or start Docker and run `dreamer sandbox prepare`")
+            }
+            Self::NoModel => Some("start a model server, or name one with DREAMING_LLM_URL"),
+            Self::Llm(_) => Some("see whether the server at DREAMING_LLM_URL runs and has a model"),
+            Self::Ended(_)
+            | Self::Store(_)
+            | Self::Knowledge(_)
+            | Self::Journal(_)
+            | Self::Pack(_)
+            | Self::Undecided(_)
+            | Self::NotASession => None,
+        }
+    }
+}
+
+/// The parts that a session joins.
+pub struct DreamEngine {
+    pub settings: Settings,
+    pub store: Arc<Store>,
+    pub knowledge: Knowledge,
+    pub pack: Arc<OfflinePack>,
+    pub in_flight: InFlight,
+}
+
+impl std::fmt::Debug for DreamEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DreamEngine")
+    }
+}
+
+impl DreamEngine {
+    /// One REM phase. Always answers with a full report; a wake ends it within the time that killing takes.
+    pub async fn enter_rem_phase(
+        &self,
+        permit: &WorkPermit,
+        request: &RemRequest,
+        progress: &Progress,
+    ) -> SessionReport {
+        let started = clock::monotonic();
+        let PermitKind::Session(session) = permit.kind() else {
+            let error = EngineError::NotASession;
+            return self.over(Tally::begin(SessionId::new()), started, Err(error), None);
+        };
+        let mut tally = Tally::begin(session.clone());
+        let opened = self.open_session(session, request);
+        let ended = match opened {
+            Ok(()) => {
+                let rem = Rem {
+                    engine: self,
+                    permit,
+                    session,
+                    request,
+                    progress,
+                    started,
+                };
+                rem.dream(&mut tally).await
+            }
+            Err(error) => Err(error),
+        };
+        self.over(tally, started, ended, Some(session))
+    }
+
+    fn open_session(&self, session: &SessionId, request: &RemRequest) -> Result<(), EngineError> {
+        let report = SessionReport::empty(session.clone(), SessionStatus::Interrupted);
+        let now = clock::local();
+        let night = journal::night::night_of(&now);
+        self.store
+            .begin_session(&report, request.trigger, night, now.timestamp())?;
+        Ok(())
+    }
+
+    /// Turns the end into a report and writes it down.
+    fn over(
+        &self,
+        mut tally: Tally,
+        started: clock::Instant,
+        ended: Result<(), EngineError>,
+        session: Option<&SessionId>,
+    ) -> SessionReport {
+        let (status, wake) = match ended {
+            Ok(()) => (SessionStatus::Completed, None),
+            // The night is over: what was begun goes back, and that is no interruption.
+            Err(EngineError::Ended(Ended(WakeReason::WindowClosed))) => {
+                (SessionStatus::Completed, Some(WakeReason::WindowClosed))
+            }
+            Err(EngineError::Ended(Ended(reason))) => (SessionStatus::Interrupted, Some(reason)),
+            Err(error) => {
+                let status = match error {
+                    EngineError::NoKnowledge => SessionStatus::NoKnowledge,
+                    _ => SessionStatus::Error,
+                };
+                tally.hint(error.to_string());
+                if let Some(hint) = error.hint() {
+                    tally.hint(hint.to_owned());
+                }
+                (status, None)
+            }
+        };
+        let report = tally.close(status, wake, clock::monotonic() - started);
+        if session.is_some()
+            && let Err(error) = self.store.finish_session(&report, clock::utc(), None)
+        {
+            tracing::warn!(%error, "the session's report could not be stored");
+        }
+        report
+    }
+}
+
+/// One REM phase: who asked for what, and under which permit.
+struct Rem<'a> {
+    engine: &'a DreamEngine,
+    permit: &'a WorkPermit,
+    session: &'a SessionId,
+    request: &'a RemRequest,
+    progress: &'a Progress,
+    started: clock::Instant,
+}
+
+impl Rem<'_> {
+    /// Gathers the tools, uses them, and waits until no sandbox is left.
+    async fn dream(&self, tally: &mut Tally) -> Result<(), EngineError> {
+        let Rem { engine, permit, .. } = self;
+        if self.request.tasks.is_empty() && engine.knowledge.stats()?.chunks == 0 {
+            return Err(EngineError::NoKnowledge);
+        }
+        let tools = Tools::gather(engine, permit, self.request, tally).await?;
+        self.progress.tell(ProgressEvent::Ready {
+            sandbox: tools.sandbox.backend().as_str().to_owned(),
+            model: tools.model(),
+        });
+        let ended = self.scenarios(&tools, tally).await;
+        if tokio::time::timeout(SETTLING, tools.sandbox.settle())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a sandbox is slow to go; the next start clears it away");
+        }
+        ended
+    }
+
+    /// Scenario after scenario, until the budget, the material or the permit ends.
+    async fn scenarios(&self, tools: &Tools, tally: &mut Tally) -> Result<(), EngineError> {
+        let Rem {
+            engine,
+            permit,
+            request,
+            ..
+        } = *self;
+        let budget = Budget {
+            scenarios: request.max_scenarios,
+            time: request.for_duration,
+        };
+        let mut planner = Planner::new(engine, request, tools.model().is_some())?;
+        let (mut begun, mut undecided) = (0, 0);
+        loop {
+            permit.ask()?;
+            let elapsed = clock::monotonic() - self.started;
+            if budget.spent(begun, elapsed).is_some() {
+                return Ok(());
+            }
+            let Some(plan) = planner.next()? else {
+                say_spent(&planner, request, tools, tally);
+                return Ok(());
+            };
+            begun += 1;
+            let scene = Scene {
+                engine,
+                tools,
+                permit,
+                progress: self.progress,
+                session: self.session,
+                number: tally.tried(),
+            };
+            match scene.play(plan, tally).await? {
+                Outcome::Decided => undecided = 0,
+                Outcome::Undecided(why) => {
+                    undecided += 1;
+                    if undecided >= MOST_UNDECIDED {
+                        return Err(EngineError::Undecided(why));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Names the next step once the pack has nothing new.
+fn say_spent(planner: &Planner, request: &RemRequest, tools: &Tools, tally: &mut Tally) {
+    if request.tasks.is_empty() && tools.model().is_none() && planner.pack_is_spent() {
+        tally.hint(
+                "the offline pack is spent: every task was tried with every parameter. Start a model server \
+                 (Ollama, llama.cpp, LM Studio, vLLM) and the next session weaves new tasks from your documents"
+                    .to_owned(),
+            );
+    }
+}
+
+/// One scenario on its way through the pipeline.
+struct Scene<'a> {
+    engine: &'a DreamEngine,
+    tools: &'a Tools,
+    permit: &'a WorkPermit,
+    progress: &'a Progress,
+    session: &'a SessionId,
+    number: u64,
+}
+
+impl Scene<'_> {
+    fn session(&self) -> &SessionId {
+        self.session
+    }
+
+    fn dirs(&self) -> Dirs {
+        Dirs::of(&self.engine.settings)
+    }
+}

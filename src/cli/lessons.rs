@@ -37,7 +37,7 @@ pub enum Command {
     reason = "every command family has the same signature"
 )]
 pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
-    let store = Store::open(&context.settings.data_dir.join("dreamer.db"))?;
+    let store = Store::open(&context.settings.database())?;
     let lessons = LessonsStore::new(&store);
     match command {
         Command::List { limit } => {

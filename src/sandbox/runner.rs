@@ -153,7 +153,9 @@ impl StderrTail {
 
 /// A fresh interpreter in its sandbox. Dropping it kills it.
 pub struct Runner {
-    input: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Behind a lock that is never taken: a writer of the container engine is not `Sync`, and runners are held in shared
+    /// places while others are opened beside them.
+    input: Mutex<Box<dyn AsyncWrite + Send + Unpin>>,
     replies: mpsc::Receiver<Vec<u8>>,
     errors: StderrTail,
     branch: Arc<Branch>,
@@ -179,7 +181,7 @@ impl Runner {
         // Ends with the sandbox's output, which ends with the sandbox: the handle is not needed.
         drop(Handle::current().spawn(drain(parts.output, sender)));
         let mut runner = Self {
-            input: parts.input,
+            input: Mutex::new(parts.input),
             replies,
             errors: parts.errors,
             branch: parts.branch,
@@ -279,7 +281,8 @@ impl Runner {
         limit: Duration,
         froze: &AtomicBool,
     ) -> Result<Option<Vec<u8>>, SandboxError> {
-        let (input, replies, keeper) = (&mut self.input, &mut self.replies, &self.keeper);
+        let input = self.input.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let (replies, keeper) = (&mut self.replies, &self.keeper);
         let work = async move {
             // A sandbox that ended refuses the request; why it ended is told by its silence.
             let _ = input.write_all(request).await;

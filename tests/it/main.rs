@@ -11,5 +11,6 @@ mod knowledge;
 mod llm;
 mod pack;
 mod sandbox;
+mod session;
 mod supervisor;
 mod weaver;

@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 
 mod competent;
 
+pub(crate) use competent::some_task;
+
 /// What the fake does with one chat request.
 #[derive(Debug, Clone)]
 pub(crate) enum Behaviour {

@@ -74,6 +74,11 @@ impl Brain {
     }
 }
 
+/// The prompt of a task that it can solve.
+pub(crate) fn some_task() -> String {
+    TASKS[0].prompt.to_owned()
+}
+
 fn task_answer(task: &Task) -> String {
     json!({
         "reject": "",

@@ -1,0 +1,310 @@
+//! One scenario from its plan to the shelf or to the list of attempts. Everything that falls is written down with its
+//! reason; everything that was interrupted goes back as if it had never begun.
+
+use crate::clock;
+use crate::dream::{
+    Attempt, AttemptOutcome, Candidate, DroppedCheck, GateReport, Reason, Scenario, Sketch, Tier,
+    Tokens,
+};
+use crate::guardian::{Judgement, VerifiedDream};
+use crate::ids::AttemptId;
+use crate::journal::{self, Publication};
+use crate::similarity;
+
+use super::draft::{Draft, Drafted};
+use super::plan::Plan;
+use super::progress::{Phase, ProgressEvent};
+use super::solve::Solved;
+use super::{EngineError, Scene, Tally};
+
+/// What one scenario means for the session.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A verdict, or no task at all: the session goes on.
+    Decided,
+    /// The infrastructure failed; the words say how.
+    Undecided(String),
+}
+
+/// A try that did not become a dream.
+struct Fallen<'a> {
+    candidate: &'a Candidate,
+    outcome: AttemptOutcome,
+    reasons: Vec<String>,
+    why: String,
+    gates: Vec<GateReport>,
+    dropped: Vec<DroppedCheck>,
+    tokens: Tokens,
+}
+
+impl Scene<'_> {
+    /// Plays one plan to its end.
+    pub(super) async fn play(&self, plan: Plan, tally: &mut Tally) -> Result<Outcome, EngineError> {
+        let played = self.act(plan, tally).await;
+        if let Err(EngineError::Ended(ended)) = &played {
+            tally.requeued();
+            self.tell(|scenario| ProgressEvent::Requeued {
+                scenario,
+                why: ended.to_string(),
+            });
+        }
+        played
+    }
+
+    async fn act(&self, plan: Plan, tally: &mut Tally) -> Result<Outcome, EngineError> {
+        self.phase(Phase::Weaving);
+        let before = tally.tokens();
+        let draft = match self.draft(plan, tally).await? {
+            Drafted::Ready(draft) => *draft,
+            Drafted::Refused { title, why } => return self.not_woven(title, why, tally),
+        };
+        tally.woven();
+        let title = draft.candidate.scenario.title.clone();
+        let generator = draft.generator.as_str().to_owned();
+        self.tell(|scenario| ProgressEvent::Task {
+            scenario,
+            title,
+            generator,
+        });
+
+        let solved = self.solve(&draft, tally).await?;
+        let tokens = tally.tokens_since(before);
+        let (candidate, context, dropped) = match solved {
+            Solved::Ready {
+                candidate,
+                context,
+                dropped,
+            } => (candidate, context, dropped),
+            Solved::Unsettled {
+                reason,
+                why,
+                candidate,
+                dropped,
+            } => {
+                tally.rejected(&[reason]);
+                let reasons = vec![reason.to_string()];
+                let outcome = AttemptOutcome::Rejected;
+                let fallen = Fallen {
+                    candidate: &candidate,
+                    outcome,
+                    reasons,
+                    why,
+                    gates: Vec::new(),
+                    dropped,
+                    tokens,
+                };
+                return self.fell(&draft, fallen);
+            }
+        };
+        tally.settled();
+        self.phase(Phase::Proving);
+        match self
+            .tools
+            .guardian
+            .judge(self.permit, &candidate, &context)
+            .await
+        {
+            Judgement::Verified(dream) => {
+                if let Err(below) = keep(dream.tier(), self.engine.settings.dreaming.strict) {
+                    tally.not_kept(dream.tier());
+                    let gates = dream.evidence().to_vec();
+                    let (reasons, why) = (vec!["below_gold".to_owned()], below.to_owned());
+                    let outcome = AttemptOutcome::Rejected;
+                    let fallen = Fallen {
+                        candidate: &candidate,
+                        outcome,
+                        reasons,
+                        why,
+                        gates,
+                        dropped,
+                        tokens,
+                    };
+                    return self.fell(&draft, fallen);
+                }
+                self.save(draft, dream, dropped, tokens, tally).await
+            }
+            Judgement::Rejected { reasons, gates } => {
+                tally.rejected(&reasons);
+                let why = gates
+                    .last()
+                    .map(|gate| gate.detail.clone())
+                    .unwrap_or_default();
+                let reasons = reasons.iter().map(Reason::to_string).collect();
+                let outcome = AttemptOutcome::Rejected;
+                let fallen = Fallen {
+                    candidate: &candidate,
+                    outcome,
+                    reasons,
+                    why,
+                    gates,
+                    dropped,
+                    tokens,
+                };
+                self.fell(&draft, fallen)
+            }
+            Judgement::Undecided { why, gates } => {
+                // An ended permit shows up here as "undecided": it is an interruption, not broken infrastructure.
+                self.permit.ask()?;
+                tally.requeued();
+                let outcome = AttemptOutcome::Undecided;
+                let reasons = vec!["undecided".to_owned()];
+                let said = why.clone();
+                let fallen = Fallen {
+                    candidate: &candidate,
+                    outcome,
+                    reasons,
+                    why,
+                    gates,
+                    dropped,
+                    tokens,
+                };
+                self.fell(&draft, fallen)?;
+                Ok(Outcome::Undecided(said))
+            }
+        }
+    }
+
+    async fn save(
+        &self,
+        draft: Draft,
+        dream: VerifiedDream,
+        dropped: Vec<DroppedCheck>,
+        tokens: Tokens,
+        tally: &mut Tally,
+    ) -> Result<Outcome, EngineError> {
+        self.permit.ask()?;
+        self.phase(Phase::Saving);
+        let tier = dream.tier();
+        let publication = Publication {
+            session_id: tally.session().clone(),
+            generator: draft.generator,
+            provenance: draft.provenance.clone(),
+            topic: draft.topic.clone(),
+            thought: draft.thought.clone(),
+            dropped_checks: dropped,
+            sketch: sketch_of(dream.candidate()),
+            tokens,
+            seconds: (clock::monotonic() - draft.began).as_secs_f64(),
+            at: clock::utc(),
+        };
+        let store = std::sync::Arc::clone(&self.engine.store);
+        let dirs = self.dirs();
+        // Some ten milliseconds of syncs: not on the event loop's thread. Never cut short: a dream stands or does not.
+        let published = tokio::task::spawn_blocking(move || {
+            journal::publish(&store, &dirs, dream, publication)
+        })
+        .await;
+        let published = match published {
+            Ok(published) => published?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        self.remember(&draft, "saved")?;
+        tally.saved(tier, draft.generator);
+        let dream_id = published.record.dream_id.to_string();
+        self.tell(|scenario| ProgressEvent::Saved {
+            scenario,
+            dream_id,
+            tier: tier.as_str().to_owned(),
+        });
+        Ok(Outcome::Decided)
+    }
+
+    /// No task came of the plan: nothing was attempted, but the page says so.
+    fn not_woven(
+        &self,
+        title: String,
+        why: String,
+        tally: &mut Tally,
+    ) -> Result<Outcome, EngineError> {
+        tally.not_woven();
+        let candidate = Candidate {
+            scenario: Scenario {
+                title,
+                ..Scenario::default()
+            },
+            code: String::new(),
+            checks: Vec::new(),
+            hidden_checks: Vec::new(),
+        };
+        let draft = self.begin(candidate.clone(), crate::dream::Generator::Llm);
+        let fallen = Fallen {
+            candidate: &candidate,
+            outcome: AttemptOutcome::Rejected,
+            reasons: vec!["not_woven".to_owned()],
+            why,
+            gates: Vec::new(),
+            dropped: Vec::new(),
+            tokens: Tokens::default(),
+        };
+        self.fell(&draft, fallen)
+    }
+
+    fn fell(&self, draft: &Draft, fallen: Fallen<'_>) -> Result<Outcome, EngineError> {
+        if fallen.outcome == AttemptOutcome::Rejected {
+            self.remember(draft, "rejected")?;
+        }
+        let (reasons, detail) = (fallen.reasons.clone(), fallen.why.clone());
+        let attempt = Attempt {
+            attempt_id: AttemptId::new(),
+            session_id: self.session().clone(),
+            at: clock::utc(),
+            outcome: fallen.outcome,
+            reasons: fallen.reasons,
+            why: fallen.why,
+            gates: fallen.gates,
+            scenario: fallen.candidate.scenario.clone(),
+            code: fallen.candidate.code.clone(),
+            checks: fallen.candidate.checks.clone(),
+            hidden_checks: fallen.candidate.hidden_checks.clone(),
+            dropped_checks: fallen.dropped,
+            generator: draft.generator,
+            provenance: draft.provenance.clone(),
+            topic: draft.topic.clone(),
+            seconds: (clock::monotonic() - draft.began).as_secs_f64(),
+            tokens: fallen.tokens,
+            thought: draft.thought.clone(),
+        };
+        self.engine.store.record_attempt(&attempt)?;
+        self.tell(|scenario| ProgressEvent::Rejected {
+            scenario,
+            reasons,
+            detail,
+        });
+        Ok(Outcome::Decided)
+    }
+
+    /// A verdict was reached: the same task is not tried again.
+    fn remember(&self, draft: &Draft, outcome: &str) -> Result<(), EngineError> {
+        if let Some(key) = &draft.key {
+            self.engine
+                .store
+                .mark_tried(key, self.session(), outcome, clock::utc())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn phase(&self, phase: Phase) {
+        self.tell(|scenario| ProgressEvent::Phase { scenario, phase });
+    }
+
+    fn tell(&self, event: impl FnOnce(u64) -> ProgressEvent) {
+        self.progress.tell(event(self.number));
+    }
+}
+
+/// Strict mode keeps gold alone.
+fn keep(tier: Tier, strict: bool) -> Result<(), &'static str> {
+    match tier {
+        Tier::Silver if strict => Err("silver: strict mode keeps gold alone"),
+        Tier::Silver | Tier::Gold => Ok(()),
+    }
+}
+
+/// What later tasks are compared with.
+fn sketch_of(candidate: &Candidate) -> Sketch {
+    let checks: Vec<_> = candidate
+        .all_checks()
+        .map(|(_, check)| check.clone())
+        .collect();
+    similarity::sketch(&candidate.scenario, &checks)
+}

@@ -1,0 +1,96 @@
+//! What a solution answers to each check, before anybody judges it. The program that runs a solution never holds an
+//! expected value; a property is asked in an interpreter that never held the solution.
+
+use std::collections::BTreeMap;
+
+use crate::dream::{Check, CheckKind, Observation, Outcome, Suite, Value};
+use crate::sandbox::{Job, Limits, Runner, RunnerSpec};
+
+use super::settle::Answer;
+use super::{EngineError, Scene};
+
+/// Any seed will do: the Guardian tries others.
+const HASH_SEED: u32 = 1;
+
+impl Scene<'_> {
+    /// One answer a check, in the checks' order.
+    pub(super) async fn observe(
+        &self,
+        code: &str,
+        checks: &[(Suite, Check)],
+    ) -> Result<Vec<Answer>, EngineError> {
+        let mut program = self.interpreter().await?;
+        let mut judge = None;
+        let mut answers = Vec::with_capacity(checks.len());
+        for (_, check) in checks {
+            let seen = program.run(self.permit, &call_of(code, check)).await?;
+            let answer = match (&check.kind, answer_of(&seen)) {
+                (CheckKind::Property { holds }, Answer::Value(result)) => {
+                    let judge = match &mut judge {
+                        Some(judge) => judge,
+                        none => none.insert(self.interpreter().await?),
+                    };
+                    self.holds(judge, holds, check, result).await?
+                }
+                (_, answer) => answer,
+            };
+            answers.push(answer);
+        }
+        program.close().await;
+        if let Some(judge) = judge {
+            judge.close().await;
+        }
+        Ok(answers)
+    }
+
+    /// A fresh interpreter under the ordinary limits.
+    pub(super) async fn interpreter(&self) -> Result<Runner, EngineError> {
+        let spec = RunnerSpec {
+            hash_seed: HASH_SEED,
+            limits: Limits::default(),
+        };
+        Ok(self.tools.sandbox.open(self.permit, &spec).await?)
+    }
+
+    async fn holds(
+        &self,
+        judge: &mut Runner,
+        holds: &str,
+        check: &Check,
+        result: Value,
+    ) -> Result<Answer, EngineError> {
+        let job = Job::Call {
+            code: String::new(),
+            setup: String::new(),
+            given: check.given.clone(),
+            values: BTreeMap::from([("result".to_owned(), result)]),
+            call: format!("bool({holds})"),
+            trace: false,
+        };
+        let seen = judge.run(self.permit, &job).await?;
+        Ok(match answer_of(&seen) {
+            Answer::Value(Value::Bool(held)) => Answer::Held(held),
+            other => other,
+        })
+    }
+}
+
+fn call_of(code: &str, check: &Check) -> Job {
+    Job::Call {
+        code: code.to_owned(),
+        setup: check.setup.clone(),
+        given: check.given.clone(),
+        values: BTreeMap::new(),
+        call: check.call.clone(),
+        trace: false,
+    }
+}
+
+fn answer_of(seen: &Observation) -> Answer {
+    match &seen.outcome {
+        Outcome::Value { value } => Answer::Value(value.clone()),
+        Outcome::Raised { classes, .. } => Answer::Raised(classes.clone()),
+        Outcome::Unobservable { type_name } => Answer::Unobservable(type_name.clone()),
+        Outcome::Nothing => Answer::Ended(seen.ending.clone()),
+    }
+}

@@ -1,0 +1,155 @@
+//! What to dream of next. Order: given tasks alone, where a person gave some; else the owner's own examples that hold
+//! their solution, then (with a model) in turn a documented function without a body and a cluster to weave from, and
+//! (without a model) the offline pack. Chooses only; runs nothing.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use crate::dream::{Cluster, Difficulty, Document, RemRequest, TaskLine};
+use crate::knowledge::Knowledge;
+use crate::pack::offline::{OfflinePack, PackTask};
+use crate::pack::source::{LEAST_EXAMPLES, SourceTask, source_tasks_across};
+
+use super::{DreamEngine, EngineError};
+
+/// Clusters that are fetched from the knowledge at once.
+const CLUSTERS: usize = 8;
+
+/// Checks that a task needs before it can be proven: three visible and two hidden.
+pub(super) const ENOUGH_EXAMPLES: usize = LEAST_EXAMPLES;
+
+/// Text of documents with examples that is read at once, in bytes: several times a large library's documentation.
+const MOST_TEXT: usize = 64 << 20;
+
+/// Examples that make a documented function without a body worth asking a model for; a model's own checks, answered by
+/// the real function, fill the rest.
+const SOME_EXAMPLES: usize = 2;
+
+/// One scenario to be.
+#[derive(Debug)]
+pub(super) enum Plan {
+    Given(TaskLine),
+    /// A task of the owner's documents; its solution may be there or not.
+    Source(Box<SourceTask>),
+    Weave(Cluster, Difficulty),
+    Pack(Box<PackTask>),
+}
+
+/// The session's choice of what comes next.
+pub(super) struct Planner {
+    knowledge: Knowledge,
+    pack: Arc<OfflinePack>,
+    difficulty: Option<Difficulty>,
+    given: Option<VecDeque<TaskLine>>,
+    with_model: bool,
+    tried: HashSet<String>,
+    /// Tasks with a solution, ready.
+    solved: VecDeque<SourceTask>,
+    /// Tasks whose solution a model must write.
+    open: VecDeque<SourceTask>,
+    clusters: VecDeque<Cluster>,
+    woven_last: bool,
+}
+
+impl Planner {
+    pub(super) fn new(
+        engine: &DreamEngine,
+        request: &RemRequest,
+        with_model: bool,
+    ) -> Result<Self, EngineError> {
+        let given = (!request.tasks.is_empty()).then(|| request.tasks.iter().cloned().collect());
+        let mut planner = Self {
+            knowledge: engine.knowledge.clone(),
+            pack: Arc::clone(&engine.pack),
+            difficulty: request.complexity.fixed(),
+            given,
+            with_model,
+            tried: engine.store.tried_keys()?,
+            solved: VecDeque::new(),
+            open: VecDeque::new(),
+            clusters: VecDeque::new(),
+            woven_last: true,
+        };
+        if planner.given.is_none() {
+            planner.mine()?;
+        }
+        Ok(planner)
+    }
+
+    /// The next scenario; `None` when there is nothing left.
+    pub(super) fn next(&mut self) -> Result<Option<Plan>, EngineError> {
+        if let Some(given) = &mut self.given {
+            return Ok(given.pop_front().map(Plan::Given));
+        }
+        if let Some(task) = self.solved.pop_front() {
+            return Ok(Some(Plan::Source(Box::new(task))));
+        }
+        if !self.with_model {
+            let task = self.pack.next(self.difficulty, &self.tried).cloned();
+            if let Some(task) = &task {
+                self.tried.insert(task.key.clone());
+            }
+            return Ok(task.map(|task| Plan::Pack(Box::new(task))));
+        }
+        if self.woven_last
+            && let Some(task) = self.open.pop_front()
+        {
+            self.woven_last = false;
+            return Ok(Some(Plan::Source(Box::new(task))));
+        }
+        self.woven_last = true;
+        Ok(self.next_cluster()?.map(|cluster| {
+            let difficulty = self.difficulty.unwrap_or_default();
+            Plan::Weave(cluster, difficulty)
+        }))
+    }
+
+    /// True once no task of the pack is left at the asked difficulty.
+    pub(super) fn pack_is_spent(&self) -> bool {
+        self.pack.next(self.difficulty, &self.tried).is_none()
+    }
+
+    /// Finds the untried tasks in the documents' own examples. Seconds for a large library's documentation.
+    fn mine(&mut self) -> Result<(), EngineError> {
+        let mut documents: Vec<Document> = Vec::new();
+        let mut bytes = 0;
+        for document in self.knowledge.documents_with_examples() {
+            let document = document?;
+            bytes += document.text.len();
+            if bytes > MOST_TEXT {
+                tracing::warn!(
+                    MOST_TEXT,
+                    "more documents with examples than are read at once; the rest waits"
+                );
+                break;
+            }
+            documents.push(document);
+        }
+        for task in source_tasks_across(&documents, &[]) {
+            if self.tried.contains(&task.key) {
+                continue;
+            }
+            let wanted = self
+                .difficulty
+                .is_none_or(|d| d == task.scenario.difficulty);
+            if task.is_provable() {
+                self.solved.push_back(task);
+            } else if task.solution.is_none()
+                && task.examples() >= SOME_EXAMPLES
+                && wanted
+                && self.with_model
+            {
+                self.open.push_back(task);
+            }
+            // A body with too few examples waits for a night on which somebody has added some.
+        }
+        Ok(())
+    }
+
+    fn next_cluster(&mut self) -> Result<Option<Cluster>, EngineError> {
+        if self.clusters.is_empty() {
+            self.clusters = self.knowledge.clusters(CLUSTERS)?.into();
+        }
+        Ok(self.clusters.pop_front())
+    }
+}

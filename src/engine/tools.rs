@@ -1,0 +1,108 @@
+//! What a session works with: a sandbox, its Guardian and, where one answers, a model. Gathered once a session, because
+//! a model server or a container engine may come up at any time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::coder::Coder;
+use crate::dream::{Provenance, RemRequest, Sketch};
+use crate::guardian::Guardian;
+use crate::llm::LlmClient;
+use crate::sandbox::{self, Sandbox};
+use crate::supervisor::permit::WorkPermit;
+use crate::weaver::ScenarioWeaver;
+
+use super::{DreamEngine, EngineError, InFlight, Tally};
+
+pub(super) struct Tools {
+    pub(super) sandbox: Arc<dyn Sandbox>,
+    pub(super) guardian: Guardian,
+    pub(super) writers: Option<Writers>,
+    in_flight: InFlight,
+    /// Sketches of saved dreams and of this session's tasks: a new task must be unlike them.
+    known: Mutex<Vec<Sketch>>,
+}
+
+/// The parts that ask a model.
+pub(super) struct Writers {
+    pub(super) llm: LlmClient,
+    pub(super) weaver: ScenarioWeaver,
+    pub(super) coder: Coder,
+}
+
+impl Tools {
+    pub(super) async fn gather(
+        engine: &DreamEngine,
+        permit: &WorkPermit,
+        request: &RemRequest,
+        tally: &mut Tally,
+    ) -> Result<Self, EngineError> {
+        // What a killed process left: here, where it is about to be in the way.
+        if let Err(error) = sandbox::sweep(&engine.settings.sandbox.namespace).await {
+            tracing::debug!(%error, "nothing could be swept");
+        }
+        let sandbox = sandbox::select(&engine.settings.sandbox, permit).await?;
+        let found = LlmClient::discover(&engine.settings.llm);
+        let llm = permit.race(found).await??;
+        if llm.is_none() && !request.tasks.is_empty() {
+            return Err(EngineError::NoModel);
+        }
+        let writers = llm.map(|llm| {
+            tally.model(format!("{} at {}", llm.model(), llm.url()));
+            if llm.is_remote() {
+                tally.hint(format!(
+                    "documents were sent to {}, which is not a private address",
+                    llm.url()
+                ));
+            }
+            Writers {
+                weaver: ScenarioWeaver::new(llm.clone()),
+                coder: Coder::new(llm.clone()),
+                llm,
+            }
+        });
+        let sketches = engine.store.sketches()?;
+        Ok(Self {
+            guardian: Guardian::new(Arc::clone(&sandbox)),
+            sandbox,
+            writers,
+            in_flight: Arc::clone(&engine.in_flight),
+            known: Mutex::new(sketches.into_iter().map(|(_, sketch)| sketch).collect()),
+        })
+    }
+
+    pub(super) fn model(&self) -> Option<String> {
+        self.writers
+            .as_ref()
+            .map(|writers| writers.llm.model().to_owned())
+    }
+
+    pub(super) fn known(&self) -> Vec<Sketch> {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn remember(&self, sketch: Sketch) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(sketch);
+    }
+
+    /// Held around every question to the model.
+    pub(super) fn asking(&self) -> Option<Box<dyn Send>> {
+        self.writers
+            .as_ref()
+            .map(|writers| (self.in_flight)(writers.llm.url()))
+    }
+
+    /// The part of a dream's provenance that is the same for the whole session.
+    pub(super) fn provenance(&self) -> Provenance {
+        Provenance {
+            sandbox: self.sandbox.backend().as_str().to_owned(),
+            image_digest: self.sandbox.image_digest(),
+            ..Provenance::default()
+        }
+    }
+}

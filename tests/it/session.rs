@@ -1,0 +1,327 @@
+//! Whole sessions on real parts: knowledge in, verified dreams out, on every sandbox that is present and with each
+//! generator; and what a wake leaves behind.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dreamer::app::App;
+use dreamer::config::{LlmChoice, SandboxChoice, Settings};
+use dreamer::dream::{
+    Complexity, Generator, RemRequest, SessionReport, SessionStatus, TaskLine, Trigger, WakeReason,
+};
+use dreamer::knowledge::Knowledge;
+use dreamer::store::Store;
+use dreamer::supervisor::{Purpose, Supervisor, SupervisorHandle};
+
+use crate::support::fake_llm::{self, FakeLlm};
+use crate::support::senses::Script;
+use crate::support::{World, ledger, left_out};
+
+/// A document whose own examples prove its functions.
+const TOOLS: &str = r#""""Small tools for words."""
+
+
+def initials(name: str, dots: bool = False) -> str:
+    """The first letters of the words in a name, in upper case.
+
+    >>> initials("ada lovelace")
+    'AL'
+    >>> initials("")
+    ''
+    >>> initials("grace  brewster hopper")
+    'GBH'
+    >>> initials("alan turing", dots=True)
+    'A.T.'
+    >>> initials("  x ")
+    'X'
+    >>> initials("", dots=True)
+    ''
+    """
+    letters = [word[0].upper() for word in name.split()]
+    if dots:
+        return "".join(letter + "." for letter in letters)
+    return "".join(letters)
+"#;
+
+fn settings(world: &World, sandbox: SandboxChoice, llm: LlmChoice) -> Settings {
+    let mut settings = Settings::defaults_in(&world.path().join("data"));
+    settings.output_dir = world.path().join("out");
+    settings.sandbox.choice = sandbox;
+    settings.llm.choice = llm;
+    settings
+}
+
+fn know(world: &World, settings: &Settings, name: &str, text: &str) {
+    let path = world.write(name, text);
+    let store = Arc::new(Store::open(&settings.database()).expect("the store opens"));
+    let knowledge = Knowledge::new(store);
+    knowledge
+        .ingest(&[path], &mut |_| ())
+        .expect("it is ingested");
+}
+
+fn request(most: u32) -> RemRequest {
+    RemRequest {
+        trigger: Trigger::Manual,
+        max_scenarios: Some(most),
+        complexity: Complexity::Auto,
+        for_duration: None,
+        tasks: Vec::new(),
+        tasks_file: None,
+    }
+}
+
+/// A supervisor over real parts and a scripted machine.
+fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
+    let senses = Script::calm();
+    let mut parts = App::open(settings)
+        .expect("the parts join")
+        .parts(Purpose::Requests);
+    parts.senses = senses.senses();
+    (Supervisor::start(parts), senses)
+}
+
+async fn night(settings: &Settings, request: RemRequest) -> SessionReport {
+    let (supervisor, _senses) = supervise(settings);
+    let session = supervisor.request(request).await.expect("it is accepted");
+    let finished = tokio::time::timeout(Duration::from_mins(3), supervisor.finished(&session));
+    let report = finished.await.expect("in time").expect("a report");
+    supervisor.shutdown().await;
+    (*report).clone()
+}
+
+/// The backends of this machine; each one used is written into the ledger.
+async fn backends() -> Vec<SandboxChoice> {
+    let mut present = Vec::new();
+    for (choice, part) in [
+        (SandboxChoice::Bubblewrap, "bubblewrap"),
+        (SandboxChoice::Docker, "docker"),
+    ] {
+        let world = World::new();
+        let settings = settings(&world, choice, LlmChoice::Forbidden);
+        let tree = Arc::new(dreamer::tree::Tree::open("dreamer-it").expect("a tree"));
+        let (permit, _holder) = dreamer::supervisor::permit::operator(tree);
+        match dreamer::sandbox::select(&settings.sandbox, &permit).await {
+            Ok(_) => {
+                ledger(part);
+                present.push(choice);
+            }
+            Err(error) => left_out(&format!("sessions on {part}"), &error.to_string()),
+        }
+    }
+    present
+}
+
+fn saved(folder: &Path) -> Vec<serde_json::Value> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .map(|path| serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_known_is_no_knowledge() {
+    let world = World::new();
+    let settings = settings(&world, SandboxChoice::Auto, LlmChoice::Forbidden);
+    let report = night(&settings, request(3)).await;
+    assert_eq!(report.status, SessionStatus::NoKnowledge);
+    assert!(saved(&settings.output_dir).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_model_the_owners_examples_come_first_and_the_pack_follows() {
+    for backend in backends().await {
+        let world = World::new();
+        let settings = settings(&world, backend, LlmChoice::Forbidden);
+        know(&world, &settings, "tools.py", TOOLS);
+        let report = night(&settings, request(3)).await;
+        assert_eq!(
+            report.status,
+            SessionStatus::Completed,
+            "{backend:?}: {report:?}"
+        );
+        assert_eq!(
+            report.generator.get(Generator::Source.as_str()),
+            Some(&1),
+            "{backend:?}: {report:?}"
+        );
+        assert_eq!(
+            report.generator.get(Generator::Offline.as_str()),
+            Some(&2),
+            "{backend:?}: {report:?}"
+        );
+        let dreams = saved(&settings.output_dir);
+        assert_eq!(dreams.len(), 3);
+        for dream in &dreams {
+            assert_eq!(dream["tier"], "gold");
+            assert!(dream["scenario"]["libraries"].is_array());
+        }
+        let again = night(&settings, request(2)).await;
+        assert_eq!(
+            again.generator.get(Generator::Source.as_str()),
+            None,
+            "tried once is enough"
+        );
+        assert_eq!(
+            saved(&settings.output_dir).len(),
+            3 + 2,
+            "new ones: {again:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_model_scenarios_are_woven_solved_settled_and_proven() {
+    for backend in backends().await {
+        let world = World::new();
+        let llm = FakeLlm::competent().await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        know(
+            &world,
+            &settings,
+            "notes.md",
+            "# Words\n\nCount the words in a text, and merge sorted lists.\n",
+        );
+        let report = night(&settings, request(2)).await;
+        assert_eq!(
+            report.status,
+            SessionStatus::Completed,
+            "{backend:?}: {report:?}"
+        );
+        assert!(
+            report.generator.contains_key(Generator::Llm.as_str()),
+            "{backend:?}: {report:?}"
+        );
+        assert!(report.tokens.completion > 0);
+        for dream in saved(&settings.output_dir) {
+            assert_eq!(dream["generator"], "llm");
+            assert!(
+                !dream["provenance"]["sources"]
+                    .as_array()
+                    .expect("sources")
+                    .is_empty()
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_tasks_are_solved_and_each_dream_names_its_line() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let llm = FakeLlm::competent().await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    let task = TaskLine {
+        title: None,
+        task_prompt: fake_llm::some_task(),
+        entry_point: None,
+        difficulty: None,
+        libraries: Vec::new(),
+        line: 7,
+    };
+    let request = RemRequest {
+        tasks: vec![task],
+        tasks_file: Some("t.jsonl".to_owned()),
+        ..request(5)
+    };
+    let report = night(&settings, request).await;
+    assert_eq!(
+        (report.dreams_attempted, report.dreams_successful),
+        (1, 1),
+        "{report:?}"
+    );
+    let line = saved(&settings.output_dir)[0]["provenance"]["tasks_line"].clone();
+    assert!(
+        line.as_str().is_some_and(|line| line.contains('7')),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_tasks_without_a_model_are_an_error_with_a_hint() {
+    let world = World::new();
+    let settings = settings(&world, SandboxChoice::Auto, LlmChoice::Forbidden);
+    let task = serde_json::from_str(r#"{"task_prompt": "write f"}"#).unwrap();
+    let report = night(
+        &settings,
+        RemRequest {
+            tasks: vec![task],
+            ..request(1)
+        },
+    )
+    .await;
+    assert_eq!(report.status, SessionStatus::Error);
+    assert!(
+        report
+            .hints
+            .iter()
+            .any(|hint| hint.contains("DREAMING_LLM_URL")),
+        "{:?}",
+        report.hints
+    );
+}
+
+/// Sandboxes of this process that are still alive.
+fn left_behind(settings: &Settings) -> usize {
+    let mine = format!("{}-{}", settings.sandbox.namespace, std::process::id());
+    let groups = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+    let procs = groups.iter().map(|root| format!("{root}/{mine}"));
+    procs
+        .filter_map(|group| std::fs::read_dir(group).ok())
+        .flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("cgroup.procs")).ok())
+        .map(|procs| procs.lines().count())
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
+    for backend in backends().await {
+        for reason in ["wake", "load"] {
+            let world = World::new();
+            let mut settings = settings(&world, backend, LlmChoice::Forbidden);
+            settings.sandbox.namespace = format!("dreamer-it-{reason}");
+            know(&world, &settings, "tools.py", TOOLS);
+            let (supervisor, senses) = supervise(&settings);
+            let session = supervisor
+                .request(request(1000))
+                .await
+                .expect("it is accepted");
+            let mut watch = supervisor.watch();
+            let dreaming = watch.wait_for(|now| now.phase.is_some());
+            tokio::time::timeout(Duration::from_mins(1), dreaming)
+                .await
+                .expect("it dreams")
+                .unwrap();
+            if reason == "wake" {
+                assert!(supervisor.wake(WakeReason::Wake).await);
+            } else {
+                senses.load(0.95);
+                let waking = supervisor
+                    .watch()
+                    .wait_for(|now| now.waking.is_some())
+                    .await
+                    .map(&mut |_| ());
+                waking.expect("another program's load wakes");
+            }
+            let decided = dreamer::clock::monotonic();
+            let report = supervisor.finished(&session).await.expect("a report");
+            let took = dreamer::clock::monotonic() - decided;
+            assert!(
+                took < Duration::from_secs(2),
+                "{backend:?} {reason}: {took:?}"
+            );
+            assert_eq!(report.status, SessionStatus::Interrupted);
+            assert_eq!(report.wake_reason.map(WakeReason::as_str), Some(reason));
+            supervisor.shutdown().await;
+            assert_eq!(left_behind(&settings), 0, "{backend:?} {reason}");
+        }
+    }
+}
