@@ -118,7 +118,7 @@ impl Page<'_> {
                             .child(0)
                             .map(|first| tag_name(first, self.source))
                             .unwrap_or_default();
-                        if UNSEEN.contains(&tag.as_str()) {
+                        if UNSEEN.contains(&tag.as_str()) || is_furniture(node, self.source) {
                             self.pass(node, pre);
                             continue;
                         }
@@ -284,6 +284,14 @@ fn tag_name(tag: Node<'_>, source: &str) -> String {
         .to_ascii_lowercase()
 }
 
+/// True for menus and search boxes that are marked as such, as Sphinx and MkDocs do it.
+fn is_furniture(element: Node<'_>, source: &str) -> bool {
+    let tag = element
+        .child(0)
+        .and_then(|tag| source.get(tag.byte_range()));
+    tag.is_some_and(|tag| tag.contains("role=\"navigation\"") || tag.contains("role=\"search\""))
+}
+
 fn heading_level(tag: &str) -> Option<usize> {
     let level = tag.strip_prefix('h')?.parse().ok()?;
     (1..=6).contains(&level).then_some(level)
@@ -333,7 +341,7 @@ mod tests {
 
     #[test]
     fn pages_become_text_with_headings_doctests_and_the_files_own_lines() {
-        let page = "<html><head><title>T</title><style>x{}</style></head><body>\n<nav>menu</nav>\n<h1>Heaps<a href=\"#x\">¶</a></h1>\n<p>Push &amp; <b>pop</b>\nitems.</p>\n<h2>Use</h2>\n<div class=\"highlight\"><pre><span></span><span class=\"gp\">&gt;&gt;&gt; </span><span>x</span>\n<span class=\"go\">  1</span>\n</pre></div>\n<script>alert(1)</script><p>end</p></body></html>\n";
+        let page = "<html><head><title>T</title><style>x{}</style></head><body>\n<nav>menu</nav><div role=\"navigation\"><h3>menu</h3></div>\n<h1>Heaps<a href=\"#x\">¶</a></h1>\n<p>Push &amp; <b>pop</b>\nitems.</p>\n<h2>Use</h2>\n<div class=\"highlight\"><pre><span></span><span class=\"gp\">&gt;&gt;&gt; </span><span>x</span>\n<span class=\"go\">  1</span>\n</pre></div>\n<script>alert(1)</script><p>end</p></body></html>\n";
         let got = parsed(page).unwrap();
         let headings: Vec<&str> = got.sections.iter().map(|s| s.heading.as_str()).collect();
         assert_eq!(headings, ["", "Heaps", "Heaps > Use"]);
