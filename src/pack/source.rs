@@ -131,7 +131,8 @@ fn python_tasks(
         own: &own,
     };
     let module = Module::read(&document.text);
-    let mut examples = module_examples(&module, &document.text, &Stream::default(), place).examples;
+    let known = Stream::default();
+    let mut examples = module_examples(&module, &document.text, &known, place).examples;
     let [stem] = own;
     for definition in &module.definitions {
         examples.extend(
@@ -145,6 +146,7 @@ fn python_tasks(
         document,
         module: &module,
         libraries,
+        known: &known,
         lines: None,
         title: "",
         prose: "",
@@ -173,8 +175,18 @@ fn prose_tasks(document: &Document, libraries: &[String]) -> Vec<SourceTask> {
         own: &own,
     };
     let mut known = Stream::default();
+    // A page about a module shows its names as if it had imported them.
+    if let Some(module) = page
+        .module
+        .as_deref()
+        .filter(|m| safe::allowed(m, libraries))
+    {
+        for name in page.sections.iter().filter_map(|s| s.documents.as_deref()) {
+            known.understood(module, name.rsplit('.').next().unwrap_or(name));
+        }
+    }
     let mut tasks = Vec::new();
-    let mut described = library::Described::new(&page);
+    let mut described = library::Described::new(&page, libraries);
     for section in &page.sections {
         let module = Module::read(&section.code);
         let mut stream = module_examples(&module, &section.code, &known, place);
@@ -185,21 +197,23 @@ fn prose_tasks(document: &Document, libraries: &[String]) -> Vec<SourceTask> {
             document,
             module: &module,
             libraries,
+            known: &stream,
             lines: Some(section.lines),
             title: &section.title,
             prose: &section.prose,
         };
         tasks.extend(task::proven(&context, &stream.examples));
         described.section(section, &stream, &module);
-        known = stream.imports_only();
+        known.learn(&stream);
     }
-    tasks.extend(described.tasks(document, libraries));
+    tasks.extend(described.tasks(document));
     tasks
 }
 
 /// Everything that a module's own text tells about its definitions: docstrings, asserts at its top, test functions.
 fn module_examples(module: &Module, text: &str, known: &Stream, place: Place) -> Stream {
     let mut top = known.clone();
+    top.forget_imports(&module.defined());
     let mut examples = Vec::new();
     let told = ["import", "assert", "="]
         .iter()
@@ -216,10 +230,11 @@ fn module_examples(module: &Module, text: &str, known: &Stream, place: Place) ->
                 "import_statement" | "import_from_statement" => {
                     top.statement(statement, text, place);
                 }
-                "expression_statement" if syntax::expression_of(statement).is_none() => {
-                    top.statement(statement, text, place);
-                }
-                _ => {}
+                "expression_statement" => match syntax::expression_of(statement) {
+                    Some(expression) => top.effect(expression, text),
+                    None => top.statement(statement, text, place),
+                },
+                _ => top.poison(statement, text),
             }
         }
         for body in later.into_iter().flat_map(|node| test_bodies(node, text)) {

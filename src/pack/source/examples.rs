@@ -8,8 +8,8 @@ use super::doctest::Step;
 use super::literal::is_literal;
 use super::safe;
 use super::syntax::{
-    Import, expression_of, imports, lone_expression, named_children, names_bound, names_in, parse,
-    preorder, text_of, unwrapped,
+    Import, expression_of, free_names, imports, lone_expression, named_children, names_bound,
+    names_in, parse, preorder, text_of, unwrapped,
 };
 
 /// Longest call and longest expected value, in bytes; a longer one is data, not an example.
@@ -20,6 +20,9 @@ const MOST_PARTS: usize = 200;
 const MOST_EXAMPLES: usize = 200;
 /// Statements that one example may need before it, in bytes.
 const MOST_SETUP: usize = 2_000;
+
+/// Callees that give nothing and write what stands below them.
+const PRINTERS: &[&str] = &["print", "pprint", "pp", "pprint.pprint", "pprint.pp"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
@@ -36,6 +39,10 @@ pub(super) struct Example {
     pub(super) told: Told,
     /// Names that call and setup mention.
     pub(super) uses: HashSet<String>,
+    /// Names that must come from the solution: bound neither by the setup nor by the call nor by Python.
+    pub(super) needs: HashSet<String>,
+    /// Names that the setup binds.
+    bound: HashSet<String>,
 }
 
 /// One statement that later calls may need.
@@ -44,6 +51,7 @@ struct Part {
     text: String,
     binds: Vec<String>,
     reads: HashSet<String>,
+    free: HashSet<String>,
     import: bool,
 }
 
@@ -55,6 +63,8 @@ pub(super) struct Stream {
     poisoned: HashSet<String>,
     /// Import bindings: name here to dotted path.
     pub(super) imported: HashMap<String, String>,
+    /// Paths that are known to be modules, because they were imported or imported from.
+    pub(super) modules: HashSet<String>,
     pub(super) examples: Vec<Example>,
 }
 
@@ -65,6 +75,20 @@ pub(super) struct Place<'a> {
     pub(super) libraries: &'a [String],
     /// Names under which the document itself would be imported.
     pub(super) own: &'a [String],
+}
+
+impl Example {
+    /// The same answer to another call that needs nothing more.
+    pub(super) fn told_of(&self, setup: String, call: String) -> Self {
+        Self {
+            setup,
+            call,
+            told: self.told.clone(),
+            uses: HashSet::new(),
+            needs: HashSet::new(),
+            bound: HashSet::new(),
+        }
+    }
 }
 
 impl Stream {
@@ -79,7 +103,7 @@ impl Stream {
                 continue;
             }
             if step.skipped {
-                self.poisoned.extend(names_bound(root, &step.source));
+                self.poison(root, &step.source);
                 continue;
             }
             match lone_expression(&tree) {
@@ -120,13 +144,14 @@ impl Stream {
         });
         let unsafe_inside = unsafe_inside || judges(statement);
         if unsafe_inside || reads.iter().any(|n| self.is_denied(n)) || text.len() > MOST_SETUP {
-            self.poisoned.extend(binds);
+            self.poison(statement, source);
             return;
         }
         self.push(Part {
             text: text.to_owned(),
             binds,
             reads,
+            free: free_names(statement, source),
             import: false,
         });
     }
@@ -134,8 +159,11 @@ impl Stream {
     fn import(&mut self, imported: &[Import], text: &str, place: Place) {
         for import in imported {
             let last = import.module.rsplit('.').next().unwrap_or_default();
+            let first = import.module.split('.').next().unwrap_or_default();
             let path = match &import.name {
                 Some(name) => format!("{}.{name}", import.module),
+                // `import a.b` binds `a`.
+                None if import.binds == first => first.to_owned(),
                 None => import.module.clone(),
             };
             if place.own.iter().any(|own| own == last) {
@@ -151,6 +179,7 @@ impl Stream {
             }
             self.poisoned.remove(&import.binds);
             self.imported.insert(import.binds.clone(), path);
+            self.modules.insert(import.module.clone());
             let single = match (&import.name, imported.len()) {
                 (_, 1) => text.to_owned(),
                 (Some(name), _) if *name == import.binds => {
@@ -168,6 +197,7 @@ impl Stream {
                 text: single,
                 binds: vec![import.binds.clone()],
                 reads: HashSet::new(),
+                free: HashSet::new(),
                 import: true,
             });
         }
@@ -179,17 +209,16 @@ impl Stream {
             self.example(expression, source, Told::Raises(class));
             return;
         }
-        if want.is_empty() {
-            self.effect(expression, source);
-            return;
-        }
-        if !want.contains("...") {
-            let (call, told) = compared(expression, source, want);
-            if let (Some(call), Some(value)) = (call, told) {
-                self.example(call, source, Told::Value(value));
+        let want = if want.contains("...") { "" } else { want };
+        match compared(expression, source, want) {
+            (Some(call), Some(value)) => {
+                if !value.is_empty() {
+                    self.example(call, source, Told::Value(value));
+                }
+                self.effect(call, source);
             }
+            _ => self.effect(expression, source),
         }
-        self.effect(expression, source);
     }
 
     /// `assert call == literal` and its like.
@@ -199,12 +228,13 @@ impl Stream {
         };
         let (call, told) = compared(claim, source, "True");
         // A bare call that is merely true tells no value.
-        if let (Some(call), Some(value)) = (call, told)
-            && call != unwrapped(claim)
-        {
-            self.example(call, source, Told::Value(value));
+        match (call, told) {
+            (Some(call), Some(value)) if call != unwrapped(claim) => {
+                self.example(call, source, Told::Value(value));
+                self.effect(call, source);
+            }
+            _ => self.effect(claim, source),
         }
-        self.effect(claim, source);
     }
 
     /// A call whose value the document tells.
@@ -218,7 +248,7 @@ impl Stream {
         let printed = call.kind() == "call"
             && call
                 .child_by_field_name("function")
-                .is_some_and(|f| text_of(f, source) == "print");
+                .is_some_and(|f| PRINTERS.contains(&text_of(f, source)));
         let strange = preorder(call, |_| true).iter().any(|n| {
             matches!(
                 n.kind(),
@@ -236,22 +266,31 @@ impl Stream {
         if !fits {
             return;
         }
-        let Some((setup, setup_reads)) = self.setup_for(&reads) else {
-            return;
-        };
-        let mut uses = reads;
-        uses.extend(setup_reads);
-        self.examples.push(Example {
-            setup,
-            call: text.to_owned(),
-            told,
-            uses,
-        });
+        if let Some(mut example) = self.prepared(&reads) {
+            text.clone_into(&mut example.call);
+            example.told = told;
+            if !self.is_steady(&example, text) {
+                return;
+            }
+            let own = free_names(call, source);
+            example
+                .needs
+                .extend(own.into_iter().filter(|n| !safe::is_builtin(n)));
+            let bound = std::mem::take(&mut example.bound);
+            example.needs.retain(|n| !bound.contains(n));
+            example.uses.extend(reads);
+            self.examples.push(example);
+        }
     }
 
-    /// An expression that may have changed a variable: the calls behind it need it too.
-    fn effect(&mut self, expression: Node, source: &str) {
+    /// An expression that may have changed a variable: the calls behind it need it too. One that judges cannot stand
+    /// in a setup, so what it may have changed is not known any more.
+    pub(super) fn effect(&mut self, expression: Node, source: &str) {
         let reads = names_in(expression, source);
+        if judges(expression) {
+            self.poison(expression, source);
+            return;
+        }
         let text = text_of(expression, source);
         let touches = self
             .parts
@@ -262,14 +301,62 @@ impl Stream {
                 text: text.to_owned(),
                 binds: Vec::new(),
                 reads,
+                free: free_names(expression, source),
                 import: false,
             });
         }
     }
 
+    /// What a statement binds or may have changed is not known any more.
+    pub(super) fn poison(&mut self, statement: Node, source: &str) {
+        let touched = names_in(statement, source)
+            .into_iter()
+            .filter(|n| self.is_variable(n));
+        let touched: Vec<String> = touched.collect();
+        self.poisoned.extend(touched);
+        self.poisoned.extend(names_bound(statement, source));
+    }
+
+    /// An import that the document is understood to have made.
+    pub(super) fn understood(&mut self, module: &str, name: &str) {
+        self.imported
+            .insert(name.to_owned(), format!("{module}.{name}"));
+        self.modules.insert(module.to_owned());
+        self.push(Part {
+            text: format!("from {module} import {name}"),
+            binds: vec![name.to_owned()],
+            reads: HashSet::new(),
+            free: HashSet::new(),
+            import: true,
+        });
+    }
+
+    /// Imports of names that the document goes on to define itself are forgotten.
+    pub(super) fn forget_imports(&mut self, defined: &HashSet<&str>) {
+        self.parts
+            .retain(|p| !(p.import && p.binds.iter().any(|b| defined.contains(b.as_str()))));
+        self.imported
+            .retain(|name, _| !defined.contains(name.as_str()));
+    }
+
+    /// The line that imports a name, and the module it imports from.
+    pub(super) fn import_of(&self, name: &str) -> Option<(&str, &str)> {
+        let mut imports = self.parts.iter().rev().filter(|p| p.import);
+        let part = imports.find(|p| p.binds.iter().any(|b| b == name))?;
+        let path = self.imported.get(name)?;
+        let module = match part.text.strip_prefix("from ") {
+            Some(rest) => rest.split(' ').next().unwrap_or_default(),
+            None => path.as_str(),
+        };
+        Some((&part.text, module))
+    }
+
     fn push(&mut self, part: Part) {
         for name in &part.binds {
             self.poisoned.remove(name);
+        }
+        if part.import && self.parts.iter().any(|p| p.import && p.text == part.text) {
+            return;
         }
         if self.parts.len() < MOST_PARTS {
             self.parts.push(part);
@@ -282,6 +369,18 @@ impl Stream {
         self.poisoned.contains(name) || (safe::denied_name(name) && !self.binds(name))
     }
 
+    /// False where an example asks chance or the clock without a seed of its own.
+    fn is_steady(&self, example: &Example, call: &str) -> bool {
+        let seeded = |text: &str| text.contains("seed(") || text.contains("Random(");
+        let imported = self
+            .imported
+            .iter()
+            .filter(|(_, path)| safe::is_chance(path));
+        let mut chance = imported.map(|(name, _)| name);
+        let asks = chance.any(|name| example.uses.contains(name) || call.contains(name.as_str()));
+        !asks || seeded(&example.setup) || seeded(call)
+    }
+
     fn is_variable(&self, name: &str) -> bool {
         self.parts
             .iter()
@@ -292,9 +391,9 @@ impl Stream {
         self.parts.iter().any(|p| p.binds.iter().any(|b| b == name))
     }
 
-    /// The statements that `reads` hangs together with, in order, and the names that they mention; `None` where they
-    /// are too long.
-    fn setup_for(&self, reads: &HashSet<String>) -> Option<(String, HashSet<String>)> {
+    /// The statements that `reads` hangs together with, in order, as an example that still lacks its call; `None`
+    /// where they are too long.
+    fn prepared(&self, reads: &HashSet<String>) -> Option<Example> {
         let variables: HashSet<&String> = self
             .parts
             .iter()
@@ -328,22 +427,34 @@ impl Stream {
             }
         }
         let setup = lines.join("\n");
-        let mentioned = chosen
+        let bound: HashSet<String> = chosen.iter().flat_map(|p| &p.binds).cloned().collect();
+        let free = chosen
             .iter()
-            .flat_map(|p| p.reads.iter().chain(&p.binds))
-            .cloned()
-            .collect();
-        (setup.len() <= MOST_SETUP).then_some((setup, mentioned))
+            .flat_map(|p| &p.free)
+            .filter(|n| !safe::is_builtin(n));
+        (setup.len() <= MOST_SETUP).then(|| Example {
+            setup,
+            call: String::new(),
+            told: Told::Value(String::new()),
+            uses: chosen
+                .iter()
+                .flat_map(|p| p.reads.iter().chain(&p.binds))
+                .cloned()
+                .collect(),
+            needs: free.cloned().collect(),
+            bound,
+        })
     }
 
-    /// The stream without its variables and examples: what a later section may still count on.
-    pub(super) fn imports_only(&self) -> Self {
-        Self {
-            parts: self.parts.iter().filter(|p| p.import).cloned().collect(),
-            poisoned: HashSet::new(),
-            imported: self.imported.clone(),
-            examples: Vec::new(),
+    /// Takes over what a section has imported: later ones may count on it.
+    pub(super) fn learn(&mut self, section: &Self) {
+        for part in section.parts.iter().filter(|p| p.import) {
+            self.push(part.clone());
         }
+        for (name, path) in &section.imported {
+            self.imported.insert(name.clone(), path.clone());
+        }
+        self.modules.extend(section.modules.iter().cloned());
     }
 }
 
@@ -431,9 +542,7 @@ pub(super) fn read_tests(body: Node, source: &str, stream: &mut Stream, place: P
             "import_statement" | "import_from_statement" => {
                 stream.statement(statement, source, place);
             }
-            _ => {
-                stream.poisoned.extend(names_bound(statement, source));
-            }
+            _ => stream.poison(statement, source),
         }
     }
 }
@@ -488,6 +597,8 @@ fn unittest_call(expression: Node, source: &str, stream: &mut Stream) {
                     Told::Value(text_of(*left, source).to_owned()),
                 );
             }
+            stream.effect(*left, source);
+            stream.effect(*right, source);
         }
         ("self.assertIsNone", [call]) => {
             stream.example(*call, source, Told::Value("None".to_owned()));

@@ -1,6 +1,6 @@
 //! Documentation of a library: doctests for a name whose code is elsewhere become tasks without a solution; pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 use tree_sitter::Node;
@@ -26,22 +26,17 @@ const MOST_NAMES: usize = 200;
 /// What a page has shown so far, by dotted name.
 #[derive(Debug)]
 pub(super) struct Described<'p> {
-    module: Option<&'p str>,
-    /// Bare names that the page documents.
-    names: HashSet<&'p str>,
+    /// Third-party libraries that tasks may be about.
+    libraries: &'p [String],
     /// Section of a name's own directive.
     homes: HashMap<String, &'p Section>,
     shown: BTreeMap<String, (Vec<Example>, &'p Section)>,
 }
 
 impl<'p> Described<'p> {
-    pub(super) fn new(page: &'p Page) -> Self {
+    pub(super) fn new(page: &'p Page, libraries: &'p [String]) -> Self {
         let module = page.module.as_deref();
-        let names: HashSet<&str> = page
-            .sections
-            .iter()
-            .filter_map(|s| s.documents.as_deref())
-            .collect();
+
         let mut homes = HashMap::new();
         for section in &page.sections {
             if let (Some(module), Some(name)) = (module, section.documents.as_deref()) {
@@ -50,8 +45,7 @@ impl<'p> Described<'p> {
             }
         }
         Self {
-            module,
-            names,
+            libraries,
             homes,
             shown: BTreeMap::new(),
         }
@@ -66,7 +60,7 @@ impl<'p> Described<'p> {
             {
                 continue;
             }
-            if let Some((reference, bare)) = self.rewritten(example, &stream.imported) {
+            if let Some((reference, bare)) = self.rewritten(example, stream) {
                 let entry = self
                     .shown
                     .entry(reference)
@@ -77,11 +71,7 @@ impl<'p> Described<'p> {
     }
 
     /// The dotted name that an example shows, and the example with the bare name in its place.
-    fn rewritten(
-        &self,
-        example: &Example,
-        imported: &HashMap<String, String>,
-    ) -> Option<(String, Example)> {
+    fn rewritten(&self, example: &Example, stream: &Stream) -> Option<(String, Example)> {
         let tree = parse(&example.call)?;
         let source = &example.call;
         let callee = shown_callee(lone_expression(&tree)?, source)?;
@@ -89,20 +79,17 @@ impl<'p> Described<'p> {
         let (first, rest) = written
             .split_once('.')
             .map_or((written, None), |(f, r)| (f, Some(r)));
-        let reference = match (imported.get(first), rest) {
-            (Some(path), Some(rest)) => format!("{path}.{rest}"),
-            (Some(path), None) => path.clone(),
-            (None, None) if self.names.contains(first) => format!("{}.{first}", self.module?),
-            (None, Some(_)) if self.module == Some(first) => written.to_owned(),
-            _ => return None,
-        };
+        let path = stream.imported.get(first)?;
+        let reference = rest.map_or_else(|| path.clone(), |rest| format!("{path}.{rest}"));
         let (module, name) = reference.rsplit_once('.')?;
-        let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
-        // A dotted module path ends in modules; `datetime.date.today` belongs to a class.
-        let of_class = module
+        let foreign = module
             .split('.')
-            .any(|part| part.chars().any(char::is_uppercase));
-        if !plain || of_class {
+            .next()
+            .is_some_and(|m| self.libraries.iter().any(|l| l == m));
+        let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
+        // What no import calls a module is a class: `datetime.date.today` is a method.
+        let of_module = stream.modules.contains(module) && (foreign || safe::is_steady(module));
+        if !plain || !of_module || !example.needs.is_empty() {
             return None;
         }
         let call = replaced(lone_expression(&tree)?, source, written, name);
@@ -116,23 +103,18 @@ impl<'p> Described<'p> {
         let module_stays =
             call.contains(&format!("{name}.")) || setup.contains(&format!("{name}."));
         (!module_stays && !setup.contains(written)).then(|| {
-            let bare = Example {
-                setup,
-                call,
-                told: example.told.clone(),
-                uses: HashSet::new(),
-            };
+            let bare = example.told_of(setup, call);
             (reference, bare)
         })
     }
 
-    pub(super) fn tasks(&self, document: &Document, libraries: &[String]) -> Vec<SourceTask> {
+    pub(super) fn tasks(&self, document: &Document) -> Vec<SourceTask> {
         let tasks = self
             .shown
             .iter()
             .filter_map(|(reference, (examples, section))| {
                 let section = self.homes.get(reference).copied().unwrap_or(section);
-                task(reference, examples, section, document, libraries)
+                task(reference, examples, section, document, self.libraries)
             });
         tasks.collect()
     }

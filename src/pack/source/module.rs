@@ -2,13 +2,16 @@
 //! definition with everything it needs; pure.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt::Write;
 
 use tree_sitter::Node;
 
 use super::doctest;
+use super::examples::Stream;
 use super::safe;
 use super::syntax::{
-    imports, last_line_of, line_of, named_children, names_bound, names_in, parse, preorder, text_of,
+    free_names, imports, last_line_of, line_of, named_children, names_bound, names_in, parse,
+    preorder, text_of,
 };
 
 /// Top-level statements looked at; generated modules may hold many thousands.
@@ -45,6 +48,8 @@ pub(super) struct Definition {
 struct Item {
     names: Vec<String>,
     reads: HashSet<String>,
+    /// What it needs from outside of itself.
+    free: HashSet<String>,
     /// Without doctests, which hold the answers.
     code: String,
     import: bool,
@@ -100,8 +105,13 @@ impl Module {
     }
 
     /// The definition with the imports, constants and definitions it needs; `None` where one of them cannot stand in
-    /// a sandbox.
-    pub(super) fn program(&self, definition: &Definition, libraries: &[String]) -> Option<Program> {
+    /// a sandbox, or is neither in the module nor among what `known` has imported.
+    pub(super) fn program(
+        &self,
+        definition: &Definition,
+        known: &Stream,
+        libraries: &[String],
+    ) -> Option<Program> {
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, item) in self.items.iter().enumerate() {
             for name in &item.names {
@@ -127,7 +137,19 @@ impl Module {
         if chosen.iter().any(|i| i.barred) {
             return None;
         }
-        let modules: BTreeSet<&String> = chosen.iter().flat_map(|i| &i.modules).collect();
+        let defined: HashSet<&String> = chosen.iter().flat_map(|i| &i.names).collect();
+        let missing: BTreeSet<&String> = chosen
+            .iter()
+            .flat_map(|i| &i.free)
+            .filter(|n| !defined.contains(n))
+            .collect();
+        let mut lines = BTreeSet::new();
+        let mut modules: BTreeSet<String> = chosen.iter().flat_map(|i| i.modules.clone()).collect();
+        for name in missing.into_iter().filter(|n| !safe::is_builtin(n)) {
+            let (line, path) = known.import_of(name)?;
+            lines.insert(line);
+            modules.insert(path.to_owned());
+        }
         if !modules.iter().all(|m| safe::allowed(m, libraries)) {
             return None;
         }
@@ -135,7 +157,11 @@ impl Module {
         let foreign: BTreeSet<String> = foreign
             .map(|m| m.split('.').next().unwrap_or_default().to_owned())
             .collect();
-        let code = joined(&chosen);
+        let mut code: String = lines.into_iter().flat_map(|line| [line, "\n"]).collect();
+        if !code.is_empty() && !chosen.first().is_some_and(|i| i.import) {
+            code.push_str("\n\n");
+        }
+        code.push_str(&joined(&chosen));
         (code.len() <= MOST_CODE).then(|| Program {
             code,
             libraries: foreign.into_iter().collect(),
@@ -210,6 +236,12 @@ fn item(statement: Node, source: &str) -> Item {
     Item {
         names: names_bound(statement, source),
         reads: names_in(statement, source),
+        // An import mentions the names inside of modules, which nobody has to define.
+        free: if statement.kind().contains("import") {
+            HashSet::new()
+        } else {
+            free_names(statement, source)
+        },
         code: without_doctests(statement, source),
         import: statement.kind().contains("import"),
         modules,
@@ -223,7 +255,7 @@ fn definition(statement: Node, inner: Node, source: &str, item: usize) -> Option
     let doc = docstring(body, source).unwrap_or_default();
     let is_class = inner.kind() == "class_definition";
     let mut docstrings = vec![doc.clone()];
-    let mut signature = head(inner, source)?;
+    let mut signature = format!("{}:", head(inner, source)?);
     if is_class {
         for method in named_children(body)
             .into_iter()
@@ -234,8 +266,8 @@ fn definition(statement: Node, inner: Node, source: &str, item: usize) -> Option
             let shown =
                 head(method, source).filter(|h| !h.contains("def _") || h.contains("def __init__"));
             if let Some(method_head) = shown {
-                signature.push_str("\n    ");
-                signature.push_str(&method_head);
+                // Writing to a String cannot fail.
+                let _ = write!(signature, "\n    {method_head}: ...");
             }
         }
     }
@@ -446,8 +478,10 @@ def reads(name):
         let module = Module::read(SOURCE);
         let area = &module.definitions[1];
         assert_eq!(area.prose, "Area of a circle.\n\nMore words.");
-        assert_eq!(area.signature, "def area(r)");
-        let program = module.program(area, &[]).expect("self-contained");
+        assert_eq!(area.signature, "def area(r):");
+        let program = module
+            .program(area, &Stream::default(), &[])
+            .expect("self-contained");
         assert!(program.code.starts_with(
             "import math\n\n\nLIMIT = 3\n\n\ndef helper(x):\n    \"\"\"Help.\"\"\"\n"
         ));
@@ -463,12 +497,25 @@ def reads(name):
     #[test]
     fn what_reaches_out_is_no_program() {
         let module = Module::read(SOURCE);
-        assert_eq!(module.program(&module.definitions[2], &[]), None);
+        assert_eq!(
+            module.program(&module.definitions[2], &Stream::default(), &[]),
+            None
+        );
         let opening = Module::read("def f(x):\n    return open(x).read()\n");
-        assert_eq!(opening.program(&opening.definitions[0], &[]), None);
+        assert_eq!(
+            opening.program(&opening.definitions[0], &Stream::default(), &[]),
+            None
+        );
         let foreign = Module::read("import numpy as np\n\ndef f(x):\n    return np.sum(x)\n");
-        assert_eq!(foreign.program(&foreign.definitions[0], &[]), None);
-        let given = foreign.program(&foreign.definitions[0], &["numpy".to_owned()]);
+        assert_eq!(
+            foreign.program(&foreign.definitions[0], &Stream::default(), &[]),
+            None
+        );
+        let given = foreign.program(
+            &foreign.definitions[0],
+            &Stream::default(),
+            &["numpy".to_owned()],
+        );
         assert_eq!(given.expect("allowed").libraries, ["numpy"]);
     }
 }

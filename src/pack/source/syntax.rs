@@ -121,6 +121,51 @@ pub(super) fn names_bound(statement: Node, source: &str) -> Vec<String> {
     bound
 }
 
+/// Names that a piece of code mentions and nowhere binds itself: what it needs from outside.
+pub(super) fn free_names(root: Node, source: &str) -> HashSet<String> {
+    let mut free = names_in(root, source);
+    for node in preorder(root, |_| true) {
+        let bound = match node.kind() {
+            "function_definition" | "class_definition" | "named_expression" => {
+                node.child_by_field_name("name")
+            }
+            "assignment" | "augmented_assignment" | "for_statement" | "for_in_clause" => {
+                node.child_by_field_name("left")
+            }
+            "as_pattern_target" | "case_pattern" | "global_statement" | "nonlocal_statement" => {
+                Some(node)
+            }
+            "parameters" | "lambda_parameters" => {
+                for parameter in named_children(node) {
+                    let name = parameter.child_by_field_name("name").or(Some(parameter));
+                    let typed = parameter.kind() == "typed_parameter";
+                    let name = if typed {
+                        parameter.named_child(0)
+                    } else {
+                        name
+                    };
+                    for name in name.map(|n| targets(n, source)).unwrap_or_default() {
+                        free.remove(&name);
+                    }
+                }
+                None
+            }
+            "import_statement" | "import_from_statement" => {
+                for import in imports(node, source) {
+                    free.remove(&import.binds);
+                }
+                None
+            }
+            _ => None,
+        };
+        for name in bound.map(|b| targets(b, source)).unwrap_or_default() {
+            free.remove(&name);
+        }
+    }
+    free.retain(|name| !name.starts_with("__"));
+    free
+}
+
 /// The plain names on the left of an assignment; `a.b` and `a[0]` bind nothing new.
 fn targets(left: Node, source: &str) -> Vec<String> {
     preorder(left, |n| !matches!(n.kind(), "attribute" | "subscript"))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::examples::{Example, Told};
+use super::examples::{Example, Stream, Told};
 use super::module::{Definition, Module, Program};
 use super::{LEAST_EXAMPLES, SourceTask};
 use crate::dream::{Check, CheckKind, Difficulty, Document, Origin, Scenario, Source};
@@ -17,6 +17,8 @@ const MOST_SHOWN: usize = 5;
 const MOST_PROSE: usize = 1_500;
 /// Prose shorter than this does not say what to do.
 const LEAST_PROSE: usize = 12;
+/// Definitions of one section that its prose may be taken to describe.
+const MOST_TOGETHER: usize = 3;
 /// Longest title and description, in characters.
 const MOST_TITLE: usize = 80;
 const MOST_DESCRIPTION: usize = 300;
@@ -27,6 +29,8 @@ pub(super) struct Context<'a> {
     pub(super) document: &'a Document,
     pub(super) module: &'a Module,
     pub(super) libraries: &'a [String],
+    /// What the document has imported up to here.
+    pub(super) known: &'a Stream,
     /// Lines of the section; `None`: the definition's own lines.
     pub(super) lines: Option<(u32, u32)>,
     pub(super) title: &'a str,
@@ -52,7 +56,10 @@ pub(super) fn proven(context: &Context, examples: &[Example]) -> Vec<SourceTask>
         if checks.is_empty() {
             continue;
         }
-        if let Some(program) = context.module.program(definition, context.libraries) {
+        if let Some(program) = context
+            .module
+            .program(definition, context.known, context.libraries)
+        {
             tasks.extend(task(context, definition, program, checks));
         }
     }
@@ -60,9 +67,10 @@ pub(super) fn proven(context: &Context, examples: &[Example]) -> Vec<SourceTask>
     tasks
 }
 
-/// True where an example uses the name and no other definition of the module.
+/// True where an example needs the name from the solution, and nothing else from the module or from anywhere.
 fn is_about(example: &Example, name: &str, defined: &HashSet<&str>) -> bool {
-    example.uses.contains(name)
+    example.needs.len() == 1
+        && example.needs.contains(name)
         && !example
             .uses
             .iter()
@@ -75,12 +83,18 @@ fn task(
     program: Program,
     checks: Vec<Check>,
 ) -> Option<SourceTask> {
-    let prose = if definition.prose.len() >= LEAST_PROSE {
-        &definition.prose
-    } else {
+    // A section about a few definitions says what its docstrings leave out; one about many is about something else.
+    let around = if context.module.definitions.len() <= MOST_TOGETHER {
         context.prose
+    } else {
+        ""
     };
-    let prose = clipped(prose, MOST_PROSE);
+    let prose = match (around, definition.prose.as_str()) {
+        (around, "") => around.to_owned(),
+        ("", own) => own.to_owned(),
+        (around, own) => format!("{around}\n\n{own}"),
+    };
+    let prose = clipped(&prose, MOST_PROSE);
     if prose.len() < LEAST_PROSE {
         return None;
     }
@@ -96,15 +110,20 @@ fn task(
         "function"
     };
     let mut prompt = format!(
-        "Write a Python {what} `{}`:\n\n```python\n{}:\n```\n\n{prose}\n",
+        "Write a Python {what} `{}`:\n\n```python\n{}\n```\n\n{prose}\n",
         definition.name, definition.signature
     );
     prompt.push_str(&shown(&visible));
-    let summary = first_sentence(&prose);
-    let title = if definition.prose.len() < LEAST_PROSE && !context.title.is_empty() {
-        context.title
+    let documented = definition.prose.len() >= LEAST_PROSE;
+    let summary = first_sentence(if documented {
+        &definition.prose
     } else {
+        &prose
+    });
+    let title = if documented || context.title.is_empty() {
         &summary
+    } else {
+        context.title
     };
     let lines = context.lines.unwrap_or(definition.lines);
     Some(SourceTask {
@@ -198,7 +217,10 @@ pub(super) fn split(checks: Vec<Check>) -> (Vec<Check>, Vec<Check>) {
 /// The visible checks as a reader of the task sees them.
 pub(super) fn shown(checks: &[Check]) -> String {
     let mut text = "\nExamples:\n\n```python\n".to_owned();
-    for check in checks.iter().take(MOST_SHOWN) {
+    for (number, check) in checks.iter().take(MOST_SHOWN).enumerate() {
+        if number > 0 && !check.setup.is_empty() {
+            text.push('\n');
+        }
         for (part, is_call) in [(&check.setup, false), (&check.call, true)] {
             for (index, line) in part.lines().enumerate() {
                 let goes_on = (is_call && index > 0) || line.starts_with([' ', ')', ']', '}']);

@@ -89,8 +89,14 @@ pub(super) fn read(text: &str, page: &mut PageBuilder) {
         }
         if let Some(before) = line.trim_end().strip_suffix("::") {
             literal = Some(indent);
+            // `text::` shows one colon, `text ::` none.
+            let colon = if before.ends_with(char::is_whitespace) {
+                ""
+            } else {
+                ":"
+            };
             if !before.trim().is_empty() {
-                page.prose(&format!("{}:", before.trim()));
+                page.prose(&format!("{}{colon}", before.trim()));
             }
         } else {
             page.prose(line.trim());
