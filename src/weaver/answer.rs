@@ -78,6 +78,11 @@ pub(super) fn read(
             "it asks for more than a result: {word:?}"
         )));
     }
+    if let Some(mark) = copied_mark(&task_prompt) {
+        return Err(Unfit::Unusable(format!(
+            "it was copied from documentation: {mark:?}"
+        )));
+    }
     let text = |json: &Json| json.as_str().map(line).filter(|l| !l.is_empty());
     let lower = task_prompt.to_lowercase();
     let scenario = Scenario {
@@ -216,6 +221,28 @@ fn impure_word(task: &str) -> Option<&'static str> {
     ];
     let lower = task.to_lowercase();
     WORDS.into_iter().find(|word| lower.contains(word))
+}
+
+/// A sign that the task's text is somebody's documentation and makes no sense without it.
+fn copied_mark(task: &str) -> Option<&'static str> {
+    const MARKS: [&str; 14] = [
+        ":class:",
+        ":meth:",
+        ":func:",
+        ":attr:",
+        ":mod:",
+        ":ref:",
+        ":keyword:",
+        "\n.. ",
+        "::\n",
+        "documented below",
+        "see below",
+        "the text above",
+        "this module",
+        "changed in version",
+    ];
+    let lower = task.to_lowercase();
+    MARKS.into_iter().find(|mark| lower.contains(mark))
 }
 
 /// One bounded line without control characters.

@@ -85,6 +85,11 @@ async fn a_streamed_answer_comes_with_its_usage() {
     assert!(!reply.truncated);
     assert_eq!(fake.asked()[0].body["seed"], json!(7));
     assert_eq!(fake.asked()[0].body["stream"], json!(true));
+    assert_eq!(
+        fake.disconnects(),
+        0,
+        "whoever reads to the end has not left early"
+    );
 }
 
 #[tokio::test]

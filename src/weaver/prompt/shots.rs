@@ -7,7 +7,7 @@ use super::{HIDDEN_ASKED, VISIBLE_ASKED};
 
 /// The built-in examples' task texts: a model that copies one has woven nothing.
 pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
-    let answers = [SIMPLE_SHOT.2, MEDIUM_SHOT.2, COMPLEX_SHOT.2].into_iter();
+    let answers = [SIMPLE_SHOT.answer, MEDIUM_SHOT.answer, COMPLEX_SHOT.answer].into_iter();
     let text = |answer| {
         Some(
             serde_json::from_str::<Json>(answer).ok()?["task_prompt"]
@@ -20,26 +20,37 @@ pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
         .chain(CHECK_SHOTS.iter().map(|shot| shot.task.to_owned()))
 }
 
-pub(super) const SIMPLE_SHOT: (&str, &str, &str) = (
-    "Topic: str, title\nWords: str, capitalize, words\n\nstr.title\nReturn a titlecased version of the string where words \
-     start with an uppercase character and the remaining characters are lowercase.",
-    "takes a string and returns a string",
-    r#"{"reject": "", "thought": "The text is about changing the case of words. One idea: the first letters of words. Empty text and extra spaces must be settled.", "title": "Initials of a name", "description": "Build upper-case initials from the words of a name.", "entry_point": "initials", "signature": "initials(name: str) -> str", "task_prompt": "Write a function `initials(name: str) -> str` that returns the first character of each word in `name`, joined without spaces and in upper case. Words are separated by one or more spaces. Spaces at the beginning and the end are ignored. An empty string, or one of spaces only, gives an empty string.", "concepts": ["splitting words"], "test_cases": ["Two words give two upper-case letters.", "Extra spaces between words change nothing.", "An empty string gives an empty string."]}"#,
-);
+/// A text, what was asked about it, and a finished task.
+pub(super) struct TaskShot {
+    pub(super) data: &'static str,
+    pub(super) shape: &'static str,
+    pub(super) setting: &'static str,
+    pub(super) answer: &'static str,
+}
 
-pub(super) const MEDIUM_SHOT: (&str, &str, &str) = (
-    "Topic: Counter, most_common\nWords: Counter, elements, update\n\ncollections.Counter\nA Counter is a dict subclass for \
-     counting hashable objects. most_common(n) returns a list of the n most common elements and their counts.",
-    "takes a list of tuples and returns a dict",
-    r#"{"reject": "", "thought": "Counting votes joins two ideas: counting, and choosing a winner by a rule for ties. The tie and the empty list must be settled, so that every correct function gives the same answer.", "title": "Winner of each group", "description": "Count votes in each group and name the winner, ties going to the alphabetically first.", "entry_point": "group_winners", "signature": "group_winners(votes: list) -> dict", "task_prompt": "Write a function `group_winners(votes: list) -> dict` where `votes` is a list of `(group, name)` tuples of strings. Return a dict that maps each group to the name with the most votes in that group. If several names in a group have equally many votes, the alphabetically smallest of them wins. Names are compared exactly, with upper and lower case being different. An empty list gives an empty dict.", "concepts": ["counting", "grouping", "tie-breaking"], "test_cases": ["The most frequent name of a group wins.", "A tie goes to the alphabetically smallest name.", "Groups are counted apart from each other.", "An empty list gives an empty dict."]}"#,
-);
+pub(super) const SIMPLE_SHOT: TaskShot = TaskShot {
+    data: "Topic: str, title\nWords: str, capitalize, words\n\nstr.title\nReturn a titlecased version of the string where \
+           words start with an uppercase character and the remaining characters are lowercase.",
+    shape: "takes a string and returns a string",
+    setting: "names of people",
+    answer: r#"{"reject": "", "thought": "The text is about the case of words. One idea for names: their first letters in upper case. Extra spaces and the empty name must be settled.", "concepts": ["splitting words"], "title": "Initials of a name", "description": "Build upper-case initials from the words of a name.", "entry_point": "initials", "signature": "initials(name: str) -> str", "task_prompt": "Write a function `initials(name: str) -> str` that returns the first character of each word in `name`, joined without spaces and in upper case. Words are separated by one or more spaces. Spaces at the beginning and the end are ignored. An empty string gives an empty string.", "test_cases": ["Two words give two upper-case letters.", "Extra spaces between words change nothing.", "An empty string gives an empty string."]}"#,
+};
 
-pub(super) const COMPLEX_SHOT: (&str, &str, &str) = (
-    "Topic: shlex, split\nWords: quotes, tokens, escape\n\nshlex.split\nSplit the string using shell-like syntax. Quoted \
-     parts are kept together, and errors are raised for quotes that are not closed.",
-    "takes a string and returns a dict",
-    r#"{"reject": "", "thought": "Reading settings from one line joins splitting, pairs, conversion of values, and errors. The order of the rules must be fixed and each edge case named.", "title": "Read settings from one line", "description": "Parse key=value pairs separated by semicolons, convert numbers, keep the last of repeated keys, refuse broken parts.", "entry_point": "read_settings", "signature": "read_settings(line: str) -> dict", "task_prompt": "Write a function `read_settings(line: str) -> dict` that reads pairs such as 'a=1; b=two'. Parts are separated by semicolons; spaces around parts, keys and values are removed, and empty parts are skipped. Each part is split at its first '='; the key is turned to lower case. A value that consists only of digits becomes an int, every other value stays a string. If a key occurs more than once, the last value counts. Raise ValueError if a part has no '=' or an empty key. An empty line gives an empty dict.", "concepts": ["splitting", "conversion", "repeated keys", "errors"], "test_cases": ["Two pairs give two keys.", "Digits become an integer and other values stay strings.", "The last of two equal keys counts.", "A part without an equals sign raises ValueError.", "An empty line gives an empty dict."]}"#,
-);
+pub(super) const MEDIUM_SHOT: TaskShot = TaskShot {
+    data: "Topic: Counter, most_common\nWords: Counter, elements, update\n\ncollections.Counter\nA Counter is a dict subclass \
+           for counting hashable objects. most_common(n) returns a list of the n most common elements and their counts.",
+    shape: "takes a list of tuples and returns a dict",
+    setting: "votes in several towns",
+    answer: r#"{"reject": "", "thought": "The text is about counting. Counting votes in towns joins counting for each town with choosing a winner. A tie and the empty list must be settled, so that every correct function gives the same answer.", "concepts": ["counting", "grouping", "tie-breaking"], "title": "Winner of each town", "description": "Count the votes of each town and name its winner.", "entry_point": "town_winners", "signature": "town_winners(votes: list) -> dict", "task_prompt": "Write a function `town_winners(votes: list) -> dict` where `votes` is a list of `(town, name)` tuples of strings. Return a dict that maps each town to the name with the most votes in that town. If several names in a town have equally many votes, the alphabetically smallest of them wins. Towns and names are compared exactly as they are written. An empty list gives an empty dict.", "test_cases": ["The most frequent name of a town wins.", "A tie goes to the alphabetically smallest name.", "Towns are counted apart from each other.", "An empty list gives an empty dict."]}"#,
+};
+
+pub(super) const COMPLEX_SHOT: TaskShot = TaskShot {
+    data: "Topic: shlex, split\nWords: quotes, tokens, escape\n\nshlex.split\nSplit the string using shell-like syntax. \
+           Quoted parts are kept together, and errors are raised for quotes that are not closed.",
+    shape: "takes a string and returns a dict",
+    setting: "settings of a lamp",
+    answer: r#"{"reject": "", "thought": "The text is about splitting a line into parts. Reading settings joins splitting, pairs, conversion of values, repeated keys and errors. The order of the rules must be fixed and each edge case named.", "concepts": ["splitting", "pairs", "conversion", "repeated keys", "errors"], "title": "Read settings from one line", "description": "Parse key=value pairs, convert numbers, keep the last of repeated keys, refuse broken parts.", "entry_point": "read_settings", "signature": "read_settings(line: str) -> dict", "task_prompt": "Write a function `read_settings(line: str) -> dict` that reads pairs such as 'level=3; colour=red'. Parts are separated by semicolons; spaces around parts, keys and values are removed, and empty parts are skipped. Each part is split at its first '='; the key is turned to lower case. A value that consists only of digits becomes an int, every other value stays a string. If a key occurs more than once, the last value counts. Raise ValueError if a part has no '=' or an empty key. An empty line gives an empty dict.", "test_cases": ["Two pairs give two keys.", "Digits become an integer and other values stay strings.", "The last of two equal keys counts.", "A part without an equals sign raises ValueError.", "An empty line gives an empty dict."]}"#,
+};
 
 pub(super) struct CheckShot {
     pub(super) task: &'static str,
@@ -72,23 +83,23 @@ pub(super) const CHECK_SHOTS: [CheckShot; 2] = [
         ],
     },
     CheckShot {
-        task: "Write a function `initials(name: str) -> str` that returns the first character of each word in `name`, \
-               joined without spaces and in upper case. An empty string gives an empty string.",
-        name: "initials",
+        task: "Write a function `running_totals(numbers: list) -> list` that returns a list in which each element is the \
+               sum of all numbers up to and including its place. An empty list gives an empty list.",
+        name: "running_totals",
         visible: [
-            "assert initials(\"ada lovelace\") == \"AL\"",
-            "assert initials(\"bob\") == \"B\"",
-            "assert initials(\"X y Z\") == \"XYZ\"",
-            "assert initials(\"Tim Lee\") == \"TL\"",
-            "assert initials(\"a1 b2\") == \"AB\"",
-            "assert initials(\"no way\") == \"NW\"",
+            "assert running_totals([1, 2, 3]) == [1, 3, 6]",
+            "assert running_totals([10, -4]) == [10, 6]",
+            "assert running_totals([5, 0, 5]) == [5, 5, 10]",
+            "assert running_totals([2, 2, 2, 2]) == [2, 4, 6, 8]",
+            "assert running_totals([-1, -2]) == [-1, -3]",
+            "assert running_totals([100, 1]) == [100, 101]",
         ],
         hidden: [
-            "assert initials(\"\") == \"\"",
-            "assert initials(\"q\") == \"Q\"",
-            "assert initials(\"  tim  \") == \"T\"",
-            "assert initials(\"a a a\") == \"AAA\"",
-            "assert initials(\"7 up\") == \"7U\"",
+            "assert running_totals([]) == []",
+            "assert running_totals([7]) == [7]",
+            "assert running_totals([0, 0]) == [0, 0]",
+            "assert running_totals([3, -3, 3]) == [3, 0, 3]",
+            "assert running_totals([-5]) == [-5]",
         ],
     },
 ];

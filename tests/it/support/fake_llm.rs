@@ -1,7 +1,6 @@
 //! A model server over real HTTP that a test scripts: it answers well, or misbehaves in every way that was ever seen.
 //! Called by the tests of the client, the weaver, the coder and whole sessions. Listens on a port of its own.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -200,6 +199,11 @@ impl FakeLlm {
             .expect("the fake lives");
     }
 
+    /// How many chat clients have left before their answer was complete.
+    pub(crate) fn disconnects(&self) -> usize {
+        *self.shared.gone.borrow()
+    }
+
     /// Returns once this many chat clients have left before their answer was complete.
     pub(crate) async fn wait_for_disconnects(&self, count: usize) {
         let mut gone = self.shared.gone.subscribe();
@@ -355,22 +359,24 @@ fn streamed(
     pieces: impl stream::Stream<Item = io::Result<Bytes>> + Send + 'static,
 ) -> Response {
     let mut presence = presence;
-    let end = stream::poll_fn(move |_| {
+    let body = pieces.map(move |piece| {
         // The whole of it moves in here, to be dropped with the body.
         let presence = &mut presence;
-        presence.complete = true;
-        std::task::Poll::Ready(None::<Result<io::Result<Bytes>, Infallible>>)
+        // Clients may leave once the answer says that it is over.
+        presence.complete |= piece.as_ref().is_ok_and(|piece| is_last(piece));
+        piece
     });
-    let body = pieces.chain(end.map(|never| match never {
-        Ok(piece) => piece,
-        Err(never) => match never {},
-    }));
     let kind = if ollama {
         "application/x-ndjson"
     } else {
         "text/event-stream"
     };
     ([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response()
+}
+
+fn is_last(piece: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(piece);
+    text.contains("[DONE]") || text.contains("\"done\":true")
 }
 
 /// The events of a well-behaved answer.
