@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, WakeReason};
 use crate::ids::SessionId;
-use crate::journal::{self, Dirs};
+use crate::journal::{self, Dirs, night};
 use crate::knowledge::Knowledge;
 use crate::llm::LlmError;
 use crate::pack::offline::OfflinePack;
@@ -166,9 +166,24 @@ impl DreamEngine {
     fn open_session(&self, session: &SessionId, request: &RemRequest) -> Result<(), EngineError> {
         let report = SessionReport::empty(session.clone(), SessionStatus::Interrupted);
         let now = clock::local();
-        let night = journal::night::night_of(&now);
+        let night = night::night_of(&now);
         self.store
             .begin_session(&report, request.trigger, night, now.timestamp())?;
+        Ok(())
+    }
+
+    /// The report into its row, and the night's page anew.
+    fn write_down(&self, report: &SessionReport) -> Result<(), EngineError> {
+        let now = clock::local();
+        self.store.finish_session(report, now.timestamp(), None)?;
+        let row = self.store.session(&report.session_id)?;
+        let night = row.map_or_else(|| night::night_of(&now), |row| row.night);
+        night::write_night(
+            &self.store,
+            &Dirs::of(&self.settings),
+            night,
+            now.time_zone(),
+        )?;
         Ok(())
     }
 
@@ -201,9 +216,9 @@ impl DreamEngine {
         };
         let report = tally.close(status, wake, clock::monotonic() - started);
         if session.is_some()
-            && let Err(error) = self.store.finish_session(&report, clock::utc(), None)
+            && let Err(error) = self.write_down(&report)
         {
-            tracing::warn!(%error, "the session's report could not be stored");
+            tracing::warn!(%error, "the session's report could not be written down");
         }
         report
     }
@@ -274,7 +289,10 @@ impl Rem<'_> {
                 session: self.session,
                 number: tally.tried(),
             };
-            match scene.play(plan, tally).await? {
+            let played = scene.play(plan, tally).await;
+            // A killed process keeps its counts so far.
+            engine.store.update_session(&tally.so_far())?;
+            match played? {
                 Outcome::Decided => undecided = 0,
                 Outcome::Undecided(why) => {
                     undecided += 1;

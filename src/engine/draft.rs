@@ -252,7 +252,7 @@ impl Scene<'_> {
         draft.began = began;
         draft.provenance.model = Some(writers.llm.model().to_owned());
         draft.provenance.prompt_version = Some(PROMPT_VERSION.to_owned());
-        draft.provenance.tasks_line = Some(format!("line {}", line.line));
+        draft.provenance.tasks_line = Some(format!("{}:{}", self.tools.tasks_file, line.line));
         Ok(Drafted::Ready(Box::new(draft)))
     }
 

@@ -52,11 +52,17 @@ impl Scene<'_> {
             .map(|(suite, check)| (suite, check.clone()))
             .collect();
         let mut tried: Vec<Tried> = Vec::new();
+        // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
+        let mut asked = 0;
         loop {
-            let wanted = if tried.is_empty() { FIRST } else { STEP };
+            let wanted = if asked == 0 { FIRST } else { STEP };
             self.phase(Phase::Coding);
-            let codes = self.code(draft, wanted, tried.len(), tally).await?;
+            let codes = self.code(draft, wanted, asked, tally).await?;
+            asked += wanted;
             if codes.is_empty() && tried.is_empty() {
+                if asked < MOST {
+                    continue;
+                }
                 return Ok(no_code(draft));
             }
             if tried.is_empty() {
@@ -78,7 +84,7 @@ impl Scene<'_> {
                 tally.ran();
             }
             let settlement = settle(&checks, &tried);
-            let more = tried.len() < MOST && wants_more(&settlement);
+            let more = asked < MOST && wants_more(&settlement);
             if !more {
                 return Ok(conclude(draft, settlement, &tried));
             }

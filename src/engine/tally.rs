@@ -18,6 +18,14 @@ impl Tally {
         }
     }
 
+    /// The counts so far, as those of a session that was cut off: what stays if the process dies now.
+    pub fn so_far(&self) -> SessionReport {
+        SessionReport {
+            status: SessionStatus::Interrupted,
+            ..self.report.clone()
+        }
+    }
+
     pub fn session(&self) -> &SessionId {
         &self.report.session_id
     }

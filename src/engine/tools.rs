@@ -18,6 +18,8 @@ pub(super) struct Tools {
     pub(super) guardian: Guardian,
     pub(super) writers: Option<Writers>,
     in_flight: InFlight,
+    /// Where given tasks came from, for provenance.
+    pub(super) tasks_file: String,
     /// Sketches of saved dreams and of this session's tasks: a new task must be unlike them.
     known: Mutex<Vec<Sketch>>,
 }
@@ -66,6 +68,10 @@ impl Tools {
             sandbox,
             writers,
             in_flight: Arc::clone(&engine.in_flight),
+            tasks_file: request
+                .tasks_file
+                .clone()
+                .unwrap_or_else(|| "line".to_owned()),
             known: Mutex::new(sketches.into_iter().map(|(_, sketch)| sketch).collect()),
         })
     }
