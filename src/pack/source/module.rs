@@ -146,9 +146,12 @@ impl Module {
         let mut lines = BTreeSet::new();
         let mut modules: BTreeSet<String> = chosen.iter().flat_map(|i| i.modules.clone()).collect();
         for name in missing.into_iter().filter(|n| !safe::is_builtin(n)) {
-            let (line, path) = known.import_of(name)?;
+            let (line, path) = match known.import_of(name) {
+                Some((line, path)) => (line.to_owned(), path.to_owned()),
+                None => safe::home_of(name)?,
+            };
             lines.insert(line);
-            modules.insert(path.to_owned());
+            modules.insert(path);
         }
         if !modules.iter().all(|m| safe::allowed(m, libraries)) {
             return None;
@@ -157,7 +160,7 @@ impl Module {
         let foreign: BTreeSet<String> = foreign
             .map(|m| m.split('.').next().unwrap_or_default().to_owned())
             .collect();
-        let mut code: String = lines.into_iter().flat_map(|line| [line, "\n"]).collect();
+        let mut code: String = lines.into_iter().map(|line| line + "\n").collect();
         if !code.is_empty() && !chosen.first().is_some_and(|i| i.import) {
             code.push_str("\n\n");
         }

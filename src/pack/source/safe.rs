@@ -257,6 +257,94 @@ pub(super) fn is_builtin(name: &str) -> bool {
     name.starts_with("__") || BUILTINS.contains(&name)
 }
 
+/// Names that documentation uses without a word of where they come from, by their module. Only names that mean one
+/// thing to every reader.
+const HOMES: &[(&str, &[&str])] = &[
+    (
+        "itertools",
+        &[
+            "accumulate",
+            "chain",
+            "combinations",
+            "combinations_with_replacement",
+            "compress",
+            "count",
+            "cycle",
+            "dropwhile",
+            "filterfalse",
+            "groupby",
+            "islice",
+            "pairwise",
+            "permutations",
+            "product",
+            "repeat",
+            "starmap",
+            "takewhile",
+            "tee",
+            "zip_longest",
+        ],
+    ),
+    (
+        "collections",
+        &[
+            "ChainMap",
+            "Counter",
+            "OrderedDict",
+            "defaultdict",
+            "deque",
+            "namedtuple",
+        ],
+    ),
+    (
+        "functools",
+        &[
+            "cache",
+            "lru_cache",
+            "partial",
+            "reduce",
+            "singledispatch",
+            "total_ordering",
+            "wraps",
+        ],
+    ),
+    ("decimal", &["Decimal", "getcontext", "localcontext"]),
+    ("fractions", &["Fraction"]),
+    ("dataclasses", &["dataclass"]),
+    ("enum", &["Enum", "IntEnum"]),
+    ("operator", &["attrgetter", "itemgetter"]),
+    (
+        "bisect",
+        &["bisect", "bisect_left", "bisect_right", "insort"],
+    ),
+    ("heapq", &["heapify", "heappop", "heappush"]),
+    ("contextlib", &["contextmanager"]),
+];
+
+/// Modules that code names whole, as `math.sqrt`.
+const WHOLE: &[&str] = &[
+    "bisect",
+    "collections",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "operator",
+    "random",
+    "re",
+    "statistics",
+    "string",
+];
+
+/// The import line of a name that the document does not import, and its module.
+pub(super) fn home_of(name: &str) -> Option<(String, String)> {
+    let home = HOMES.iter().find(|(_, names)| names.contains(&name));
+    if let Some((module, _)) = home {
+        return Some((format!("from {module} import {name}"), (*module).to_owned()));
+    }
+    let whole = WHOLE.contains(&name);
+    whole.then(|| (format!("import {name}"), name.to_owned()))
+}
+
 /// True where a function of this module gives the same answer each time.
 pub(super) fn is_steady(path: &str) -> bool {
     computes(path) && !UNSTEADY.contains(&path.split('.').next().unwrap_or_default())
