@@ -14,12 +14,38 @@ const MAX_DEPTH: usize = 20;
 
 /// The literal that `node` stands for, as text.
 pub(super) fn literal(node: Node<'_>, code: &str) -> Option<String> {
+    if repeats_a_key(node, code) {
+        return None;
+    }
     let text = &code[node.byte_range()];
     if parse_literal(text).is_ok() {
         return Some(text.to_owned());
     }
     let folded = fold(node, code, 0)?;
     parse_literal(&folded).is_ok().then_some(folded)
+}
+
+/// Whether a dict somewhere in it names a key twice: whoever wrote that had no single answer in mind, and Python would
+/// silently keep the last.
+fn repeats_a_key(node: Node<'_>, code: &str) -> bool {
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        let inner = children(node);
+        if node.kind() == "dictionary" {
+            let keys = inner
+                .iter()
+                .filter_map(|pair| pair.child_by_field_name("key"));
+            let mut keys: Vec<&str> = keys.map(|key| &code[key.byte_range()]).collect();
+            let count = keys.len();
+            keys.sort_unstable();
+            keys.dedup();
+            if keys.len() < count {
+                return true;
+            }
+        }
+        open.extend(inner);
+    }
+    false
 }
 
 fn fold(node: Node<'_>, code: &str, depth: usize) -> Option<String> {

@@ -223,6 +223,14 @@ mod tests {
     }
 
     #[test]
+    fn an_expected_dict_that_names_a_key_twice_is_dropped() {
+        check(
+            "assert f(1) == {'a': 0, 'a': 1}\nassert f(2) == [{'a': 0}, {'a': 1}]",
+            &["f(2) -> [{'a': 0}, {'a': 1}]"],
+        );
+    }
+
+    #[test]
     fn floats_become_nearness() {
         check(
             "assert f(1) == pytest.approx(0.5)",
