@@ -206,6 +206,29 @@ pub fn withdraw(store: &Store, dirs: &Dirs, dream: &DreamId) -> Result<(), Journ
     Ok(())
 }
 
+/// Withdraws every dream that names one of these documents among its sources; returns their ids.
+///
+/// # Errors
+/// As `withdraw`; the dreams before the failing one are gone.
+pub fn withdraw_derived(
+    store: &Store,
+    dirs: &Dirs,
+    documents: &[String],
+) -> Result<Vec<DreamId>, JournalError> {
+    let mut withdrawn = Vec::new();
+    for row in store.published_dreams(usize::MAX)? {
+        let sources = &row.record.provenance.sources;
+        if sources
+            .iter()
+            .any(|source| documents.contains(&source.path))
+        {
+            withdraw(store, dirs, &row.record.dream_id)?;
+            withdrawn.push(row.record.dream_id);
+        }
+    }
+    Ok(withdrawn)
+}
+
 /// A published dream whose commit mark is there; one whose mark a person removed is withdrawn on the spot.
 fn standing(store: &Store, dream: &DreamId) -> Result<DreamRow, JournalError> {
     let row = store

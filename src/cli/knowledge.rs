@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::text::{clean, clean_line, clean_short};
 use super::{Context, Exit, say};
 use crate::clock;
+use crate::journal::{Dirs, withdraw_derived};
 use crate::knowledge::{IngestReport, Knowledge, KnowledgeError, Progress};
 use crate::store::Store;
 
@@ -90,7 +91,7 @@ pub async fn knowledge(command: KnowledgeCommand, context: &Context) -> anyhow::
 /// What dreaming itself writes is kept out: it must not become what is dreamed of.
 fn open(context: &Context) -> anyhow::Result<Knowledge> {
     let settings = &context.settings;
-    let store = Store::open(&settings.data_dir.join("dreamer.db"))?;
+    let store = Store::open(&settings.database())?;
     let own = ["journal", "dreamer.db", "dreamer.db-wal", "dreamer.db-shm"];
     let own = own.into_iter().map(|name| settings.data_dir.join(name));
     Ok(Knowledge::new(Arc::new(store)).excluding(own.chain([settings.output_dir.clone()])))
@@ -140,6 +141,12 @@ fn clusters(knowledge: &Knowledge, limit: usize, context: &Context) -> anyhow::R
 
 fn forget(knowledge: &Knowledge, path: &Path, context: &Context) -> anyhow::Result<Exit> {
     let removed = knowledge.forget(path)?;
+    let paths: Vec<String> = removed
+        .iter()
+        .map(|document| document.path.clone())
+        .collect();
+    let store = Store::open(&context.settings.database())?;
+    let dreams = withdraw_derived(&store, &Dirs::of(&context.settings), &paths)?;
     if context.json {
         say(&serde_json::to_string(&removed)?)?;
     } else if removed.is_empty() {
@@ -149,9 +156,10 @@ fn forget(knowledge: &Knowledge, path: &Path, context: &Context) -> anyhow::Resu
         ))?;
     } else {
         say(&format!(
-            "forgot {} with everything derived from {}",
+            "forgot {} with everything derived from {}, {} among it",
             counted(removed.len(), "document"),
-            if removed.len() == 1 { "it" } else { "them" }
+            if removed.len() == 1 { "it" } else { "them" },
+            counted(dreams.len(), "dream"),
         ))?;
         for document in removed.iter().take(NAMED) {
             say(&format!("  {}", shown(&document.path)))?;

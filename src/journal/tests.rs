@@ -361,6 +361,32 @@ fn a_withdrawal_that_a_crash_cut_short_is_finished_at_the_next_start() {
 }
 
 #[test]
+fn forgetting_a_document_withdraws_the_dreams_made_from_it() {
+    let place = place();
+    let source = "/notes/tools.md".to_owned();
+    let mut row = place.row();
+    row.record.provenance.sources = vec![Source {
+        path: source.clone(),
+        sha256: String::new(),
+        lines: (1, 9),
+        licence: String::new(),
+    }];
+    let dream = row.record.dream_id.clone();
+    publish_row(&place.store, &place.dirs, row).unwrap();
+    let elsewhere = ["/elsewhere.md".to_owned()];
+    assert!(
+        withdraw_derived(&place.store, &place.dirs, &elsewhere)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(place.names().len(), 3);
+    let gone = withdraw_derived(&place.store, &place.dirs, &[source]).unwrap();
+    assert_eq!(gone, [dream]);
+    assert!(place.names().is_empty());
+    assert_eq!(place.store.count_lessons().unwrap(), 0);
+}
+
+#[test]
 fn temporary_files_of_ours_go_and_those_of_others_stay() {
     let place = place();
     let id = DreamId::new();
