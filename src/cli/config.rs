@@ -19,15 +19,6 @@ pub enum Command {
     },
 }
 
-impl Command {
-    /// `generate` helps exactly those whose settings are broken, so it must not need them. `main` asks this before it
-    /// loads any and then calls [`generate`].
-    #[must_use]
-    pub fn needs_no_settings(self) -> bool {
-        matches!(self, Self::Generate { .. })
-    }
-}
-
 #[expect(
     clippy::unused_async,
     reason = "every command family has the same signature"
@@ -40,7 +31,8 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
     }
 }
 
-/// The commented default file, made from the same table as the parser.
+/// The commented default file, made from the same table as the parser. It helps exactly those whose settings are broken,
+/// so it needs none.
 pub fn generate(env: bool) -> anyhow::Result<Exit> {
     let text = if env {
         render::env_file()

@@ -85,7 +85,10 @@ pub fn main() -> ExitCode {
     };
     let exit = run(cli).unwrap_or_else(|error| {
         complain(&error);
-        if error.is::<ConfigErrors>() || error.is::<super::UsageError>() {
+        let is_usage = error.is::<ConfigErrors>()
+            || error.is::<super::UsageError>()
+            || error.is::<telemetry::TelemetryError>();
+        if is_usage {
             Exit::Usage
         } else {
             Exit::Undecided
