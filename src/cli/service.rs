@@ -181,7 +181,7 @@ fn pause_text(pause: Option<Pause>) -> Option<String> {
 /// The status of a machine where no service runs: totals from the database, if there is one.
 fn status_here(context: &Context) -> anyhow::Result<Status> {
     let settings = &context.settings;
-    let database = settings.data_dir.join("dreamer.db");
+    let database = settings.database();
     // Asking must not make a data folder.
     let counts = if database.exists() {
         Counts::from(Store::open(&database)?.statistics()?)
