@@ -7,6 +7,7 @@ pub mod candidate_file;
 mod entry;
 mod form;
 mod hollow;
+pub mod inputs;
 mod lift;
 mod mutants;
 mod passes;
