@@ -22,8 +22,15 @@ use crate::dream::{Ending, Observation};
 use crate::supervisor::permit::{Pace, WorkPermit};
 use crate::tree::Branch;
 
-/// The program inside.
-const RUNNER: &str = include_str!("runner.py");
+/// The program inside, one text: each part uses the names that the parts before it bound.
+const RUNNER: &str = concat!(
+    include_str!("inside/prelude.py"),
+    include_str!("inside/values.py"),
+    include_str!("inside/job.py"),
+    include_str!("inside/clean.py"),
+    include_str!("inside/watch.py"),
+    include_str!("inside/main.py"),
+);
 /// Reads the program from standard input: a command line stays readable to every process in the sandbox.
 pub(super) const BOOT: &str = "import os\nn=int.from_bytes(os.read(0,4),'big');b=b''\nwhile len(b)<n:b+=os.read(0,n-len(b))\nexec(compile(b,'runner','exec'))";
 
@@ -32,7 +39,7 @@ pub(super) const BOOT: &str = "import os\nn=int.from_bytes(os.read(0,4),'big');b
 const READY: Duration = Duration::from_secs(30);
 /// What the runner may need beyond the job's wall limit: cleaning up after a fork bomb on a busy machine.
 const GRACE: Duration = Duration::from_secs(10);
-/// How many wall limits a job may take where it stands waiting for a CPU; `runner.py` says the same.
+/// How many wall limits a job may take where it stands waiting for a CPU; `inside/prelude.py` says the same.
 const MAX_STRETCH: u32 = 6;
 /// How often the running time of a job is counted; time in which the permit is frozen does not count.
 const TICK: Duration = Duration::from_millis(250);

@@ -1,0 +1,202 @@
+# The child: one job, confined before any of its code runs. The outcome is written before anything else of it can run.
+
+
+def watch_lines(lines):
+    """Records which lines of the solution's functions run; its top level is not of interest."""
+
+    def ours(code):
+        return code.co_filename == "<solution>" and code.co_name != "<module>"
+
+    if _monitoring:
+        events, tool = _monitoring.events, _monitoring.COVERAGE_ID
+
+        def on_line(code, line):
+            if ours(code):
+                lines.add(line)
+            return _monitoring.DISABLE
+
+        _monitoring.use_tool_id(tool, "dreamer")
+        _monitoring.register_callback(tool, events.LINE, on_line)
+        _monitoring.set_events(tool, events.LINE)
+        return lambda: _monitoring.set_events(tool, 0)
+
+    def local(frame, event, _):
+        if event == "line":
+            lines.add(frame.f_lineno)
+        return local
+
+    def top(frame, event, _):
+        return local if ours(frame.f_code) else None
+
+    _thread_trace(top)
+    _settrace(top)
+    return lambda: (_settrace(None), _thread_trace(None))
+
+
+def say(fd, line):
+    data = line.encode("ascii") + b"\n"
+    while data:
+        data = data[_write(fd, data) :]
+
+
+def raised(stage, error):
+    """An exception as an outcome. Its message is asked last: that runs code of the job."""
+    kinds = ",".join(_quote(_name(c)) for c in _mro(type(error)) if c is not object)
+    number = "null"
+    try:
+        if isinstance(error, OSError) and type(error.errno) is int:
+            number = str(error.errno)
+        message = str(error)
+        if type(message) is not str:
+            message = ""
+    except BaseException:
+        message = ""
+    message = message[:MAX_MESSAGE].encode("utf-8", "backslashreplace").decode()
+    return '{"outcome":"raised","stage":"%s","classes":[%s],"message":%s,"errno":%s}' % (
+        stage,
+        kinds,
+        _quote(message),
+        number,
+    )
+
+
+def new_module(name, code):
+    module = types.ModuleType(name)
+    module.__file__ = "<solution>"
+    module.__builtins__ = builtins
+    sys.modules[name] = module
+    linecache.cache["<solution>"] = (len(code), None, code.splitlines(True), "<solution>")
+    return module
+
+
+def call(job, fd):
+    """The whole of a call job, in the child. The outcome is written before anything else of the job can run."""
+    me, lines, stop = _getpid(), set(), None
+    stage, kept, before = "setup", {}, {}
+    try:
+        for name, source in job["given"].items():
+            kept[name] = literal(source)
+            before[name] = encode(kept[name], True)
+        values = {name: decode(form) for name, form in job["values"].items()}
+        stage = "load"
+        module = new_module("solution", job["code"])
+        exec(compile(job["code"], "<solution>", "exec", dont_inherit=True), module.__dict__)
+        stage = "setup"
+        space = dict(module.__dict__, __name__="__check__")
+        if job["trace"]:
+            stop = watch_lines(lines)
+        if job["setup"]:
+            exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), space)
+        space.update(kept)
+        space.update(values)
+        stage = "call"
+        result = eval(compile(job["call"].strip(), "<call>", "eval", dont_inherit=True), space)
+        if stop:
+            stop()
+        answer = None
+    except BaseException as error:
+        if stop:
+            stop()
+        _recursion(10_000)
+        answer = raised(stage, error)
+    if _getpid() != me:
+        _exit(0)
+    _recursion(10_000)
+    if _digits:
+        _digits(0)
+    if answer is None:
+        try:
+            answer = '{"outcome":"value","value":%s}' % encode(result)
+        except Unobservable as why:
+            answer = '{"outcome":"unobservable","type_name":%s}' % _quote(why.args[0])
+        except BaseException as error:
+            answer = '{"outcome":"unobservable","type_name":%s}' % _quote(_name(type(error)))
+    say(fd, answer)
+    mutated = []
+    for name, value in kept.items():
+        try:
+            same = encode(value, True) == before.get(name)
+        except BaseException:
+            same = False
+        if not same:
+            mutated.append(_quote(name))
+    marks = ",".join(map(str, sorted(lines)))
+    say(fd, '{"lines":[%s],"mutated":[%s]}' % (marks, ",".join(mutated)))
+    return 0
+
+
+def program(job, fd):
+    """A whole program as `__main__`; its exit status is what the interpreter's would be."""
+    me, status = _getpid(), 0
+    try:
+        module = new_module("__main__", job["code"])
+        exec(compile(job["code"], "<solution>", "exec", dont_inherit=True), module.__dict__)
+    except SystemExit as end:
+        status = 0 if end.code is None else end.code if type(end.code) is int else 1
+        if status == 1 and type(end.code) is not int:
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        status = 1
+        if _getpid() == me:
+            say(fd, raised("load", error))
+        traceback.print_exception(type(error), error, error.__traceback__.tb_next)
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    return status & 0xFF
+
+
+def confine(limits, threads):
+    """The child's own limits; called before any code of the job."""
+    _prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    try:
+        with open("/proc/self/oom_score_adj", "w") as f:
+            f.write("1000")
+    except OSError:
+        pass
+    seconds = math.ceil(limits["cpu_ms"] / 1000)
+    for name, soft, hard in (
+        ("CPU", seconds, seconds + 1),
+        ("AS", limits["memory_bytes"], limits["memory_bytes"]),
+        ("FSIZE", limits["file_bytes"], limits["file_bytes"]),
+        ("NOFILE", 256, 256),
+        ("CORE", 0, 0),
+        ("MSGQUEUE", 0, 0),
+        ("NPROC", limits["processes"], limits["processes"]),
+    ):
+        which = getattr(resource, "RLIMIT_" + name, None)
+        if which is not None and (threads or name != "NPROC"):
+            resource.setrlimit(which, (soft, hard))
+    # Thread stacks count as address space; 64 of the usual 8 MiB would be all of it.
+    threading.stack_size(2 << 20)
+
+
+def child(job, fd, out, err):
+    status = 1
+    try:
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.closerange(3, fd)
+        os.closerange(fd + 1, 256)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for name, n, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+            raw = io.open(n, mode + "b", closefd=False)
+            errors = "strict" if mode == "r" else "backslashreplace"
+            stream = io.TextIOWrapper(raw, "utf-8", errors, line_buffering=n == 2)
+            stream.mode = mode
+            setattr(sys, name, stream)
+            setattr(sys, "__%s__" % name, stream)
+        flush = [sys.stdout.flush, sys.stderr.flush]
+        sys.argv[:] = ["solution.py"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+        builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+        confine(job["limits"], job["threads"])
+        status = (call if job["op"] == "call" else program)(job, fd)
+        for f in flush:
+            try:
+                f()
+            except BaseException:
+                pass
+    finally:
+        _exit(status)
