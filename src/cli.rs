@@ -8,6 +8,7 @@ use crate::config::{Origins, Settings};
 
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod dream;
 pub mod duration;
 pub mod journal;

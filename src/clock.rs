@@ -9,6 +9,8 @@
 
 use jiff::{Timestamp, Zoned};
 
+use crate::dream::Finding;
+
 pub use tokio::time::Instant;
 
 /// Wall time in UTC.
@@ -29,4 +31,29 @@ pub fn monotonic() -> Instant {
 /// UTC with milliseconds and a trailing `Z`: the form of every timestamp in a file.
 pub fn stamp(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+/// No machine that runs this program lives before its own making; a clock that says so was never set.
+const MADE_IN: i16 = 2026;
+
+/// For `dreamer doctor`: whether wall time can name a night.
+#[must_use]
+pub fn finding() -> Finding {
+    let now = local();
+    if now.year() < MADE_IN {
+        return Finding::fail(
+            "clock",
+            format!("the clock says {}", now.date()),
+            "set the clock, or let `timedatectl set-ntp true` do it",
+        );
+    }
+    let shown = now.strftime("%Y-%m-%d %H:%M %Z");
+    if now.time_zone().is_unknown() {
+        return Finding::warn(
+            "clock",
+            format!("{shown}: the time zone is not known, night hours count in UTC"),
+            "set it: `timedatectl set-timezone Area/City`, or the variable TZ",
+        );
+    }
+    Finding::ok("clock", shown.to_string())
 }

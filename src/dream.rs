@@ -4,6 +4,7 @@
 //! `Observation` is what one call of that code really did; a `Verdict` is what the Guardian made of it.
 
 mod candidate;
+mod finding;
 mod knowledge;
 mod literal;
 mod observation;
@@ -15,6 +16,7 @@ mod verdict;
 pub use candidate::{
     Candidate, Check, CheckKind, Difficulty, Origin, Route, Scenario, Serve, Suite,
 };
+pub use finding::{Finding, Health};
 pub use knowledge::{Cluster, Document, Fragment, FragmentKind, Source};
 pub use literal::{LiteralError, parse_literal};
 pub use observation::{Ending, Observation, Outcome, Stage};

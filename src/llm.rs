@@ -15,6 +15,7 @@ use crate::supervisor::permit::{Ended, WorkPermit};
 
 mod address;
 mod discover;
+pub mod doctor;
 pub mod lenient;
 mod retry;
 mod stream;

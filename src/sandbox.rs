@@ -16,7 +16,9 @@ use crate::supervisor::permit::{Ended, WorkPermit};
 use crate::tree::Tree;
 
 pub mod bubblewrap;
+mod canary;
 pub mod docker;
+pub mod doctor;
 mod frame;
 mod python;
 mod runner;
@@ -143,13 +145,8 @@ pub async fn select(
     settings: &SandboxSettings,
     permit: &WorkPermit,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
-    let order: &[Backend] = match settings.choice {
-        SandboxChoice::Docker => &[Backend::Docker],
-        SandboxChoice::Bubblewrap => &[Backend::Bubblewrap],
-        SandboxChoice::Auto => &[Backend::Docker, Backend::Bubblewrap],
-    };
     let mut tried = Vec::new();
-    for &backend in order {
+    for &backend in order(settings.choice) {
         match find(backend, settings, permit).await {
             Ok(found) => return Ok(found),
             Err(SandboxError::Interrupted(ended)) => return Err(ended.into()),
@@ -160,17 +157,33 @@ pub async fn select(
     Err(SandboxError::Unavailable(tried.join("; ")))
 }
 
+/// The backends that a choice allows, the best first.
+fn order(choice: SandboxChoice) -> &'static [Backend] {
+    match choice {
+        SandboxChoice::Docker => &[Backend::Docker],
+        SandboxChoice::Bubblewrap => &[Backend::Bubblewrap],
+        SandboxChoice::Auto => &[Backend::Docker, Backend::Bubblewrap],
+    }
+}
+
 async fn find(
     backend: Backend,
     settings: &SandboxSettings,
     permit: &WorkPermit,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
-    let found: Arc<dyn Sandbox> = match backend {
-        Backend::Docker => Arc::new(Docker::find(&settings.namespace, &settings.image).await?),
-        Backend::Bubblewrap => Arc::new(Bubblewrap::find().await?),
-    };
+    let found = find_untried(backend, settings).await?;
     try_out(found.as_ref(), permit).await?;
     Ok(found)
+}
+
+async fn find_untried(
+    backend: Backend,
+    settings: &SandboxSettings,
+) -> Result<Arc<dyn Sandbox>, SandboxError> {
+    Ok(match backend {
+        Backend::Docker => Arc::new(Docker::find(&settings.namespace, &settings.image).await?),
+        Backend::Bubblewrap => Arc::new(Bubblewrap::find().await?),
+    })
 }
 
 /// Removes what dead processes of this namespace left behind, by whatever backend: containers and groups. Touches
@@ -185,30 +198,39 @@ pub async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
     Ok(containers + groups.map_err(|e| SandboxError::Infra(e.to_string()))?)
 }
 
-/// Starts and ends one sandbox, to see that this host lets us.
+/// Starts and ends one sandbox, to see that this host lets us and that it holds: a planted secret stays unread, a
+/// listening port uncontacted.
 ///
 /// # Errors
-/// `Unavailable` with the backend's own words, `Interrupted`.
+/// `Unavailable` with the backend's own words or with what it did not hold, `Interrupted`.
 pub async fn try_out(sandbox: &dyn Sandbox, permit: &WorkPermit) -> Result<(), SandboxError> {
     let spec = RunnerSpec {
         hash_seed: 0,
         limits: Limits::default(),
     };
-    match sandbox.open(permit, &spec).await {
-        Ok(runner) => {
+    let name = sandbox.backend().as_str();
+    let told = match sandbox.open(permit, &spec).await {
+        Ok(mut runner) => {
+            let told = canary::quick(&mut runner, permit).await;
             runner.close().await;
-            Ok(())
+            told
         }
-        Err(SandboxError::Infra(why)) => {
-            let name = sandbox.backend().as_str();
-            let hint = match sandbox.backend() {
-                Backend::Docker => "see `docker info`",
-                Backend::Bubblewrap => "unprivileged user namespaces must be allowed",
-            };
-            Err(SandboxError::Unavailable(format!(
-                "{name} does not start: {why}; {hint}"
-            )))
+        Err(error) => Err(error),
+    };
+    let hint = start_hint(sandbox.backend());
+    told.map_err(|error| match error {
+        SandboxError::Infra(why) => {
+            SandboxError::Unavailable(format!("{name} does not start: {why}; {hint}"))
         }
-        Err(other) => Err(other),
+        SandboxError::Unavailable(why) => SandboxError::Unavailable(format!("{name}: {why}")),
+        SandboxError::Interrupted(ended) => ended.into(),
+    })
+}
+
+/// Why a backend that is there usually does not start.
+fn start_hint(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Docker => "see `docker info`",
+        Backend::Bubblewrap => "unprivileged user namespaces must be allowed",
     }
 }

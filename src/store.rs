@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 mod attempts;
+pub mod doctor;
 mod dreams;
 mod knowledge;
 mod lessons;

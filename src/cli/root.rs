@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use super::{Context, Exit, config, dream, journal, knowledge, lessons, sandbox, service, verify};
+use super::{
+    Context, Exit, config, doctor, dream, journal, knowledge, lessons, sandbox, service, verify,
+};
 use crate::app::App;
 use crate::config::{ConfigErrors, Settings, Sources};
 use crate::supervisor::Purpose;
@@ -46,6 +48,8 @@ enum Command {
     Pause(service::PauseArgs),
     /// End a pause
     Resume,
+    /// Live checks of everything that dreaming needs, each with what mends it
+    Doctor,
     /// Take files and folders into the knowledge
     Ingest(knowledge::IngestArgs),
     /// What is known, and how to forget it
@@ -134,6 +138,7 @@ async fn answer(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Wake => service::wake(context).await,
         Command::Pause(args) => service::pause(args, context).await,
         Command::Resume => service::resume(context).await,
+        Command::Doctor => doctor::run(context).await,
         Command::Ingest(args) => knowledge::ingest(args, context).await,
         Command::Knowledge(command) => knowledge::knowledge(command, context).await,
         Command::Verify(args) => verify::run(args, context).await,

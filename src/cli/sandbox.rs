@@ -106,7 +106,10 @@ async fn run_file(
 }
 
 /// Ctrl-C and the like end the permit; the work then ends by itself, in order.
-async fn until_interrupted<T>(work: impl Future<Output = T>, holder: &PermitHolder) -> T {
+pub(super) async fn until_interrupted<T>(
+    work: impl Future<Output = T>,
+    holder: &PermitHolder,
+) -> T {
     let mut work = std::pin::pin!(work);
     tokio::select! {
         done = &mut work => return done,

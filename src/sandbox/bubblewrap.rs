@@ -45,7 +45,7 @@ const GONE: Duration = Duration::from_secs(5);
 /// The bubblewrap of this host with the Python of this host.
 #[derive(Debug)]
 pub struct Bubblewrap {
-    program: PathBuf,
+    pub(super) program: PathBuf,
     python: Interpreter,
     spawner: Arc<Spawner>,
     keepers: Keepers,
