@@ -22,6 +22,7 @@ pub mod doctor;
 mod frame;
 mod python;
 mod runner;
+mod seccomp;
 mod spawner;
 
 pub use bubblewrap::Bubblewrap;
@@ -75,6 +76,16 @@ impl Default for Limits {
     }
 }
 
+/// Thousandths of a CPU that a sandbox may use: one for the job and half a one for what watches it, so that a job with
+/// many threads leaves room for others. Its time limit is counted in CPU time, so this never changes a verdict.
+const CPU_MILLI: u64 = 1500;
+
+/// The same on a machine that has less.
+fn cpu_milli() -> u64 {
+    let here = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    CPU_MILLI.min(here as u64 * 1000)
+}
+
 /// What a fresh runner is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunnerSpec {
@@ -121,8 +132,14 @@ pub trait Sandbox: Send + Sync {
     /// Digest of what the interpreter runs on: an image digest or a fingerprint of the host's interpreter.
     fn image_digest(&self) -> String;
 
-    /// Which limits this backend cannot enforce inside such a tree, in words; empty where it enforces them all.
-    fn gaps(&self, tree: &Tree) -> Vec<String>;
+    /// What this backend cannot do inside such a tree, in words; empty where there is nothing to tell.
+    fn gaps(&self, tree: &Tree) -> Vec<String> {
+        self.unprotected(tree)
+    }
+
+    /// The limits that nothing enforces for a job as a whole inside such a tree: the part of `gaps` because of which a
+    /// strict session does not begin.
+    fn unprotected(&self, tree: &Tree) -> Vec<String>;
 
     /// A fresh runner inside the permit's process tree, ready for its first job.
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;
@@ -198,6 +215,24 @@ pub async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
     Ok(containers + groups.map_err(|e| SandboxError::Infra(e.to_string()))?)
 }
 
+/// Refuses a sandbox that cannot hold a job to all its limits. Asked before a session in strict mode.
+///
+/// # Errors
+/// `Unavailable`, with the limits and with what would enforce them.
+pub fn require_protection(sandbox: &dyn Sandbox, permit: &WorkPermit) -> Result<(), SandboxError> {
+    let open = sandbox.unprotected(permit.tree());
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(SandboxError::Unavailable(format!(
+        "{} cannot enforce every limit here: {}; use Docker, or start the program where it may divide its control group \
+         (the service, or `systemd-run --user --scope -p Delegate=yes`), or accept it with \
+         DREAMING_VALIDATION_STRICT=false",
+        sandbox.backend().as_str(),
+        open.join("; ")
+    )))
+}
+
 /// Starts and ends one sandbox, to see that this host lets us and that it holds: a planted secret stays unread, a
 /// listening port uncontacted.
 ///
@@ -217,9 +252,9 @@ pub async fn try_out(sandbox: &dyn Sandbox, permit: &WorkPermit) -> Result<(), S
         }
         Err(error) => Err(error),
     };
-    let hint = start_hint(sandbox.backend());
     told.map_err(|error| match error {
         SandboxError::Infra(why) => {
+            let hint = hint(sandbox.backend(), &why);
             SandboxError::Unavailable(format!("{name} does not start: {why}; {hint}"))
         }
         SandboxError::Unavailable(why) => SandboxError::Unavailable(format!("{name}: {why}")),
@@ -227,10 +262,36 @@ pub async fn try_out(sandbox: &dyn Sandbox, permit: &WorkPermit) -> Result<(), S
     })
 }
 
-/// Why a backend that is there usually does not start.
-fn start_hint(backend: Backend) -> &'static str {
+/// What may help where a sandbox did not start, from its own words.
+fn hint(backend: Backend, why: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|w| why.contains(w));
     match backend {
+        _ if says(&[runner::TOO_SLOW]) => {
+            "the machine may be too busy or its memory used up: try again when it is quieter"
+        }
         Backend::Docker => "see `docker info`",
-        Backend::Bubblewrap => "unprivileged user namespaces must be allowed",
+        Backend::Bubblewrap
+            if says(&["amespace", "uid map", "ermission denied", "not permitted"]) =>
+        {
+            "unprivileged user namespaces must be allowed (on Ubuntu an AppArmor profile for bwrap, elsewhere the \
+             setting kernel.unprivileged_userns_clone or user.max_user_namespaces)"
+        }
+        Backend::Bubblewrap => "`dreamer doctor` looks closer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_machine_is_not_told_to_allow_namespaces() {
+        let slow = format!("{} 30s", runner::TOO_SLOW);
+        assert!(hint(Backend::Bubblewrap, &slow).contains("busy"));
+        assert!(hint(Backend::Docker, &slow).contains("busy"));
+        let refused = "bwrap: No permissions to create new namespace";
+        assert!(hint(Backend::Bubblewrap, refused).contains("user namespaces must be allowed"));
+        let other = "bwrap: Can't find source path /opt/x";
+        assert!(!hint(Backend::Bubblewrap, other).contains("namespaces"));
     }
 }

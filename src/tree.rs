@@ -23,6 +23,8 @@ pub use process::{is_alive, start_time};
 pub struct BranchLimits {
     pub memory_bytes: u64,
     pub processes: u64,
+    /// Thousandths of a CPU that all its processes together may use in each tenth of a second.
+    pub cpu_milli: u64,
 }
 
 /// What holds the dream's processes on this host.
@@ -141,10 +143,10 @@ impl Tree {
     #[must_use]
     pub fn placement(&self, branch: Option<&Branch>) -> Placement {
         let groups = branch.map_or(&self.groups, |b| &b.groups);
-        Placement {
-            procs: groups.iter().filter_map(procs_file).collect(),
-            niceness: self.niceness,
-        }
+        Placement::new(
+            groups.iter().filter_map(procs_file).collect(),
+            self.niceness,
+        )
     }
 
     /// CPU time that everything in the tree has used, also what has already ended.
@@ -286,6 +288,7 @@ mod tests {
     const LIMITS: BranchLimits = BranchLimits {
         memory_bytes: 64 << 20,
         processes: 8,
+        cpu_milli: 1000,
     };
 
     /// A tree, unless this host gives no groups to this user.

@@ -43,6 +43,9 @@ impl Tools {
             tracing::debug!(%error, "nothing could be swept");
         }
         let sandbox = sandbox::select(&engine.settings.sandbox, permit).await?;
+        if engine.settings.dreaming.strict {
+            sandbox::require_protection(sandbox.as_ref(), permit)?;
+        }
         let found = LlmClient::discover(&engine.settings.llm);
         let llm = permit.race(found).await??;
         if llm.is_none() && !request.tasks.is_empty() {

@@ -6,20 +6,24 @@
 //! up first.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::Resource;
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::python::Interpreter;
 use super::runner::{Keeper, Keepers, Parts, Runner, StderrTail};
 use super::spawner::Spawner;
-use super::{Backend, RunnerSpec, Sandbox, SandboxError};
+use super::{Backend, RunnerSpec, Sandbox, SandboxError, cpu_milli, seccomp};
 use crate::supervisor::permit::WorkPermit;
 use crate::tree::{Branch, BranchLimits, Tree};
 
@@ -39,6 +43,8 @@ const SHM_BYTES: u64 = 4 << 20;
 const OWN_BYTES: u64 = 64 << 20;
 /// Processes that are not the job's: bubblewrap outside, bubblewrap on its way in, the interpreter.
 const OWN_PROCESSES: u64 = 3;
+/// Open files of a process: what bubblewrap needs on its way in; jobs set less for themselves.
+const OPEN_FILES: u64 = 512;
 /// How long the end of a killed sandbox may take before we stop waiting for it.
 const GONE: Duration = Duration::from_secs(5);
 
@@ -47,6 +53,8 @@ const GONE: Duration = Duration::from_secs(5);
 pub struct Bubblewrap {
     pub(super) program: PathBuf,
     python: Interpreter,
+    /// The system calls that a job may make, in the kernel's form.
+    filter: Vec<u8>,
     spawner: Arc<Spawner>,
     keepers: Keepers,
 }
@@ -65,25 +73,39 @@ impl Bubblewrap {
         let python = looked
             .map_err(|e| SandboxError::Infra(e.to_string()))?
             .map_err(|why| unavailable(&format!("bubblewrap: {why}; install `python3`")))?;
+        let filter = seccomp::program().map_err(|why| {
+            unavailable(&format!(
+                "bubblewrap: no filter of system calls can be made here: {why}"
+            ))
+        })?;
         let spawner = Spawner::start().map_err(|e| SandboxError::Infra(e.to_string()))?;
         Ok(Self {
             program,
             python,
+            filter,
             spawner: Arc::new(spawner),
             keepers: Keepers::new(),
         })
     }
 
-    fn command(&self, spec: &RunnerSpec) -> Command {
+    fn command(&self, spec: &RunnerSpec, filter: RawFd) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(arguments(&self.python, spec.hash_seed))
+            .args(arguments(&self.python, spec.hash_seed, filter))
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// The filter as a file in memory that bubblewrap reads from its start.
+    fn filter_file(&self) -> io::Result<OwnedFd> {
+        let mut file = File::from(memfd_create("filter", MFdFlags::MFD_CLOEXEC)?);
+        file.write_all(&self.filter)?;
+        file.rewind()?;
+        Ok(file.into())
     }
 }
 
@@ -92,7 +114,7 @@ fn unavailable(text: &str) -> SandboxError {
 }
 
 /// Everything that bubblewrap is told.
-fn arguments(python: &Interpreter, hash_seed: u32) -> Vec<OsString> {
+fn arguments(python: &Interpreter, hash_seed: u32, filter: RawFd) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::new();
     let mut add = |words: &[&dyn AsRef<std::ffi::OsStr>]| {
         all.extend(words.iter().map(|w| w.as_ref().to_owned()));
@@ -155,6 +177,7 @@ fn arguments(python: &Interpreter, hash_seed: u32) -> Vec<OsString> {
         &"/",
         &"--as-pid-1",
     ]);
+    add(&[&"--seccomp", &filter.to_string()]);
     add(&[&"--", &python.executable]);
     // Not -I or -E: they would ignore PYTHONHASHSEED. The environment holds nothing else of Python's.
     add(&[&"-S", &"-s", &"-B", &"-c", &super::runner::BOOT]);
@@ -171,7 +194,7 @@ impl Sandbox for Bubblewrap {
         self.python.digest.clone()
     }
 
-    fn gaps(&self, tree: &Tree) -> Vec<String> {
+    fn unprotected(&self, tree: &Tree) -> Vec<String> {
         let mut gaps = Vec::new();
         if !tree.limits_memory() {
             gaps.push(
@@ -192,14 +215,26 @@ impl Sandbox for Bubblewrap {
         let limits = BranchLimits {
             memory_bytes: spec.limits.memory_bytes + TMP_BYTES + OWN_BYTES,
             processes: spec.limits.processes + OWN_PROCESSES,
+            cpu_milli: cpu_milli(),
         };
         let branch = tree
             .branch("bubblewrap", limits)
             .map_err(|e| infra("cannot make a group", e))?;
         let branch = Arc::new(branch);
         let as_root = nix::unistd::geteuid().is_root();
-        let mut command = self.command(spec);
+        let filter = self
+            .filter_file()
+            .map_err(|e| infra("cannot make a file in memory", e))?;
+        let mut command = self.command(spec, filter.as_raw_fd());
         tree.placement(Some(&branch))
+            .limiting(&[
+                (Resource::RLIMIT_CORE, 0),
+                (Resource::RLIMIT_MSGQUEUE, 0),
+                (Resource::RLIMIT_MEMLOCK, 0),
+                (Resource::RLIMIT_NOFILE, OPEN_FILES),
+                (Resource::RLIMIT_FSIZE, spec.limits.file_bytes),
+            ])
+            .keeping(filter)
             .apply(&mut command, as_root.then_some(NOBODY));
         let mut child = self
             .spawner
@@ -226,7 +261,7 @@ impl Sandbox for Bubblewrap {
             branch,
             keeper: Keeper::new(&self.keepers, stop, keeping),
             limits: spec.limits,
-            count_processes: true,
+            count_processes: !tree.limits_processes(),
         };
         Runner::begin(permit, parts).await
     }
@@ -290,7 +325,7 @@ mod tests {
 
     #[test]
     fn only_the_interpreters_files_are_shown_and_only_for_reading() {
-        let words: Vec<_> = arguments(&interpreter(), 7)
+        let words: Vec<_> = arguments(&interpreter(), 7, 5)
             .into_iter()
             .map(|w| w.into_string().unwrap())
             .collect();
@@ -299,13 +334,14 @@ mod tests {
         let text = words.join(" ");
         assert!(text.contains("--ro-bind /usr/lib/libz.so.1.3 /lib/libz.so.1"));
         assert!(text.contains("--setenv PYTHONHASHSEED 7"));
+        assert!(text.contains("--seccomp 5"));
         assert!(text.contains("--setenv LD_LIBRARY_PATH /opt/py/lib"));
         assert!(!text.contains("--share-net"));
     }
 
     #[test]
     fn other_peoples_packages_are_hidden() {
-        let words = arguments(&interpreter(), 0);
+        let words = arguments(&interpreter(), 0, 5);
         let at = words
             .iter()
             .position(|w| Path::new(w).ends_with("site-packages"));

@@ -149,8 +149,9 @@ pub(super) async fn findings(
     let mut runner = match sandbox.open(permit, &spec).await {
         Ok(runner) => runner,
         Err(error) => {
-            let hint = super::start_hint(sandbox.backend());
-            return vec![Finding::fail(&base, error.to_string(), hint)];
+            let why = error.to_string();
+            let hint = super::hint(sandbox.backend(), &why);
+            return vec![Finding::fail(&base, why, hint)];
         }
     };
     let folders = [std::env::temp_dir(), data_dir.to_owned()];

@@ -4,7 +4,7 @@
 //! network, no capability, a root that cannot be written, nothing mounted but a small /tmp in memory.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::runner::{BOOT, Keeper, Keepers, Parts, Runner};
-use super::{Backend, RunnerSpec, Sandbox, SandboxError};
+use super::{Backend, RunnerSpec, Sandbox, SandboxError, cpu_milli, seccomp};
+use crate::clock;
 use crate::supervisor::permit::{PermitKind, WorkPermit};
 use crate::tree::{Tree, is_alive, start_time};
 
@@ -33,6 +34,14 @@ const OWNER: &str = "dreamer.owner";
 const NAMESPACE: &str = "dreamer.namespace";
 const SESSION: &str = "dreamer.session";
 const JOB: &str = "dreamer.job";
+/// After this second (UTC, since 1970) it is an orphan, whoever owns it.
+const DEADLINE: &str = "dreamer.deadline";
+
+/// How long a container may live. It serves one candidate, which takes seconds; with a session that is frozen between
+/// two evenings in it, hours.
+const LIFETIME: Duration = Duration::from_hours(24);
+/// A runtime with a kernel of its own, used where the engine has it.
+const SAFER_RUNTIME: &str = "runsc";
 
 /// How long one call to the engine may take. Starting a container takes a tenth of a second, on a machine that
 /// compiles beside it some seconds.
@@ -40,7 +49,7 @@ const CALL: Duration = Duration::from_mins(1);
 /// How long an engine may take to say that it is there.
 const PING: Duration = Duration::from_secs(5);
 /// Size of /tmp; it counts as memory.
-const TMP: &str = "size=64m,nr_inodes=4k";
+const TMP: &str = "size=64m,nr_inodes=4k,nosuid,nodev,noexec";
 const TMP_BYTES: u64 = 64 << 20;
 /// Size of /dev/shm, enough for the locks and queues of `multiprocessing`.
 const SHM_BYTES: i64 = 4 << 20;
@@ -48,8 +57,13 @@ const SHM_BYTES: i64 = 4 << 20;
 const OWN_BYTES: u64 = 64 << 20;
 /// The interpreter that forks the jobs.
 const OWN_PROCESSES: u64 = 1;
+/// Open files of a process; jobs set less for themselves.
+const OPEN_FILES: i64 = 512;
 /// The container's processes are the first to go when the host itself runs out of memory.
 const OOM_SCORE: i64 = 500;
+
+/// Counts the containers of this process.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// A container engine with our image.
 #[derive(Debug)]
@@ -59,7 +73,7 @@ pub struct Docker {
     namespace: String,
     /// True where containers can be put into our own groups.
     cgroupfs: bool,
-    number: AtomicU64,
+    runtime: Option<String>,
     keepers: Keepers,
 }
 
@@ -69,27 +83,41 @@ impl Docker {
     /// # Errors
     /// `Unavailable`, with what to do.
     pub async fn find(namespace: &str, image: &str) -> Result<Self, SandboxError> {
-        let engine = connect().await?;
-        let digest = image::digest(&engine, image).await?;
-        let digest = digest.ok_or_else(|| {
-            SandboxError::Unavailable(format!(
-                "docker: no image {image}; run `dreamer sandbox prepare`"
-            ))
-        })?;
+        Self::with(connect(&places()).await?, namespace, image).await
+    }
+
+    /// As `find`, with the engine that listens at `socket`.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub async fn at(socket: &Path, namespace: &str, image: &str) -> Result<Self, SandboxError> {
+        Self::with(connect(&[socket.to_owned()]).await?, namespace, image).await
+    }
+
+    async fn with(
+        engine: bollard::Docker,
+        namespace: &str,
+        image: &str,
+    ) -> Result<Self, SandboxError> {
+        let digest = image::runnable(&engine, image).await?;
         let info = timed("info", engine.info()).await?;
+        let runtimes = info.runtimes.unwrap_or_default();
         Ok(Self {
             engine,
             digest,
             namespace: namespace.to_owned(),
             cgroupfs: info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
-            // Names of two processes of one namespace must not meet.
-            number: AtomicU64::new(u64::from(std::process::id()) * 100_000),
+            runtime: runtimes
+                .contains_key(SAFER_RUNTIME)
+                .then(|| SAFER_RUNTIME.to_owned()),
             keepers: Keepers::new(),
         })
     }
 
     fn order(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Order {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        // Names of two processes of one namespace must not meet.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = u64::from(std::process::id()) * 1_000_000 + number;
         let parent = permit.tree().container_parent();
         let parent = parent.filter(|_| self.cgroupfs);
         let session = match permit.kind() {
@@ -103,36 +131,49 @@ impl Docker {
             (NAMESPACE, self.namespace.clone()),
             (SESSION, session),
             (JOB, number.to_string()),
+            (DEADLINE, deadline(clock::utc().as_second()).to_string()),
         ];
         let labels = labels.map(|(k, v)| (k.to_owned(), v));
         Order {
             name: format!("{}-{number}", self.namespace),
             in_tree: parent.is_some(),
-            body: body(&self.digest, spec, labels.into(), parent),
+            body: self.body(spec, labels.into(), parent),
         }
     }
 }
 
+impl Docker {
+    fn body(
+        &self,
+        spec: &RunnerSpec,
+        labels: HashMap<String, String>,
+        parent: Option<String>,
+    ) -> ContainerCreateBody {
+        let mut body = body(&self.digest, spec, labels);
+        if let Some(host) = &mut body.host_config {
+            host.cgroup_parent = parent;
+            host.runtime.clone_from(&self.runtime);
+        }
+        body
+    }
+}
+
 /// What the engine is told about a container.
-fn body(
-    image: &str,
-    spec: &RunnerSpec,
-    labels: HashMap<String, String>,
-    parent: Option<String>,
-) -> ContainerCreateBody {
+fn body(image: &str, spec: &RunnerSpec, labels: HashMap<String, String>) -> ContainerCreateBody {
     let words = |all: &[&str]| Some(all.iter().map(|&w| w.to_owned()).collect());
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let memory = whole(spec.limits.memory_bytes + TMP_BYTES + OWN_BYTES);
-    let no_core = ResourcesUlimits {
-        name: Some("core".to_owned()),
-        soft: Some(0),
-        hard: Some(0),
+    let limit = |name: &str, limit: i64| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(limit),
+        hard: Some(limit),
     };
     let seed = format!("PYTHONHASHSEED={}", spec.hash_seed);
     ContainerCreateBody {
         image: Some(image.to_owned()),
         hostname: Some("dream".to_owned()),
-        user: Some("65534:65534".to_owned()),
+        // Root without rights, but for the three by which each job becomes a user of its own and is ended.
+        user: Some("0:0".to_owned()),
         entrypoint: words(&["/usr/bin/python3"]),
         // Not -I or -E: they would ignore PYTHONHASHSEED. The environment holds nothing else of Python's.
         cmd: words(&["-S", "-s", "-B", "-c", BOOT]),
@@ -156,10 +197,15 @@ fn body(
             network_mode: Some("none".to_owned()),
             readonly_rootfs: Some(true),
             cap_drop: words(&["ALL"]),
-            security_opt: words(&["no-new-privileges"]),
+            cap_add: words(&["SETUID", "SETGID", "KILL"]),
+            security_opt: Some(vec![
+                "no-new-privileges".to_owned(),
+                format!("seccomp={}", seccomp::profile()),
+            ]),
             pids_limit: Some(whole(spec.limits.processes + OWN_PROCESSES)),
             memory: Some(memory),
             memory_swap: Some(memory),
+            nano_cpus: Some(whole(cpu_milli() * 1_000_000)),
             tmpfs: Some([("/tmp".to_owned(), TMP.to_owned())].into()),
             ipc_mode: Some("private".to_owned()),
             shm_size: Some(SHM_BYTES),
@@ -167,9 +213,14 @@ fn body(
                 typ: Some("none".to_owned()),
                 config: None,
             }),
-            ulimits: Some(vec![no_core]),
+            ulimits: Some(vec![
+                limit("core", 0),
+                limit("msgqueue", 0),
+                limit("memlock", 0),
+                limit("nofile", OPEN_FILES),
+                limit("fsize", whole(spec.limits.file_bytes)),
+            ]),
             oom_score_adj: Some(OOM_SCORE),
-            cgroup_parent: parent,
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -184,6 +235,11 @@ impl Sandbox for Docker {
 
     fn image_digest(&self) -> String {
         self.digest.clone()
+    }
+
+    /// The engine enforces them all.
+    fn unprotected(&self, _tree: &Tree) -> Vec<String> {
+        Vec::new()
     }
 
     fn gaps(&self, tree: &Tree) -> Vec<String> {
@@ -234,7 +290,7 @@ impl Sandbox for Docker {
 /// # Errors
 /// `Infra` where the engine answers and then fails.
 pub(super) async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
-    match connect().await {
+    match connect(&places()).await {
         Ok(engine) => sweep_containers(&engine, namespace).await,
         Err(_) => Ok(0),
     }
@@ -242,8 +298,10 @@ pub(super) async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
 
 async fn sweep_containers(engine: &bollard::Docker, namespace: &str) -> Result<u64, SandboxError> {
     let mut removed = 0;
-    for (id, owner) in container::labelled(engine, NAMESPACE, namespace, OWNER).await? {
-        if owner_is_gone(&owner) {
+    let now = clock::utc().as_second();
+    for (id, labels) in container::labelled(engine, NAMESPACE, namespace).await? {
+        let label = |name| labels.get(name).map_or("", String::as_str);
+        if owner_is_gone(label(OWNER)) || is_over(label(DEADLINE), now) {
             container::remove(engine, &id).await;
             removed += 1;
         }
@@ -261,13 +319,27 @@ fn owner_is_gone(label: &str) -> bool {
     !owner.is_some_and(|(pid, start)| is_alive(pid, start))
 }
 
-/// The first engine that answers: the system's, then the user's own.
-async fn connect() -> Result<bollard::Docker, SandboxError> {
-    let uid = nix::unistd::getuid();
-    let places = [
+fn deadline(now: i64) -> i64 {
+    now.saturating_add_unsigned(LIFETIME.as_secs())
+}
+
+fn is_over(label: &str, now: i64) -> bool {
+    label.parse::<i64>().is_ok_and(|deadline| deadline < now)
+}
+
+/// Where engines listen: the system's, then the user's own; Docker's, then Podman's, which speaks the same.
+fn places() -> Vec<PathBuf> {
+    let own = format!("/run/user/{}", nix::unistd::getuid());
+    vec![
         PathBuf::from("/var/run/docker.sock"),
-        PathBuf::from(format!("/run/user/{uid}/docker.sock")),
-    ];
+        PathBuf::from(format!("{own}/docker.sock")),
+        PathBuf::from("/run/podman/podman.sock"),
+        PathBuf::from(format!("{own}/podman/podman.sock")),
+    ]
+}
+
+/// The first engine that answers.
+async fn connect(places: &[PathBuf]) -> Result<bollard::Docker, SandboxError> {
     let mut tried = Vec::new();
     for place in places.iter().filter(|p| p.exists()) {
         let path = place.to_string_lossy();
@@ -284,7 +356,8 @@ async fn connect() -> Result<bollard::Docker, SandboxError> {
         tried.push(format!("{path}: {answer}"));
     }
     let what = if tried.is_empty() {
-        "no engine listens at /var/run/docker.sock".to_owned()
+        let first = places.first().map(|p| p.to_string_lossy());
+        format!("no engine listens at {}", first.unwrap_or_default())
     } else {
         tried.join("; ")
     };
@@ -318,12 +391,17 @@ mod tests {
             hash_seed: 9,
             limits: Limits::default(),
         };
-        let body = body("sha256:1", &spec, HashMap::new(), Some("/x".to_owned()));
+        let body = body("sha256:1", &spec, HashMap::new());
         let host = body.host_config.unwrap();
         assert_eq!(host.network_mode.as_deref(), Some("none"));
         assert_eq!(host.readonly_rootfs, Some(true));
         assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
-        assert_eq!(host.cap_add, None);
+        let kept = ["SETUID", "SETGID", "KILL"].map(str::to_owned);
+        assert_eq!(host.cap_add, Some(kept.to_vec()));
+        let options = host.security_opt.unwrap();
+        assert_eq!(options[0], "no-new-privileges");
+        assert!(options[1].starts_with("seccomp={"));
+        assert!(host.nano_cpus.unwrap() > 0);
         assert_eq!(host.memory, host.memory_swap);
         assert!(host.memory.unwrap() > 0 && host.pids_limit.unwrap() > 0);
         assert!(host.binds.is_none() && host.mounts.is_none() && host.privileged.is_none());
@@ -339,5 +417,13 @@ mod tests {
         assert!(owner_is_gone(&format!("{me}-{}", start + 1)));
         assert!(owner_is_gone(&format!("{}-1", u32::MAX >> 1)));
         assert!(owner_is_gone("rubbish"));
+    }
+
+    #[test]
+    fn a_container_is_over_after_its_deadline_and_one_without_never() {
+        let label = deadline(1_000).to_string();
+        assert!(!is_over(&label, 1_000));
+        assert!(is_over(&label, deadline(1_000) + 1));
+        assert!(!is_over("", i64::MAX));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Job, Limits};
 use crate::dream::{Ending, Observation, Outcome};
 
-/// The largest frame that is read. A result is at most 8 MiB and the output at most what its limit says, as JSON.
+/// The largest frame that is read. A result is at most 8 MiB and the output at most what its limit says.
 pub(super) const MAX_FRAME: usize = 64 << 20;
 /// Levels of JSON: a value nests 100 deep, a dict takes three levels for one, and the outcome is around it.
 const MAX_NESTING: usize = 310;
@@ -30,9 +30,10 @@ pub(super) fn framed(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// `count_processes`: the process limit is set for each job by its user too, because nothing else enforces it.
+/// What process 1 is told and, behind it, what only the job's own process reads. `count_processes`: the process limit
+/// is set for each job by its user too, because nothing else enforces it.
 pub(super) fn request(job: &Job, limits: &Limits, count_processes: bool) -> Vec<u8> {
-    let body = match job {
+    let (op, body) = match job {
         Job::Call {
             code,
             setup,
@@ -40,25 +41,30 @@ pub(super) fn request(job: &Job, limits: &Limits, count_processes: bool) -> Vec<
             values,
             call,
             trace,
-        } => json!({
-            "op": "call", "code": code, "setup": setup, "given": given, "values": values,
-            "call": call, "trace": trace, "limits": limits, "threads": count_processes,
-        }),
-        Job::Program { code } => json!({
-            "op": "program", "code": code, "limits": limits, "threads": count_processes,
-        }),
+        } => (
+            "call",
+            json!({
+                "code": code, "setup": setup, "given": given, "values": values, "call": call, "trace": trace,
+            }),
+        ),
+        Job::Program { code } => ("program", json!({ "code": code })),
     };
-    framed(body.to_string().as_bytes())
+    let body = body.to_string();
+    let head = json!({
+        "op": op, "limits": limits, "threads": count_processes, "length": body.len(),
+    });
+    let mut request = framed(head.to_string().as_bytes());
+    request.extend_from_slice(body.as_bytes());
+    request
 }
 
 /// What the runner says after a job.
 #[derive(Debug, Deserialize)]
 struct Answer {
     ending: Ending,
-    /// What the job's process wrote: a line with the outcome, a line with what else was seen.
-    said: String,
-    stdout: String,
-    stderr: String,
+    /// Bytes behind the line: what the job's process wrote as its result (a line with the outcome, a line with what else
+    /// was seen), its standard output, its standard error.
+    parts: [usize; 3],
     wall_ms: f64,
     cpu_ms: f64,
     left_processes: u64,
@@ -92,13 +98,26 @@ pub(super) struct Counted {
 
 /// Reads the runner's answer; the flag says whether the runner is clean.
 pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation, bool), String> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+    let end = body.iter().position(|b| *b == b'\n');
+    let (line, mut rest) = body.split_at(end.ok_or("it has no first line")?);
+    rest = &rest[1..];
+    let answer: Answer = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+    let mut texts = [const { String::new() }; 3];
+    for (text, length) in texts.iter_mut().zip(answer.parts) {
+        let (part, behind) = rest
+            .split_at_checked(length)
+            .ok_or("it is shorter than it says")?;
+        // The bytes are a program's that may write anything.
+        *text = String::from_utf8_lossy(part).into_owned();
+        rest = behind;
+    }
+    let [said, stdout, stderr] = texts;
     let counted = Counted {
         oom_kills: counted.oom_kills.max(answer.oom_kills),
         process_refusals: counted.process_refusals.max(answer.process_refusals),
     };
     let mut notes = BTreeMap::new();
-    let mut said = answer.said.lines();
+    let mut said = said.lines();
     let first = said.next().unwrap_or_default();
     let outcome = if first.is_empty() {
         Outcome::Nothing
@@ -121,8 +140,8 @@ pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation,
         outcome,
         lines: marks.lines,
         mutated: marks.mutated,
-        stdout: answer.stdout,
-        stderr: answer.stderr,
+        stdout,
+        stderr,
         wall_ms: answer.wall_ms,
         cpu_ms: answer.cpu_ms,
         notes,
@@ -212,10 +231,12 @@ mod tests {
             json!({ "kind": kind })
         };
         let answer = json!({
-            "ending": ending, "said": said, "stdout": "", "stderr": "", "wall_ms": 1.5,
+            "ending": ending, "parts": [said.len(), 3, 2], "wall_ms": 1.5,
             "cpu_ms": 1.0, "left_processes": 2, "clean": true, "oom_kills": 0, "process_refusals": 0,
         });
-        answer.to_string().into_bytes()
+        let mut bytes = format!("{answer}\n{said}").into_bytes();
+        bytes.extend_from_slice(b"o\xfft\0e");
+        bytes
     }
 
     #[track_caller]
@@ -230,6 +251,18 @@ mod tests {
         assert!(matches!(seen.outcome, Outcome::Value { value: Value::Float(x) } if x.is_nan()));
         assert_eq!((seen.lines, seen.mutated), (vec![2], vec!["a".to_owned()]));
         assert_eq!(seen.notes["left_processes"], "2");
+        assert_eq!(
+            (seen.stdout.as_str(), seen.stderr.as_str()),
+            ("o\u{fffd}t", "\0e")
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_shorter_than_it_says_is_none() {
+        let mut bytes = answer("{}", "exited");
+        bytes.pop();
+        assert!(observation(&bytes, Counted::default()).is_err());
+        assert!(observation(b"rubbish", Counted::default()).is_err());
     }
 
     #[test]

@@ -34,6 +34,8 @@ const RUNNER: &str = concat!(
 /// Reads the program from standard input: a command line stays readable to every process in the sandbox.
 pub(super) const BOOT: &str = "import os\nn=int.from_bytes(os.read(0,4),'big');b=b''\nwhile len(b)<n:b+=os.read(0,n-len(b))\nexec(compile(b,'runner','exec'))";
 
+/// How the text of an error begins that says nothing but that time ran out.
+pub(super) const TOO_SLOW: &str = "no answer within";
 /// How long a fresh interpreter may take until it is ready. Usually a tenth of a second; a machine that sleeps deeply
 /// or reads from a slow disk takes a few seconds.
 const READY: Duration = Duration::from_secs(30);
@@ -305,7 +307,7 @@ impl Runner {
             answer = work => Ok(answer),
             () = running_time(permit, limit, froze) => {
                 keeper.stop.cancel();
-                Err(SandboxError::Infra(format!("no answer within {limit:?}")))
+                Err(SandboxError::Infra(format!("{TOO_SLOW} {limit:?}")))
             }
         }
     }

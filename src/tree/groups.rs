@@ -16,6 +16,8 @@ use super::process::is_alive;
 const V1: [&str; 5] = ["memory", "pids", "cpuacct", "cpu", "freezer"];
 /// Version 2 controllers that a tree asks for.
 const V2: [&str; 3] = ["memory", "pids", "cpu"];
+/// The kernel's own period in which a group's CPU time is counted.
+const CPU_PERIOD_US: u64 = 100_000;
 /// A group is busy for a moment after its last process ended: waits of one millisecond, 200 in all.
 const REMOVE_TRIES: u32 = 200;
 
@@ -201,7 +203,7 @@ impl Group {
         }
     }
 
-    /// Swap is limited together with memory; not every kernel counts it.
+    /// Swap is limited together with memory; not every kernel counts it, nor hands out CPU time in parts.
     pub(super) fn limit(&self, limits: BranchLimits) -> io::Result<()> {
         let memory = limits.memory_bytes.to_string();
         if self.has("memory") && self.v2 {
@@ -213,6 +215,17 @@ impl Group {
         }
         if self.has("pids") {
             fs::write(self.path.join("pids.max"), limits.processes.to_string())?;
+        }
+        if self.has("cpu") {
+            let quota = limits.cpu_milli * CPU_PERIOD_US / 1000;
+            let _ = if self.v2 {
+                fs::write(
+                    self.path.join("cpu.max"),
+                    format!("{quota} {CPU_PERIOD_US}"),
+                )
+            } else {
+                fs::write(self.path.join("cpu.cfs_quota_us"), quota.to_string())
+            };
         }
         Ok(())
     }

@@ -1,25 +1,52 @@
-//! Puts a process where it belongs before its first instruction: its groups, its CPU and IO class, its user, and none
-//! of our open files. Called for everything that the program starts for a dream.
+//! Puts a process where it belongs before its first instruction: its groups, its limits, its CPU and IO class, its
+//! user, and none of our open files but the one it is handed. Called for everything that the program starts for a dream.
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
 
 /// `ioprio_set`: the process itself, class idle.
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
 const IOPRIO_IDLE: libc::c_int = 3 << 13;
 
 /// Where a process goes.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Placement {
-    pub(super) procs: Vec<CString>,
-    pub(super) niceness: u8,
+    procs: Vec<CString>,
+    niceness: u8,
+    limits: Vec<(Resource, u64)>,
+    kept: Option<OwnedFd>,
 }
 
 impl Placement {
+    pub(super) fn new(procs: Vec<CString>, niceness: u8) -> Self {
+        Self {
+            procs,
+            niceness,
+            limits: Vec::new(),
+            kept: None,
+        }
+    }
+
+    /// The process cannot raise these again, and what it starts has them too.
+    #[must_use]
+    pub fn limiting(mut self, limits: &[(Resource, u64)]) -> Self {
+        self.limits.extend_from_slice(limits);
+        self
+    }
+
+    /// The process finds this file open under the number that it has here.
+    #[must_use]
+    pub fn keeping(mut self, file: OwnedFd) -> Self {
+        self.kept = Some(file);
+        self
+    }
+
     /// Makes `command` start inside the groups, with the dream's CPU and IO class, without any open file beyond the
     /// first three, and, with `user`, as that user and group without supplementary groups.
     pub fn apply(self, command: &mut Command, user: Option<u32>) {
@@ -28,8 +55,8 @@ impl Placement {
             reason = "pre_exec has no safe form; the closure only makes system calls on memory made before the fork"
         )]
         // SAFETY: between fork and exec the closure neither allocates nor takes a lock: it reads `self` and calls
-        // open, write, close, setpriority, sched_setscheduler, ioprio_set, close_range, setgroups, setresgid,
-        // setresuid, each of which is async-signal-safe.
+        // open, write, close, setrlimit, setpriority, sched_setscheduler, ioprio_set, close_range, fcntl, setgroups,
+        // setresgid, setresuid, each of which is async-signal-safe.
         unsafe {
             command.pre_exec(move || self.enter(user));
         }
@@ -49,6 +76,9 @@ impl Placement {
                 if written { Ok(()) } else { Err(error) }
             };
             done?;
+        }
+        for (resource, limit) in &self.limits {
+            setrlimit(*resource, *limit, *limit)?;
         }
         // SAFETY: plain values and one structure on the stack. A refusal of a lower priority is no reason to stop.
         unsafe {
@@ -72,6 +102,9 @@ impl Placement {
                 for fd in 3..1024 {
                     libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
                 }
+            }
+            if let Some(kept) = &self.kept {
+                libc::fcntl(kept.as_raw_fd(), libc::F_SETFD, 0);
             }
             if let Some(id) = user
                 && (libc::setgroups(0, std::ptr::null()) != 0

@@ -551,7 +551,7 @@ async fn the_network_cannot_be_reached() {
     let port = listener.local_addr().unwrap().port();
     listener.set_nonblocking(true).unwrap();
     for bench in benches().await {
-        let code = "import socket\ndef f(host, port):\n    s = socket.socket()\n    s.settimeout(1)\n    return s.connect_ex((host, port))\ndef own():\n    s = socket.create_server(('127.0.0.1', 0))\n    socket.create_connection(s.getsockname()).close()\n    return sorted(n for _, n in socket.if_nameindex())";
+        let code = "import socket\ndef f(host, port):\n    s = socket.socket()\n    s.settimeout(1)\n    return s.connect_ex((host, port))\ndef own():\n    s = socket.create_server(('127.0.0.1', 0))\n    socket.create_connection(s.getsockname()).close()\n    return sorted(l.split(':')[0].strip() for l in open('/proc/net/dev') if ':' in l)";
         let mut runner = bench.open(Limits::default()).await;
         for host in ["127.0.0.1", "1.1.1.1", "169.254.169.254"] {
             let seen = runner

@@ -170,22 +170,20 @@ pub(super) async fn remove(engine: &bollard::Docker, id: &str) {
     );
 }
 
-/// Containers that carry a label with this value, each with another of its labels.
+/// Containers that carry a label with this value, with all their labels.
 pub(super) async fn labelled(
     engine: &bollard::Docker,
     key: &str,
     value: &str,
-    other: &str,
-) -> Result<Vec<(String, String)>, SandboxError> {
+) -> Result<Vec<(String, HashMap<String, String>)>, SandboxError> {
     let wanted = HashMap::from([("label", vec![format!("{key}={value}")])]);
     let options = ListContainersOptionsBuilder::new()
         .all(true)
         .filters(&wanted)
         .build();
     let found = timed("list", engine.list_containers(Some(options))).await?;
-    let read = found.into_iter().filter_map(|container| {
-        let other = container.labels.and_then(|mut l| l.remove(other));
-        Some((container.id?, other.unwrap_or_default()))
-    });
+    let read = found
+        .into_iter()
+        .filter_map(|container| Some((container.id?, container.labels.unwrap_or_default())));
     Ok(read.collect())
 }

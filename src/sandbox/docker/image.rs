@@ -2,11 +2,12 @@
 
 use std::process::Stdio;
 
+use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::{connect, timed};
+use super::{connect, places, timed};
 use crate::sandbox::SandboxError;
 
 /// Builds the image out of the distribution's packages; the same text as the script in the sources.
@@ -22,18 +23,49 @@ pub enum Prepared {
     Built,
 }
 
-/// The image's digest, or `None` where the engine does not have it.
-pub(super) async fn digest(
-    engine: &bollard::Docker,
-    image: &str,
-) -> Result<Option<String>, SandboxError> {
+/// The image, or `None` where the engine does not have it.
+async fn look(engine: &bollard::Docker, image: &str) -> Result<Option<ImageInspect>, SandboxError> {
     use bollard::errors::Error::DockerResponseServerError;
     match engine.inspect_image(image).await {
-        Ok(found) => Ok(found.id),
+        Ok(found) => Ok(Some(found)),
         Err(DockerResponseServerError {
             status_code: 404, ..
         }) => Ok(None),
         Err(error) => Err(SandboxError::Infra(format!("docker image: {error}"))),
+    }
+}
+
+/// The digest of an image that this machine can run.
+///
+/// # Errors
+/// `Unavailable` where it is missing or made for another processor, with what to do.
+pub(super) async fn runnable(
+    engine: &bollard::Docker,
+    image: &str,
+) -> Result<String, SandboxError> {
+    let advice = "run `dreamer sandbox prepare`";
+    let Some(found) = look(engine, image).await? else {
+        return Err(SandboxError::Unavailable(format!(
+            "docker: no image {image}; {advice}"
+        )));
+    };
+    let (theirs, ours) = (found.architecture.unwrap_or_default(), architecture());
+    if !theirs.is_empty() && theirs != ours {
+        return Err(SandboxError::Unavailable(format!(
+            "docker: the image {image} is made for {theirs} and this machine is {ours}; remove it and {advice}"
+        )));
+    }
+    found.id.ok_or_else(|| {
+        SandboxError::Infra(format!("docker image: {image} is there without a digest"))
+    })
+}
+
+/// This processor's name among container engines.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
 }
 
@@ -42,8 +74,8 @@ pub(super) async fn digest(
 /// # Errors
 /// `Unavailable` without an engine or where the image can neither be pulled nor built, with the reasons.
 pub async fn prepare(image: &str) -> Result<Prepared, SandboxError> {
-    let engine = connect().await?;
-    if digest(&engine, image).await?.is_some() {
+    let engine = connect(&places()).await?;
+    if look(&engine, image).await?.is_some() {
         return Ok(Prepared::Present);
     }
     let mut why = String::new();

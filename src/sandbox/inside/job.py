@@ -145,8 +145,13 @@ def program(job, fd):
     return status & 0xFF
 
 
-def confine(limits, threads):
+def confine(limits, threads, user):
     """The child's own limits; called before any code of the job."""
+    if user:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    # A job may look at itself; process 1 cannot be looked at.
     _prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     try:
         with open("/proc/self/oom_score_adj", "w") as f:
@@ -161,6 +166,7 @@ def confine(limits, threads):
         ("NOFILE", 256, 256),
         ("CORE", 0, 0),
         ("MSGQUEUE", 0, 0),
+        ("MEMLOCK", 0, 0),
         ("NPROC", limits["processes"], limits["processes"]),
     ):
         which = getattr(resource, "RLIMIT_" + name, None)
@@ -170,9 +176,22 @@ def confine(limits, threads):
     threading.stack_size(2 << 20)
 
 
-def child(job, fd, out, err):
+def told(fd):
+    """All that a pipe holds until its other end is closed."""
+    data = bytearray()
+    while True:
+        more = os.read(fd, CHUNK)
+        if not more:
+            return json.loads(data)
+        data += more
+
+
+def child(head, user, fds):
+    """`head` is what process 1 knows of the job; the rest comes through the first of `fds`."""
     status = 1
     try:
+        job, fd, out, err = fds
+        body = told(job)
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
@@ -191,8 +210,8 @@ def child(job, fd, out, err):
         sys.modules["__main__"] = types.ModuleType("__main__")
         builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
         builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
-        confine(job["limits"], job["threads"])
-        status = (call if job["op"] == "call" else program)(job, fd)
+        confine(head["limits"], head["threads"], user)
+        status = (call if head["op"] == "call" else program)(body, fd)
         for f in flush:
             try:
                 f()

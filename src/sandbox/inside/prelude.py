@@ -1,6 +1,9 @@
-# The program inside a sandbox: process 1, asked over standard input, answering over standard output, one frame each
-# way (four bytes of length, big-endian, then JSON). For every job it forks a child, watches it, ends it at its limits
-# and removes what it leaves behind. It never sees an expected value, so there is nothing here for a job to find.
+# The program inside a sandbox: process 1, asked over standard input, answering over standard output. For every job it
+# forks a child, watches it, ends it at its limits and removes what it leaves behind.
+#
+# A child owns a copy of this memory, so nothing of any job is ever in it but numbers: no expected value, no call, no
+# result. What a job is told goes through to its child, and what it says goes through to the reader outside, in memory
+# that is given back before the next child is made.
 #
 # Names of builtins and of library functions are bound here, before any job runs: a job that patches `json` or
 # `builtins.len` changes nothing for the code that reports on it.
@@ -12,8 +15,8 @@ import sys
 
 sys.path[:] = [p for p in sys.path if p]
 
-import _json, _sitebuiltins, ast, atexit, ctypes, io, json, linecache, math, os, resource, select, signal, threading
-import time, traceback, types
+import _json, _sitebuiltins, ast, atexit, ctypes, errno, io, json, linecache, math, mmap, os, resource, select, signal
+import threading, time, traceback, types
 
 # What solutions import most: loaded once here, inherited by every child.
 import abc, asyncio, bisect, collections, collections.abc, concurrent.futures, contextlib, copy, dataclasses, datetime
@@ -29,6 +32,10 @@ MAX_MESSAGE = 2_000  # characters of an exception's message
 MAX_TMP = 20_000  # files that cleaning up removes before it gives the sandbox up
 MAX_STRETCH = 6  # how many wall limits a job may take where it stands waiting for a CPU; the reader outside knows it
 TICK_MS = 20  # how often the child's CPU clock is looked at
+ALL_TICKS = 5  # every so many ticks the time of all the job's processes is looked at too
+CHUNK = 1 << 16  # how much is read at once
+FIRST_USER = 20_000  # where there are users to choose from, each job runs as one of its own, from here on
+USERS = 20_000  # and after so many jobs again
 
 _quote = _json.encode_basestring_ascii
 _write, _getpid, _exit = os.write, os.getpid, os._exit
@@ -38,3 +45,5 @@ _prctl = ctypes.CDLL(None).prctl
 _settrace, _thread_trace, _recursion = sys.settrace, threading.settrace, sys.setrecursionlimit
 _monitoring = getattr(sys, "monitoring", None)
 _digits = getattr(sys, "set_int_max_str_digits", None)
+# Process 1 of a container is root without rights but two: to become another user, and to end what that user started.
+_many_users = os.getuid() == 0

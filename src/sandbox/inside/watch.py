@@ -47,71 +47,59 @@ def counted():
     return counts
 
 
-def run(job):
-    limits, before = job["limits"], counted()
-    pipes = [os.pipe() for _ in range(3)]
-    started = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        child(job, pipes[0][1], pipes[1][1], pipes[2][1])
-    pidfd = os.pidfd_open(pid)
-    poll, taken = select.poll(), {}
-    poll.register(pidfd, select.POLLIN)
-    for mine, theirs in pipes:
-        os.close(theirs)
-        os.set_blocking(mine, False)
-        poll.register(mine, select.POLLIN)
-        taken[mine] = bytearray()
-    result, out, err = (mine for mine, _ in pipes)
-    clock, stop, cpu = ((~pid) << 3) | 2, None, 0.0
+class Stream:
+    """What a job wrote to one pipe, in memory that is given back to the system as a whole."""
 
-    def pull(fd):
-        """Takes what a pipe holds; true where it may hold more."""
+    def __init__(self, fd, most):
+        self.fd, self.most, self.size = fd, most, 0
+        # Private: a child's copy is no way into this one.
+        self.room = mmap.mmap(-1, most + CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.view = memoryview(self.room)
+        os.set_blocking(fd, False)
+
+    def pull(self):
+        """Takes what the pipe holds; false at its end, None where it holds nothing now."""
         try:
-            data = os.read(fd, 1 << 16)
+            n = os.readv(self.fd, [self.view[self.size : self.size + CHUNK]])
         except BlockingIOError:
-            return False
-        if not data:
-            poll.unregister(fd)
-            return False
-        taken[fd] += data
-        return True
+            return None
+        self.size += n
+        return n > 0
 
-    def flooded():
-        return len(taken[out]) + len(taken[err]) > limits["output_bytes"] or len(taken[result]) > 2 * MAX_RESULT
+    def full(self):
+        return self.size > self.most
 
-    ended = False
-    while not ended and stop is None:
-        for fd, _ in poll.poll(TICK_MS):
-            if fd == pidfd:
-                ended = True
-            else:
-                pull(fd)
-        try:
-            cpu = time.clock_gettime(clock)
-        except OSError:
-            pass
-        if flooded():
-            stop = "output"
-        elif not ended and cpu * 1000 > limits["cpu_ms"]:
-            stop = "cpu"
-        elif not ended:
-            over = (time.monotonic() - started) * 1000 - limits["wall_ms"]
-            spent = spent_by_all(_getpid()) if over > 0 else 0
-            # What its own other processes ran instead is no excuse.
-            if over > 0 and over > waited(pid) - max(0, spent - cpu * 1000):
-                stop = "wall"
-            elif spent > limits["cpu_ms"]:
-                stop = "cpu"
-            elif over > limits["wall_ms"] * (MAX_STRETCH - 1):
-                stop = "starved"
-    if not ended:
-        os.kill(pid, signal.SIGKILL)
-    _, status, used = os.wait4(pid, 0)
-    wall_ms = (time.monotonic() - started) * 1000
-    cpu_ms = (used.ru_utime + used.ru_stime) * 1000
-    # Everything else in this process space is what the job left behind. Reaping blocks until the last is gone, so
-    # that the next job starts alone.
+    def close(self):
+        self.view.release()
+        self.room.close()
+        os.close(self.fd)
+
+
+def hand_over(length, to):
+    """Lets the next `length` bytes of standard input through to a pipe; where nobody reads it they are dropped."""
+    room = mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    view = memoryview(room)
+    heard = True
+    while length:
+        n = os.readv(0, [view[: min(length, CHUNK)]])
+        if not n:
+            _exit(0)
+        length -= n
+        part = view[:n]
+        while heard and part:
+            try:
+                part = part[os.write(to, part) :]
+            except BrokenPipeError:
+                heard = False
+        part.release()
+    view.release()
+    room.close()
+    os.close(to)
+
+
+def bury(cpu_ms):
+    """Ends and reaps everything else in this process space: what a job left behind. Reaping blocks until the last is
+    gone, so that the next job starts alone. Returns how many were still alive, and the CPU time of all."""
     left = 0
     while True:
         try:
@@ -119,46 +107,118 @@ def run(job):
         except ProcessLookupError:
             pass
         try:
-            _, s, u = os.wait4(-1, 0)
+            _, status, used = os.wait4(-1, 0)
         except ChildProcessError:
-            break
-        left += os.WIFSIGNALED(s)
-        cpu_ms += (u.ru_utime + u.ru_stime) * 1000
-    for fd in (result, out, err):
-        while not flooded():
+            return left, cpu_ms
+        left += os.WIFSIGNALED(status)
+        cpu_ms += (used.ru_utime + used.ru_stime) * 1000
+
+
+def flooded(streams, limits):
+    result, out, err = streams.values()
+    return result.full() or out.size + err.size > limits["output_bytes"]
+
+
+def watch(pid, limits, streams):
+    """Waits for a child's end, or for the first limit that it misses, which it returns."""
+    started, me = time.monotonic(), _getpid()
+    pidfd = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    for fd in streams:
+        poll.register(fd, select.POLLIN)
+    clock, cpu_ms, spent, ticks = ((~pid) << 3) | 2, 0.0, 0.0, 0
+    try:
+        while True:
+            for fd, _ in poll.poll(TICK_MS):
+                if fd == pidfd:
+                    return None
+                if streams[fd].pull() is False:
+                    poll.unregister(fd)
+            if flooded(streams, limits):
+                return "output"
             try:
-                if not pull(fd):
-                    break
-            except (KeyError, OSError):
-                break
-    if stop is None and flooded():
-        stop = "output"
-    for fd in (pidfd, result, out, err):
-        os.close(fd)
+                cpu_ms = time.clock_gettime(clock) * 1000
+            except OSError:
+                pass
+            over = (time.monotonic() - started) * 1000 - limits["wall_ms"]
+            ticks += 1
+            if ticks % ALL_TICKS == 0 or over > 0:
+                spent = spent_by_all(me)
+            if max(cpu_ms, spent) > limits["cpu_ms"]:
+                return "cpu"
+            # What its own other processes ran instead is no excuse.
+            if over > 0 and over > waited(pid) - max(0, spent - cpu_ms):
+                return "wall"
+            if over > limits["wall_ms"] * (MAX_STRETCH - 1):
+                return "starved"
+    finally:
+        os.close(pidfd)
+
+
+def named(stop, status, cpu_ms, limits):
+    """The ending as it is told outside."""
     code = os.waitstatus_to_exitcode(status)
     if stop is None and (code == -signal.SIGXCPU or (code == -9 and cpu_ms >= limits["cpu_ms"])):
         stop = "cpu"
-    after = counted()
     if stop == "starved":
-        ending = {"kind": "infra", "detail": "the machine gave the job no CPU time within its wall limit"}
-    elif stop:
-        ending = {"kind": stop}
-    elif code < 0:
-        ending = {"kind": "signaled", "detail": -code}
-    else:
-        ending = {"kind": "exited", "detail": code}
-    clean = empty("/tmp") and empty("/dev/shm")
+        return {"kind": "infra", "detail": "the machine gave the job no CPU time within its wall limit"}
+    if stop:
+        return {"kind": stop}
+    if code < 0:
+        return {"kind": "signaled", "detail": -code}
+    return {"kind": "exited", "detail": code}
+
+
+def run(head, user):
+    limits, before = head["limits"], counted()
+    pipes = [os.pipe() for _ in range(4)]
+    (job, to_job), *theirs = pipes
+    started = time.monotonic()
+    try:
+        pid = os.fork()
+    except OSError:
+        pid = None
+    if pid == 0:
+        for fd in (to_job, *(mine for mine, _ in theirs)):
+            os.close(fd)
+        child(head, user, (job, *(fd for _, fd in theirs)))
+    for fd in (job, *(fd for _, fd in theirs)):
+        os.close(fd)
+    mosts = (2 * MAX_RESULT, limits["output_bytes"], limits["output_bytes"])
+    streams = {fd: Stream(fd, most) for (fd, _), most in zip(theirs, mosts)}
+    hand_over(head["length"], to_job)
+    ending, wall_ms, cpu_ms, left = {"kind": "infra", "detail": "no process could be made"}, 0.0, 0.0, 0
+    if pid is not None:
+        stop = watch(pid, limits, streams)
+        if stop:
+            os.kill(pid, signal.SIGKILL)
+        _, status, used = os.wait4(pid, 0)
+        wall_ms = (time.monotonic() - started) * 1000
+        left, cpu_ms = bury((used.ru_utime + used.ru_stime) * 1000)
+        for stream in streams.values():
+            while not stream.full() and stream.pull():
+                pass
+        if stop is None and flooded(streams, limits):
+            stop = "output"
+        ending = named(stop, status, cpu_ms, limits)
+    after = counted()
+    result, out, err = streams.values()
     room = limits["output_bytes"]
-    shown = [bytes(taken[fd])[:room].decode("utf-8", "replace") for fd in (out, err)]
-    return {
+    shown = min(out.size, room)
+    parts = [result.view[: min(result.size, result.most)], out.view[:shown], err.view[: min(err.size, room - shown)]]
+    line = {
         "ending": ending,
-        "said": bytes(taken[result]).decode("utf-8", "replace"),
-        "stdout": shown[0],
-        "stderr": shown[1][: max(0, room - len(shown[0]))],
+        "parts": [len(part) for part in parts],
         "wall_ms": wall_ms,
         "cpu_ms": cpu_ms,
         "left_processes": left,
-        "clean": clean,
+        "clean": clean(user),
         "oom_kills": after[0] - before[0],
         "process_refusals": after[1] - before[1],
     }
+    send(line, parts)
+    for part in parts:
+        part.release()
+    for stream in streams.values():
+        stream.close()
