@@ -28,6 +28,21 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
+/// How long the machine has slept in all since it booted; zero where the system does not tell.
+pub fn suspended() -> std::time::Duration {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::time::{ClockId, clock_gettime};
+        let read = |clock| clock_gettime(clock).map(std::time::Duration::from);
+        let boot = read(ClockId::CLOCK_BOOTTIME);
+        let awake = read(ClockId::CLOCK_MONOTONIC);
+        if let (Ok(boot), Ok(awake)) = (boot, awake) {
+            return boot.saturating_sub(awake);
+        }
+    }
+    std::time::Duration::ZERO
+}
+
 /// UTC with milliseconds and a trailing `Z`: the form of every timestamp in a file.
 pub fn stamp(at: Timestamp) -> String {
     format!("{at:.3}")

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 
+pub mod disturb;
 pub mod gate;
 pub mod host;
 pub mod load;
+pub mod notice;
 pub mod own;
 
+pub use notice::{Hear, Listening, Notice, Noticed};
 pub use own::OwnWork;
 
 /// Something read from the machine; not knowing is a value, with its reason.
@@ -111,6 +114,13 @@ impl Reading {
 /// One of the two world traits: the machine's senses, real or scripted. May block; called from a thread of its own.
 pub trait Senses: Send + 'static {
     fn read(&mut self, now: Instant) -> Reading;
+
+    /// Tells `hear` of input the moment it happens, for as long as the answer is kept. `None` where nothing can be
+    /// told at once: then only looks find it. `hear` does not block.
+    fn listen(&mut self, hear: Hear) -> Option<Listening> {
+        drop(hear);
+        None
+    }
 }
 
 /// The machine's senses and what they said last.
@@ -118,6 +128,8 @@ pub trait Senses: Send + 'static {
 pub struct EnergyManager {
     senses: Arc<Mutex<Box<dyn Senses>>>,
     latest: Arc<Mutex<Latest>>,
+    callbacks: Arc<Mutex<Vec<Hear>>>,
+    listening: Arc<Mutex<Option<Listening>>>,
 }
 
 #[derive(Debug, Default)]
@@ -139,18 +151,39 @@ impl EnergyManager {
         Self {
             senses: Arc::new(Mutex::new(senses)),
             latest: Arc::new(Mutex::new(Latest::default())),
+            callbacks: Arc::default(),
+            listening: Arc::default(),
         }
+    }
+
+    /// `callback` hears of input from `start_monitoring` on, on the thread that noticed it: it must not block.
+    pub fn register_alert_callback(&self, callback: Hear) {
+        lock(&self.callbacks).push(callback);
+    }
+
+    /// Listens for input from now on; where the senses can only be asked, looks find it later.
+    pub fn start_monitoring(&self) {
+        let callbacks = Arc::clone(&self.callbacks);
+        let hear: Hear = Arc::new(move |noticed: &Noticed| {
+            for callback in lock(&callbacks).iter() {
+                callback(noticed);
+            }
+        });
+        let listening = lock(&self.senses).listen(hear);
+        *lock(&self.listening) = listening;
+    }
+
+    /// Listens no more.
+    pub fn stop_monitoring(&self) {
+        lock(&self.listening).take();
+        lock(&self.callbacks).clear();
     }
 
     /// Looks at the machine now. Blocks for as long as the slowest sensor.
     #[must_use]
     pub fn measure(&self, now: Instant) -> Reading {
-        let mut reading = self
-            .senses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .read(now);
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reading = lock(&self.senses).read(now);
+        let mut latest = lock(&self.latest);
         if let Some(at) = latest.activity {
             let ago = now.saturating_duration_since(at);
             let seen = reading.presence.last_input.unwrap_or(Duration::MAX);
@@ -163,18 +196,15 @@ impl EnergyManager {
     /// The newest reading, `None` before the first.
     #[must_use]
     pub fn get_metrics(&self) -> Option<Reading> {
-        self.latest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .reading
-            .clone()
+        lock(&self.latest).reading.clone()
     }
 
     /// A person asked something of us: counts as input.
     pub fn mark_activity(&self, now: Instant) {
-        self.latest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .activity = Some(now);
+        lock(&self.latest).activity = Some(now);
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

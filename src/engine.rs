@@ -142,7 +142,12 @@ impl DreamEngine {
         let started = clock::monotonic();
         let PermitKind::Session(session) = permit.kind() else {
             let error = EngineError::NotASession;
-            return self.over(Tally::begin(SessionId::new()), started, Err(error), None);
+            return self.over(
+                Tally::begin(SessionId::new()),
+                started,
+                Err(error),
+                (None, None),
+            );
         };
         let mut tally = Tally::begin(session.clone());
         let opened = self.open_session(session, request);
@@ -160,7 +165,10 @@ impl DreamEngine {
             }
             Err(error) => Err(error),
         };
-        self.over(tally, started, ended, Some(session))
+        // By now every sandbox is gone: from the event to here is what the owner waited.
+        let woken = permit.woken_at();
+        let wake_ms = woken.map(|at| (clock::monotonic() - at).as_secs_f64() * 1000.0);
+        self.over(tally, started, ended, (Some(session), wake_ms))
     }
 
     fn open_session(&self, session: &SessionId, request: &RemRequest) -> Result<(), EngineError> {
@@ -173,9 +181,10 @@ impl DreamEngine {
     }
 
     /// The report into its row, and the night's page anew.
-    fn write_down(&self, report: &SessionReport) -> Result<(), EngineError> {
+    fn write_down(&self, report: &SessionReport, wake_ms: Option<f64>) -> Result<(), EngineError> {
         let now = clock::local();
-        self.store.finish_session(report, now.timestamp(), None)?;
+        self.store
+            .finish_session(report, now.timestamp(), wake_ms)?;
         let row = self.store.session(&report.session_id)?;
         let night = row.map_or_else(|| night::night_of(&now), |row| row.night);
         night::write_night(
@@ -193,7 +202,7 @@ impl DreamEngine {
         mut tally: Tally,
         started: clock::Instant,
         ended: Result<(), EngineError>,
-        session: Option<&SessionId>,
+        (session, wake_ms): (Option<&SessionId>, Option<f64>),
     ) -> SessionReport {
         let (status, wake) = match ended {
             Ok(()) => (SessionStatus::Completed, None),
@@ -216,7 +225,7 @@ impl DreamEngine {
         };
         let report = tally.close(status, wake, clock::monotonic() - started);
         if session.is_some()
-            && let Err(error) = self.write_down(&report)
+            && let Err(error) = self.write_down(&report, wake_ms)
         {
             tracing::warn!(%error, "the session's report could not be written down");
         }

@@ -175,9 +175,18 @@ impl LlmClient {
         permit: &WorkPermit,
         request: &ChatRequest,
     ) -> Result<ChatReply, LlmError> {
-        permit.ask()?;
         let began = clock::monotonic();
-        let mut reply = permit.race(self.ask(permit, request)).await??;
+        let mut reply = loop {
+            permit.running().await?;
+            let asking = permit.race(self.ask(permit, request));
+            tokio::select! {
+                biased;
+                // A server that is not frozen with us would go on for nobody: dropping the request is all that can be
+                // done about it. It is asked again when the dream goes on.
+                () = permit.not_running() => permit.ask()?,
+                reply = asking => break reply??,
+            }
+        };
         reply.duration = clock::monotonic().duration_since(began);
         self.spent
             .prompt

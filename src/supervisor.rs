@@ -16,9 +16,11 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub mod handle;
+pub mod hold;
 mod jobs;
 pub mod memory;
 pub mod permit;
+mod reflex;
 pub mod schedule;
 pub mod state;
 pub mod view;
@@ -29,15 +31,17 @@ pub use view::{Counts, Snapshot, StateName, StateWord, Status, Told, Why};
 use crate::clock::{self, Instant};
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
-use crate::energy::gate::{self, GateKind, Leave, Pause, Running};
+use crate::energy::disturb::{Disturbance, Running};
+use crate::energy::gate::{self, GateKind, Leave, Pause};
 use crate::energy::load::Dwell;
-use crate::energy::{EnergyManager, Reading, Senses};
+use crate::energy::{EnergyManager, Notice, Noticed, Reading, Senses};
 use crate::engine::progress::{Progress, ProgressEvent};
 use crate::ids::SessionId;
 use crate::tree::Tree;
 use handle::{Command, Urgent};
 use memory::Memory;
 use permit::{PermitHolder, PermitKind, WorkPermit};
+use reflex::Reflex;
 use state::{Effect, Event, State};
 
 /// How often we look while nothing runs: a start may be late by this much, and the look must cost next to nothing.
@@ -48,6 +52,8 @@ const LOOK_DREAMING: Duration = Duration::from_millis(500);
 const SENSES_PATIENCE: Duration = Duration::from_secs(5);
 /// Commands that may wait: each is a person or a script at the socket.
 const COMMANDS: usize = 32;
+/// Noticed input that may wait to be judged. What finds no room changes nothing: the same was already said.
+const NOTICES: usize = 64;
 /// Progress events that may wait to be heard, and that a slow follower may lag behind: some scenarios' worth.
 const TOLD: usize = 256;
 
@@ -104,6 +110,7 @@ struct Task {
 enum Happening {
     Command(Command),
     Urgent(Urgent),
+    Noticed(Noticed),
     Over(tokio::task::Id, Result<SessionReport, JoinError>),
     Looked(Reading),
     Told(SessionId, ProgressEvent),
@@ -117,6 +124,7 @@ pub struct Supervisor {
     settings: Arc<Settings>,
     purpose: Purpose,
     tree: Arc<Tree>,
+    reflex: Arc<Reflex>,
     run_session: RunSession,
     wall: WallClock,
     energy: EnergyManager,
@@ -129,6 +137,8 @@ pub struct Supervisor {
     /// What was asked for and has not begun.
     requests: HashMap<SessionId, RemRequest>,
     heavy: Dwell,
+    /// Pointer input up to this moment is judged by itself; a look that finds it finds nothing new.
+    judged_input: Option<Instant>,
 
     looks: JoinSet<Reading>,
     look_began: Instant,
@@ -142,6 +152,7 @@ pub struct Supervisor {
     told: broadcast::Sender<Told>,
     commands: mpsc::Receiver<Command>,
     urgent: mpsc::Receiver<Urgent>,
+    notices: mpsc::Receiver<Noticed>,
     progress: mpsc::Receiver<(SessionId, ProgressEvent)>,
     progress_in: mpsc::Sender<(SessionId, ProgressEvent)>,
     nudge: Arc<Notify>,
@@ -180,20 +191,32 @@ impl Supervisor {
         };
         let now = clock::monotonic();
         let memory = Memory::load(&settings.data_dir);
+        let energy = EnergyManager::new(parts.senses);
+        let reflex = Arc::new(Reflex::new(Arc::clone(&parts.tree)));
+        let (notices_in, notices) = mpsc::channel(NOTICES);
+        energy.register_alert_callback({
+            let reflex = Arc::clone(&reflex);
+            Arc::new(move |noticed| {
+                reflex.strike();
+                drop(notices_in.try_send(noticed.clone()));
+            })
+        });
         let supervisor = Self {
             memory,
             settings,
             purpose: parts.purpose,
             tree: parts.tree,
+            reflex,
             run_session: parts.run_session,
             wall: parts.wall,
-            energy: EnergyManager::new(parts.senses),
+            energy,
             root,
             state: State::Starting,
             task: None,
             sessions: JoinSet::new(),
             requests: HashMap::new(),
             heavy: Dwell::default(),
+            judged_input: None,
             looks: JoinSet::new(),
             look_began: now,
             next_look: now,
@@ -204,6 +227,7 @@ impl Supervisor {
             told,
             commands,
             urgent,
+            notices,
             progress,
             progress_in,
             nudge,
@@ -227,6 +251,7 @@ impl Supervisor {
         } else {
             None
         };
+        self.energy.start_monitoring();
         self.step(Event::Ready, clock::monotonic());
         self.publish();
         while !matches!(self.state, State::Stopping { session: None, .. }) {
@@ -234,8 +259,10 @@ impl Supervisor {
             self.apply(happening);
         }
         // Whoever still holds a permit by now was told and did not hear.
+        self.energy.stop_monitoring();
         self.sessions.abort_all();
         self.tree.kill();
+        self.tree.thaw();
         if let Some(jobs) = jobs {
             jobs.stop().await;
         }
@@ -249,11 +276,13 @@ impl Supervisor {
             State::Starting
             | State::Awake { .. }
             | State::Settling { .. }
-            | State::Dreaming { .. } => self.next_look,
+            | State::Dreaming { .. }
+            | State::Frozen { .. } => self.next_look,
         };
         tokio::select! {
             biased;
             () = self.root.cancelled(), if !stopping => Happening::Shutdown,
+            Some(noticed) = self.notices.recv() => Happening::Noticed(noticed),
             urgent = self.urgent.recv(), if !stopping => urgent.map_or(Happening::Shutdown, Happening::Urgent),
             Some(over) = self.sessions.join_next_with_id() => match over {
                 Ok((id, report)) => Happening::Over(id, Ok(report)),
@@ -278,6 +307,7 @@ impl Supervisor {
             Happening::Shutdown => {
                 self.step(Event::Shutdown, now);
             }
+            Happening::Noticed(noticed) => self.noticed(&noticed, now),
             Happening::Urgent(Urgent::Wake { reason, reply }) => {
                 let there = self.state.session().or(self.state.waiting()).is_some();
                 self.energy.mark_activity(now);
@@ -339,6 +369,11 @@ impl Supervisor {
         for effect in &effects {
             self.carry_out(effect, now);
         }
+        // Input freezes by itself only what input may end.
+        self.reflex.arm(matches!(
+            &self.state,
+            State::Dreaming { trigger, .. } | State::Frozen { trigger, .. } if *trigger != Trigger::Manual
+        ));
         let after = StateName::of(&self.state);
         if before != after {
             tracing::info!(from = before.as_str(), to = after.as_str(), "state");
@@ -360,10 +395,29 @@ impl Supervisor {
                 self.requests.remove(session);
             }
             Effect::Begin { session, trigger } => self.begin(session, *trigger, now),
-            Effect::End { session, reason } => {
-                tracing::info!(%session, reason = reason.as_str(), "the session must end");
+            Effect::Freeze { session } => {
+                self.tree.freeze();
                 if let Some(task) = &self.task {
-                    task.holder.end(*reason);
+                    task.holder.freeze(now);
+                }
+                tracing::info!(%session, "frozen");
+            }
+            Effect::Thaw { session } => {
+                tracing::info!(%session, "goes on");
+                self.tree.thaw();
+                if let Some(task) = &self.task {
+                    task.holder.thaw();
+                }
+            }
+            Effect::End {
+                session,
+                reason,
+                at,
+            } => {
+                let after_ms = now.saturating_duration_since(*at).as_secs_f64() * 1000.0;
+                tracing::info!(%session, reason = reason.as_str(), after_ms, "the session must end");
+                if let Some(task) = &self.task {
+                    task.holder.end_since(*reason, *at);
                 }
                 self.tree.kill();
             }
@@ -372,6 +426,7 @@ impl Supervisor {
                 let Some(task) = self.task.take() else { return };
                 task.abort.abort();
                 self.tree.kill();
+                self.reflex.let_go();
                 let mut report = ended_early(task.session, *reason);
                 report.duration_seconds = seconds(now, task.since);
                 report
@@ -419,6 +474,7 @@ impl Supervisor {
             .sessions
             .spawn((self.run_session)(permit, request, progress));
         self.heavy = Dwell::default();
+        self.judged_input = None;
         self.report = None;
         self.task = Some(Task {
             session: session.clone(),
@@ -459,6 +515,8 @@ impl Supervisor {
                 Effect::Refuse { by, .. } => Some(by),
                 Effect::Accept { .. }
                 | Effect::Begin { .. }
+                | Effect::Freeze { .. }
+                | Effect::Thaw { .. }
                 | Effect::End { .. }
                 | Effect::Abandon { .. }
                 | Effect::Cancel { .. }
@@ -489,13 +547,15 @@ impl Supervisor {
         }
         // Nothing of a session outlives it, however it ended.
         self.tree.kill();
+        self.reflex.let_go();
         let woken = match &self.state {
             State::Waking { reason, .. } => Some(*reason),
             State::Stopping { .. } => Some(WakeReason::Shutdown),
             State::Starting
             | State::Awake { .. }
             | State::Settling { .. }
-            | State::Dreaming { .. } => None,
+            | State::Dreaming { .. }
+            | State::Frozen { .. } => None,
         };
         let report = match result {
             Ok(mut report) => {
@@ -548,6 +608,7 @@ impl Supervisor {
             State::Starting | State::Awake { .. } => LOOK_AWAKE,
             State::Settling { .. }
             | State::Dreaming { .. }
+            | State::Frozen { .. }
             | State::Waking { .. }
             | State::Stopping { .. } => LOOK_DREAMING,
         }
@@ -567,6 +628,24 @@ impl Supervisor {
             self.looked(&Reading::unknown(&why), now);
             self.next_look = now + self.pace();
         }
+    }
+
+    /// Input, told as it happened.
+    fn noticed(&mut self, noticed: &Noticed, now: Instant) {
+        let at = noticed.at;
+        let event = match noticed.what {
+            Notice::Key | Notice::Login => Event::Input { at },
+            Notice::Pointer => {
+                // The table judges it; a look that finds the same movement must not judge it again.
+                self.judged_input = Some(at + Duration::from_millis(1));
+                Event::Pointer { at }
+            }
+            Notice::Sleep => Event::Disturbed {
+                reason: WakeReason::Suspend,
+                at,
+            },
+        };
+        self.step(event, now);
     }
 
     /// Judges one look at the machine.
@@ -596,21 +675,30 @@ impl Supervisor {
             State::Dreaming {
                 trigger: Trigger::Idle,
                 ..
+            }
+            | State::Frozen {
+                trigger: Trigger::Idle,
+                ..
             } if judged.inside_window => {
                 self.step(Event::NightFell, now);
             }
             State::Starting
             | State::Dreaming { .. }
+            | State::Frozen { .. }
             | State::Waking { .. }
             | State::Stopping { .. } => {}
         }
-        if let (State::Dreaming { trigger, .. }, Some(task)) = (&self.state, &self.task) {
+        if let (State::Dreaming { trigger, .. } | State::Frozen { trigger, .. }, Some(task)) =
+            (&self.state, &self.task)
+        {
             let running = Running {
                 trigger: *trigger,
-                since: task.since,
+                since: self
+                    .judged_input
+                    .map_or(task.since, |at| at.max(task.since)),
                 until: task.until,
             };
-            let reason = gate::wake_reason(
+            let found = Disturbance::of(
                 reading,
                 &self.settings,
                 running,
@@ -618,9 +706,11 @@ impl Supervisor {
                 &mut self.heavy,
                 now,
             );
-            if let Some(reason) = reason {
-                self.step(Event::Disturbed(reason), now);
+            if let Some(reason) = found.end {
+                self.step(Event::Disturbed { reason, at: now }, now);
             }
+            let (over, calm) = (found.over, found.calm);
+            self.step(Event::Strain { over, calm }, now);
         }
 
         let why = Arc::new(self.why(judged));
@@ -636,6 +726,9 @@ impl Supervisor {
             State::Starting => "preflight".to_owned(),
             State::Awake { .. } | State::Settling { .. } => judged.because(),
             State::Dreaming { session, .. } => format!("session {session} runs"),
+            State::Frozen { session, hold, .. } => {
+                format!("session {session} is frozen: {}", hold.reason().as_str())
+            }
             State::Waking { reason, .. } => format!("waking: {}", reason.as_str()),
             State::Stopping { .. } => "the service is stopping".to_owned(),
         };
@@ -665,6 +758,7 @@ impl Supervisor {
         let name = StateName::of(&self.state);
         let (trigger, waking) = match &self.state {
             State::Dreaming { trigger, .. } => (Some(*trigger), None),
+            State::Frozen { trigger, hold, .. } => (Some(*trigger), Some(hold.reason())),
             State::Waking {
                 trigger, reason, ..
             } => (Some(*trigger), Some(*reason)),

@@ -4,15 +4,19 @@
 //! Permits carry it, the sandboxes put their processes into it, the energy side asks it for CPU time. What the host
 //! does not offer (no control groups, no right to make them) is missing and said so, never pretended.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+mod freezing;
 mod groups;
 mod placement;
 mod process;
+mod signals;
 
 use groups::{Group, Hierarchy};
 pub use placement::Placement;
@@ -51,6 +55,21 @@ pub struct Tree {
     groups: Vec<Group>,
     niceness: u8,
     branches: AtomicU64,
+    /// Processes that were started for a dream, for where no group holds them.
+    roots: Mutex<BTreeSet<u32>>,
+}
+
+/// One started process that the tree stops and ends where it has no groups; it is forgotten with this.
+#[derive(Debug)]
+pub struct Adopted {
+    tree: Arc<Tree>,
+    pid: u32,
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        self.tree.lock_roots().remove(&self.pid);
+    }
 }
 
 impl Tree {
@@ -86,6 +105,7 @@ impl Tree {
             groups,
             niceness,
             branches: AtomicU64::new(0),
+            roots: Mutex::default(),
         })
     }
 
@@ -97,6 +117,7 @@ impl Tree {
             groups: Vec::new(),
             niceness,
             branches: AtomicU64::new(0),
+            roots: Mutex::default(),
         }
     }
 
@@ -158,16 +179,52 @@ impl Tree {
     /// Ends every process in the tree, at once.
     pub fn kill(&self) {
         groups::kill(&self.groups, KILL_PASSES);
+        if self.groups.is_empty() {
+            signals::kill(&self.lock_roots());
+        }
     }
 
-    /// Takes the CPU from every process in the tree; false where the host cannot.
+    /// Takes the CPU from every process in the tree: one write where there are groups, one signal a process where
+    /// there are none. False where nothing can be stopped this way.
     pub fn freeze(&self) -> bool {
-        groups::freeze(&self.groups, true)
+        freezing::freeze(&self.groups, true) || signals::stop(&self.lock_roots())
     }
 
-    /// Gives the CPU back.
+    /// Gives the CPU back. What is killed must not lie frozen: thaw after the last kill.
     pub fn thaw(&self) -> bool {
-        groups::freeze(&self.groups, false)
+        freezing::freeze(&self.groups, false) || signals::go_on(&self.lock_roots())
+    }
+
+    /// True where one write stops everything in the tree.
+    #[must_use]
+    pub fn freezes_at_once(&self) -> bool {
+        freezing::can_freeze(&self.groups)
+    }
+
+    /// True once everything in a tree with groups stands still after `freeze`; `None` where the host does not say.
+    #[must_use]
+    pub fn is_frozen(&self) -> Option<bool> {
+        freezing::is_frozen(&self.groups)
+    }
+
+    /// Takes a started process, with all that it starts, into account where no group holds it.
+    #[must_use]
+    pub fn adopt(self: &Arc<Self>, pid: u32) -> Adopted {
+        self.lock_roots().insert(pid);
+        Adopted {
+            tree: Arc::clone(self),
+            pid,
+        }
+    }
+
+    fn lock_roots(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Groups of sandboxes that still exist, in any hierarchy.
+    #[must_use]
+    pub fn branches_left(&self) -> usize {
+        freezing::branches(&self.groups)
     }
 
     /// Every process in the tree.

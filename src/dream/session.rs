@@ -30,6 +30,8 @@ pub enum WakeReason {
     Battery,
     Memory,
     Presence,
+    /// The machine is going to sleep.
+    Suspend,
     Pause,
     Wake,
     Interrupt,
@@ -47,6 +49,7 @@ impl WakeReason {
             Self::Battery => "battery",
             Self::Memory => "memory",
             Self::Presence => "presence",
+            Self::Suspend => "suspend",
             Self::Pause => "pause",
             Self::Wake => "wake",
             Self::Interrupt => "interrupt",

@@ -6,24 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::load::Dwell;
 use super::{Power, Presence, Reading, Sensed};
-use crate::clock::Instant;
 use crate::config::Settings;
-use crate::dream::{Trigger, WakeReason};
+use crate::dream::Trigger;
 
 /// Dreams begin only under this part of DREAMING_CPU_THRESHOLD: 0.4 at the default of 0.7, so that a load that hovers
 /// at the threshold does not start and end sessions in turn (two thresholds, as HTCondor's desktop policy has).
-const CALM_PART: f64 = 4.0 / 7.0;
-
-/// For how long others must stand over the threshold before it wakes: compiling one file is no wish for the machine.
-pub const LOAD_DWELL: Duration = Duration::from_secs(3);
+pub(super) const CALM_PART: f64 = 4.0 / 7.0;
 
 /// Dreams begin only this far under the temperature limit, so that the fan's own swing does not start and end them.
-const COOL_MARGIN_C: f64 = 8.0;
-
-/// A session that a person started on battery goes on down to this charge.
-const LOW_BATTERY_PERCENT: u8 = 30;
+pub(super) const COOL_MARGIN_C: f64 = 8.0;
 
 /// Every gate, in the order in which `why` shows them; the first closed one is the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -368,71 +360,6 @@ fn power(power: &Sensed<Power>) -> Gate {
             format!("warning: not judged, because {why}"),
         ),
     }
-}
-
-/// What a running session is judged by besides the reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Running {
-    /// What the session is held to now; an idle one becomes the night's when the window opens.
-    pub trigger: Trigger,
-    pub since: Instant,
-    /// When it must be over at the latest.
-    pub until: Option<Instant>,
-}
-
-/// Why a running session must end now, the strongest reason first. `heavy` and `inside` carry over from look to look:
-/// how long others have stood over the threshold, and whether the night window holds.
-#[must_use]
-pub fn wake_reason(
-    reading: &Reading,
-    settings: &Settings,
-    running: Running,
-    inside_window: bool,
-    heavy: &mut Dwell,
-    now: Instant,
-) -> Option<WakeReason> {
-    let energy = &settings.energy;
-    let manual = running.trigger == Trigger::Manual;
-    let over = reading
-        .load_of_others
-        .known()
-        .map(|share| share >= energy.cpu_threshold);
-    let heavy_for = heavy.observe(over, now);
-
-    // Input counts from the very moment the session began; what came before is why it could begin.
-    let ran_for = now.saturating_duration_since(running.since);
-    let somebody = reading
-        .presence
-        .last_input
-        .is_some_and(|ago| ago <= ran_for);
-    let lost_sight = running.trigger == Trigger::Idle && reading.presence.blind.is_some();
-    let empty = match reading.power.known() {
-        Some(Power::Battery { percent }) => {
-            !manual || percent.is_none_or(|percent| percent < LOW_BATTERY_PERCENT)
-        }
-        Some(Power::Mains) | None => false,
-    };
-    let full = reading
-        .memory_used
-        .known()
-        .is_some_and(|used| used >= energy.memory_threshold);
-    let hot = energy
-        .temperature_limit_c
-        .zip(reading.temperature_c.known())
-        .is_some_and(|(limit, now)| now >= limit);
-    let over_time = running.until.is_some_and(|until| now >= until)
-        || (running.trigger == Trigger::Night && !inside_window);
-
-    [
-        (!manual && (somebody || lost_sight), WakeReason::Presence),
-        (full, WakeReason::Memory),
-        (empty, WakeReason::Battery),
-        (hot, WakeReason::Heat),
-        (heavy_for >= LOAD_DWELL, WakeReason::Load),
-        (over_time, WakeReason::WindowClosed),
-    ]
-    .into_iter()
-    .find_map(|(holds, reason)| holds.then_some(reason))
 }
 
 fn percent(share: f64) -> String {

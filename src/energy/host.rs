@@ -12,7 +12,7 @@ use sysinfo::Components;
 
 use super::load::{self, Counters};
 use super::own::{Ours, OwnWork};
-use super::{Presence, Reading, Sensed, Senses};
+use super::{Hear, Listening, Presence, Reading, Sensed, Senses};
 use crate::clock::{self, Instant};
 use crate::tree::{Mechanism, Tree};
 
@@ -20,16 +20,21 @@ mod inputs;
 mod power;
 mod processes;
 mod server;
+mod watch;
 
 use inputs::LastInput;
 use processes::Processes;
 use server::{Owner, Servers};
+use watch::Seen;
 
 /// Below this the counters' own grain (10 ms a processor) drowns the share; the sample before is kept.
 const SHORTEST_GAP: Duration = Duration::from_millis(200);
 
 /// Sensors move slowly, and reading some of them wakes a bus: not more often than this.
 const TEMPERATURE_EVERY: Duration = Duration::from_secs(2);
+
+/// A machine that slept longer than this was resumed by somebody; two clocks read one after the other differ by less.
+const NAP: Duration = Duration::from_secs(2);
 
 /// Names of the container engine's own processes, as the kernel shows them (15 characters at most).
 const ENGINE: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
@@ -60,6 +65,8 @@ pub struct HostSenses {
     tree: Arc<Tree>,
     own: OwnWork,
     input: LastInput,
+    seen: Seen,
+    awake: Awake,
     servers: Servers,
     before: Option<Sample>,
     share: Sensed<f64>,
@@ -104,6 +111,8 @@ impl HostSenses {
             tree,
             own,
             input: LastInput::default(),
+            seen: Seen::default(),
+            awake: Awake::default(),
             servers: Servers::default(),
             before: None,
             share: Sensed::Unknown("there is only one look so far".to_owned()),
@@ -236,29 +245,93 @@ impl Senses for HostSenses {
         }
         let all = Processes::read(&self.roots.proc);
         Reading {
-            presence: presence(&mut self.input, &self.roots, &all, now),
+            presence: self.presence(&all, now),
             load_of_others: self.load(&all, now),
             memory_used: processes::memory_used(&self.roots.proc),
             temperature_c: self.temperature(now),
             power: power::read(&self.roots.sys),
         }
     }
+
+    fn listen(&mut self, hear: Hear) -> Option<Listening> {
+        if !cfg!(target_os = "linux") {
+            return None;
+        }
+        match watch::start(&self.roots, &self.seen, hear) {
+            Ok(watching) => Some(Listening::new(watching)),
+            Err(error) => {
+                tracing::warn!(%error, "input is noticed by looks alone");
+                None
+            }
+        }
+    }
 }
 
-fn presence(input: &mut LastInput, roots: &Roots, all: &Processes, now: Instant) -> Presence {
-    let terminals = inputs::terminals(&roots.dev);
-    let devices = inputs::devices(roots);
-    // Nothing to give input with: nobody is there, and that is known.
-    if !devices.exist && !all.any_on_a_terminal() && !inputs::has_seat(&roots.run) {
-        return Presence::headless();
+impl HostSenses {
+    fn presence(&mut self, all: &Processes, now: Instant) -> Presence {
+        let resumed = self.awake.resumed(clock::suspended(), now);
+        let mut presence = presence(&mut self.input, &self.roots, &self.seen, all, now);
+        // Somebody opened the lid: as good as a key.
+        if let Some(at) = resumed {
+            let ago = now.saturating_duration_since(at);
+            presence.last_input = Some(presence.last_input.map_or(ago, |seen| seen.min(ago)));
+        }
+        presence
     }
-    let blind = match (terminals.unreadable, devices.exist) {
+}
+
+/// When the machine last came back from sleep.
+#[derive(Debug, Default)]
+struct Awake {
+    slept: Option<Duration>,
+    resumed: Option<Instant>,
+}
+
+impl Awake {
+    /// `slept` is how long the machine has slept in all since it booted.
+    fn resumed(&mut self, slept: Duration, now: Instant) -> Option<Instant> {
+        let before = self.slept.replace(slept).unwrap_or(slept);
+        if slept.saturating_sub(before) > NAP {
+            self.resumed = Some(now);
+        }
+        self.resumed
+    }
+}
+
+fn presence(
+    input: &mut LastInput,
+    roots: &Roots,
+    seen: &Seen,
+    all: &Processes,
+    now: Instant,
+) -> Presence {
+    let terminals = inputs::terminals(&roots.dev);
+    let devices = !inputs::device_nodes(roots).is_empty();
+    let (told, since) = seen.last();
+    // Nothing to give input with: nobody is there, and that is known. What was told counts all the same.
+    if !devices && !all.any_on_a_terminal() && !inputs::has_seat(&roots.run) {
+        return Presence {
+            last_input: told.map(|at| now.saturating_duration_since(at)),
+            ..Presence::headless()
+        };
+    }
+    let blind = match (terminals.unreadable, devices) {
         (Some(why), _) => Some(why),
-        (None, true) => Some("the keyboard and the mouse are not read yet".to_owned()),
+        (None, true) if since.is_none() => {
+            Some("the keyboard and the mouse are not watched".to_owned())
+        }
+        (None, true) => seen.blind(),
         (None, false) => None,
     };
+    // Of what a device did before somebody listened nothing is known: it counts as used just then.
+    let told = told.or(since.filter(|_| devices));
+    let told = told.map(|at| now.saturating_duration_since(at));
+    let accessed = terminals.newest.map(|at| input.ago(at, clock::utc(), now));
     Presence {
-        last_input: terminals.newest.map(|at| input.ago(at, clock::utc(), now)),
+        last_input: match (accessed, told) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        },
         blind,
     }
 }

@@ -95,6 +95,7 @@ pub fn wake(reason: WakeReason) -> &'static str {
         WakeReason::Battery => "the machine went on battery",
         WakeReason::Memory => "memory ran short",
         WakeReason::Presence => "somebody came back",
+        WakeReason::Suspend => "the machine went to sleep",
         WakeReason::Pause => "dreaming was paused",
         WakeReason::Wake => "somebody asked it to wake",
         WakeReason::Interrupt => "somebody stopped it",

@@ -209,7 +209,7 @@ impl Sandbox for Bubblewrap {
     }
 
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError> {
-        permit.ask()?;
+        permit.running().await?;
         let tree = permit.tree();
         let infra = |what: &str, e: io::Error| SandboxError::Infra(format!("{what}: {e}"));
         let limits = BranchLimits {
@@ -284,6 +284,8 @@ async fn keep(
     stop: CancellationToken,
     permit: WorkPermit,
 ) {
+    // Where no group holds it, it is stopped by signals.
+    let adopted = child.id().map(|pid| permit.tree().adopt(pid));
     tokio::select! {
         _ = child.wait() => {}
         () = stop.cancelled() => {}
@@ -298,7 +300,7 @@ async fn keep(
     if tokio::time::timeout(GONE, both).await.is_err() {
         tracing::error!("a killed sandbox did not end within {GONE:?}");
     }
-    drop(spawner);
+    drop((spawner, adopted));
 }
 
 #[cfg(test)]

@@ -251,7 +251,7 @@ impl Sandbox for Docker {
     }
 
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError> {
-        permit.ask()?;
+        permit.running().await?;
         let stop = CancellationToken::new();
         let (sender, opened) = oneshot::channel();
         let order = self.order(permit, spec);

@@ -231,7 +231,21 @@ impl Runner {
         permit: &WorkPermit,
         job: &Job,
     ) -> Result<Observation, SandboxError> {
-        permit.ask()?;
+        loop {
+            permit.running().await?;
+            let seen = self.run_once(permit, job).await?;
+            // Frozen time is no running time, and code that looks at a clock saw it jump: such a run is done again.
+            if seen.ending != Ending::Interrupted {
+                return Ok(seen);
+            }
+        }
+    }
+
+    async fn run_once(
+        &mut self,
+        permit: &WorkPermit,
+        job: &Job,
+    ) -> Result<Observation, SandboxError> {
         if self.spent {
             return Err(SandboxError::Infra("the interpreter has ended".to_owned()));
         }
@@ -261,7 +275,6 @@ impl Runner {
         let (mut seen, clean) = frame::observation(&answer, counted)
             .map_err(|e| SandboxError::Infra(format!("the interpreter's answer: {e}")))?;
         self.spent = !clean;
-        // Frozen time is no running time, and code that looks at a clock saw it jump: such a run is done again.
         if froze.into_inner() || is_frozen(permit) {
             seen.ending = Ending::Interrupted;
         }
@@ -338,11 +351,16 @@ async fn running_time(permit: &WorkPermit, limit: Duration, froze: &AtomicBool) 
     let mut left = limit;
     while !left.is_zero() {
         let step = left.min(TICK);
-        tokio::time::sleep(step).await;
-        if is_frozen(permit) {
-            froze.store(true, Ordering::Relaxed);
-        } else {
-            left = left.saturating_sub(step);
+        tokio::select! {
+            biased;
+            // At once, so that no freeze is too short to be seen.
+            () = permit.not_running() => {
+                froze.store(true, Ordering::Relaxed);
+                if permit.running().await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+            () = tokio::time::sleep(step) => left = left.saturating_sub(step),
         }
     }
 }

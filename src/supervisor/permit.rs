@@ -4,7 +4,7 @@
 //! A permit is a cheap handle on one cancellation token and one pace. Whoever holds the `PermitHolder` ends it;
 //! dropping the holder ends it too, so that no work outlives its reason.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,7 @@ pub struct WorkPermit {
     token: CancellationToken,
     pace: watch::Receiver<Pace>,
     tree: Arc<Tree>,
+    woken: Arc<OnceLock<Instant>>,
 }
 
 impl WorkPermit {
@@ -77,6 +78,35 @@ impl WorkPermit {
         self.ask().is_err()
     }
 
+    /// When what ended the permit happened: the key press, not the moment at which it was heard of.
+    #[must_use]
+    pub fn woken_at(&self) -> Option<Instant> {
+        self.woken.get().copied()
+    }
+
+    /// Returns when the permit is not frozen, at once where it is not.
+    ///
+    /// # Errors
+    /// `Ended` once the permit is over.
+    pub async fn running(&self) -> Result<(), Ended> {
+        self.paced(|pace| !matches!(pace, Pace::Frozen { .. }))
+            .await;
+        self.ask()
+    }
+
+    /// Returns when the permit is frozen or over.
+    pub async fn not_running(&self) {
+        self.paced(|pace| !matches!(pace, Pace::Running)).await;
+    }
+
+    async fn paced(&self, holds: impl Fn(&Pace) -> bool) {
+        let mut pace = self.pace.clone();
+        if pace.wait_for(|now| holds(now)).await.is_err() {
+            // The holder is gone, and with it the permit.
+            self.token.cancelled().await;
+        }
+    }
+
     /// Returns when the permit is over, with the reason.
     pub async fn ended(&self) -> Ended {
         self.token.cancelled().await;
@@ -104,9 +134,38 @@ impl WorkPermit {
 pub struct PermitHolder {
     token: CancellationToken,
     pace: watch::Sender<Pace>,
+    woken: Arc<OnceLock<Instant>>,
 }
 
 impl PermitHolder {
+    /// Stops every clock and keeps new work from beginning, until `thaw`.
+    pub fn freeze(&self, now: Instant) {
+        self.pace.send_if_modified(|pace| {
+            let running = *pace == Pace::Running;
+            if running {
+                *pace = Pace::Frozen { since: now };
+            }
+            running
+        });
+    }
+
+    pub fn thaw(&self) {
+        self.pace.send_if_modified(|pace| {
+            let frozen = matches!(pace, Pace::Frozen { .. });
+            if frozen {
+                *pace = Pace::Running;
+            }
+            frozen
+        });
+    }
+
+    /// As `end`, for something that happened a moment ago.
+    pub fn end_since(&self, reason: WakeReason, at: Instant) {
+        // The first event counts: from there on the owner waits.
+        self.woken.get_or_init(|| at);
+        self.end(reason);
+    }
+
     /// Ends the permit. A weaker reason never replaces a stronger one.
     pub fn end(&self, reason: WakeReason) {
         self.pace.send_if_modified(|pace| {
@@ -137,17 +196,20 @@ pub(super) fn mint(
 ) -> (WorkPermit, PermitHolder) {
     let token = parent.child_token();
     let (sender, pace) = watch::channel(Pace::Running);
+    let woken = Arc::new(OnceLock::new());
     let permit = WorkPermit {
         kind,
         token: token.clone(),
         pace,
         tree,
+        woken: Arc::clone(&woken),
     };
     (
         permit,
         PermitHolder {
             token,
             pace: sender,
+            woken,
         },
     )
 }

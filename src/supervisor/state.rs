@@ -3,20 +3,29 @@
 //!
 //! ```text
 //!  Starting ──Ready──► Awake ◄──────────────── Ended ───────────────┐
-//!                       │  ▲ gate closed                            │
+//!                       │  ▲ gate closed, input                     │
 //!              may dream│  │                                        │
 //!                       ▼  │     calm for SETTLE                    │
 //!                     Settling ───────────────► Dreaming ───────────┤
-//!                       ▲                        ▲    │ a reading,  │
-//!       Request(Manual) └──── from Awake too ────┘    │ a person    │
-//!                                                     ▼             │
-//!                                                  Waking ──Ended───┤
+//!                       ▲                      ▲   │  │             │
+//!       Request(Manual) └──── from Awake too ──┘   │  │ key, person,│
+//!                                     quiet again ││  │ memory, …   │
+//!                        pointer, load, heat ────►││  │             │
+//!                                                Frozen             │
+//!                                     key, person, │  │             │
+//!                      second pointer, it lasts ──►│  │             │
+//!                                                  ▼  ▼             │
+//!                                                 Waking ──Ended────┤
 //!                                                     └──deadline───┘ (abandoned)
 //!  every state ──Shutdown──► Stopping
 //! ```
+//!
+//! Everything that speaks against going on freezes first; whether the session is then released or goes on is decided
+//! while nothing of it can run (`hold.rs`).
 
 use std::time::Duration;
 
+use super::hold::{Hold, Next, Thaws};
 use crate::clock::Instant;
 use crate::dream::{Trigger, WakeReason};
 use crate::energy::gate::Leave;
@@ -47,6 +56,17 @@ pub enum State {
         /// What it is held to now: an idle session becomes the night's when the window opens.
         trigger: Trigger,
         since: Instant,
+        thaws: Thaws,
+    },
+    /// The session's processes have no CPU; it may yet go on.
+    Frozen {
+        session: SessionId,
+        began: Trigger,
+        trigger: Trigger,
+        /// When the session began.
+        since: Instant,
+        hold: Hold,
+        thaws: Thaws,
     },
     /// The permit is over; the session has until the deadline to report.
     Waking {
@@ -84,8 +104,24 @@ pub enum Event {
         when_away: Leave,
         next: SessionId,
     },
-    /// A look at the machine while a session runs says that it must end.
-    Disturbed(WakeReason),
+    /// The machine says that a session must end; `at` is when it happened.
+    Disturbed {
+        reason: WakeReason,
+        at: Instant,
+    },
+    /// A key, a terminal, a login: somebody is there. Means nothing to a session that a person started.
+    Input {
+        at: Instant,
+    },
+    /// A pointer moved: somebody is there, or the desk was bumped.
+    Pointer {
+        at: Instant,
+    },
+    /// A look at load and heat: what stands over its limit for long enough, and whether all is under the lower limits.
+    Strain {
+        over: Option<WakeReason>,
+        calm: bool,
+    },
     /// The night window opened while an idle session runs.
     NightFell,
     /// A person, or a signal, says stop.
@@ -114,10 +150,19 @@ pub enum Effect {
         session: SessionId,
         trigger: Trigger,
     },
-    /// End the permit, kill the tree.
+    /// Take the CPU from everything of the session.
+    Freeze {
+        session: SessionId,
+    },
+    /// Give it back.
+    Thaw {
+        session: SessionId,
+    },
+    /// End the permit, kill the tree; `at` is when the reason arose.
     End {
         session: SessionId,
         reason: WakeReason,
+        at: Instant,
     },
     /// Drop the session's task: it did not report in time.
     Abandon {
@@ -143,7 +188,9 @@ impl State {
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         match self {
-            Self::Dreaming { session, .. } | Self::Waking { session, .. } => Some(session),
+            Self::Dreaming { session, .. }
+            | Self::Frozen { session, .. }
+            | Self::Waking { session, .. } => Some(session),
             Self::Stopping { session, .. } => session.as_ref(),
             Self::Starting | Self::Awake { .. } | Self::Settling { .. } => None,
         }
@@ -161,6 +208,7 @@ impl State {
             Self::Starting
             | Self::Settling { .. }
             | Self::Dreaming { .. }
+            | Self::Frozen { .. }
             | Self::Waking { .. }
             | Self::Stopping { .. } => None,
         }
@@ -178,7 +226,10 @@ pub fn transition(state: State, event: Event, now: Instant) -> (State, Vec<Effec
             when_away,
             next,
         } => looked(state, service, when_away, next, now),
-        Event::Disturbed(reason) => disturbed(state, reason, now),
+        Event::Disturbed { reason, at } => disturbed(state, reason, at, now),
+        Event::Input { at } => input(state, at, now),
+        Event::Pointer { at } => pointer(state, at, now),
+        Event::Strain { over, calm } => strain(state, over, calm, now),
         Event::NightFell => night_fell(state),
         Event::Wake(reason) => wake(state, reason, now),
         Event::Ended { session } => ended(state, &session, now),
@@ -242,6 +293,7 @@ fn begin(session: SessionId, trigger: Trigger, now: Instant) -> (State, Vec<Effe
         began: trigger,
         trigger,
         since: now,
+        thaws: Thaws::default(),
     };
     (state, vec![effect])
 }
@@ -291,14 +343,17 @@ fn looked(
         }
         other @ (State::Starting
         | State::Dreaming { .. }
+        | State::Frozen { .. }
         | State::Waking { .. }
         | State::Stopping { .. }) => (other, vec![]),
     }
 }
 
-fn disturbed(state: State, reason: WakeReason, now: Instant) -> (State, Vec<Effect>) {
+fn disturbed(state: State, reason: WakeReason, at: Instant, now: Instant) -> (State, Vec<Effect>) {
     match state {
-        State::Dreaming { .. } | State::Waking { .. } => wake(state, reason, now),
+        State::Dreaming { .. } | State::Frozen { .. } | State::Waking { .. } => {
+            release(state, reason, at, now)
+        }
         other @ (State::Starting
         | State::Awake { .. }
         | State::Settling { .. }
@@ -306,24 +361,223 @@ fn disturbed(state: State, reason: WakeReason, now: Instant) -> (State, Vec<Effe
     }
 }
 
-fn night_fell(state: State) -> (State, Vec<Effect>) {
+fn input(state: State, at: Instant, now: Instant) -> (State, Vec<Effect>) {
+    match state {
+        State::Settling { goal, .. } => {
+            let waiting = match goal {
+                Goal::Waiting(session) => Some(session),
+                Goal::Automatic(_) => None,
+            };
+            let since = now;
+            (State::Awake { since, waiting }, vec![])
+        }
+        State::Dreaming { trigger, .. } | State::Frozen { trigger, .. }
+            if trigger != Trigger::Manual =>
+        {
+            release(state, WakeReason::Presence, at, now)
+        }
+        other @ (State::Starting
+        | State::Awake { .. }
+        | State::Dreaming { .. }
+        | State::Frozen { .. }
+        | State::Waking { .. }
+        | State::Stopping { .. }) => (other, vec![]),
+    }
+}
+
+fn pointer(state: State, at: Instant, now: Instant) -> (State, Vec<Effect>) {
     match state {
         State::Dreaming {
             session,
             began,
-            trigger: Trigger::Idle,
+            trigger,
             since,
-        } => (
+            thaws,
+        } if trigger != Trigger::Manual => {
+            let freeze = Effect::Freeze {
+                session: session.clone(),
+            };
+            let hold = Hold::bumped(at);
+            let frozen = State::Frozen {
+                session,
+                began,
+                trigger,
+                since,
+                hold,
+                thaws,
+            };
+            (frozen, vec![freeze])
+        }
+        State::Frozen {
+            session,
+            began,
+            trigger,
+            since,
+            mut hold,
+            thaws,
+        } if trigger != Trigger::Manual => {
+            let again = hold.pointer(at, &thaws);
+            let state = State::Frozen {
+                session,
+                began,
+                trigger,
+                since,
+                hold,
+                thaws,
+            };
+            if again {
+                release(state, WakeReason::Presence, at, now)
+            } else {
+                (state, vec![])
+            }
+        }
+        // Before a session it is input as any other.
+        other => input(other, at, now),
+    }
+}
+
+fn strain(
+    state: State,
+    over: Option<WakeReason>,
+    calm: bool,
+    now: Instant,
+) -> (State, Vec<Effect>) {
+    match (state, over) {
+        (
             State::Dreaming {
                 session,
                 began,
-                trigger: Trigger::Night,
+                trigger,
                 since,
+                thaws,
             },
-            vec![],
-        ),
-        other => (other, vec![]),
+            Some(reason),
+        ) => {
+            let freeze = Effect::Freeze {
+                session: session.clone(),
+            };
+            let hold = Hold::strained(reason, now);
+            let frozen = State::Frozen {
+                session,
+                began,
+                trigger,
+                since,
+                hold,
+                thaws,
+            };
+            (frozen, vec![freeze])
+        }
+        (
+            State::Frozen {
+                session,
+                began,
+                trigger,
+                since,
+                mut hold,
+                thaws,
+            },
+            over,
+        ) => {
+            hold.strain(over, calm, now);
+            let state = State::Frozen {
+                session,
+                began,
+                trigger,
+                since,
+                hold,
+                thaws,
+            };
+            tick(state, now)
+        }
+        (other, _) => (other, vec![]),
     }
+}
+
+/// Freezes what is not frozen, then ends the permit: from here on the way leads to Awake alone.
+fn release(state: State, reason: WakeReason, at: Instant, now: Instant) -> (State, Vec<Effect>) {
+    match state {
+        State::Dreaming {
+            session,
+            began,
+            trigger,
+            ..
+        } => {
+            let freeze = Effect::Freeze {
+                session: session.clone(),
+            };
+            let (state, mut effects) = leave(session, began, trigger, (reason, at, now));
+            effects.insert(0, freeze);
+            (state, effects)
+        }
+        State::Frozen {
+            session,
+            began,
+            trigger,
+            ..
+        } => leave(session, began, trigger, (reason, at, now)),
+        State::Waking {
+            session,
+            began,
+            trigger,
+            reason: before,
+            deadline,
+        } => {
+            // A stronger reason is told, a weaker one changes nothing, and neither buys time.
+            let effects = if reason > before {
+                vec![Effect::End {
+                    session: session.clone(),
+                    reason,
+                    at,
+                }]
+            } else {
+                vec![]
+            };
+            let state = State::Waking {
+                session,
+                began,
+                trigger,
+                reason: reason.max(before),
+                deadline,
+            };
+            (state, effects)
+        }
+        other @ (State::Starting
+        | State::Awake { .. }
+        | State::Settling { .. }
+        | State::Stopping { .. }) => (other, vec![]),
+    }
+}
+
+/// The two seconds count from the event, not from when it was heard of; but never from the future.
+fn leave(
+    session: SessionId,
+    began: Trigger,
+    trigger: Trigger,
+    (reason, at, now): (WakeReason, Instant, Instant),
+) -> (State, Vec<Effect>) {
+    let at = at.min(now);
+    let end = Effect::End {
+        session: session.clone(),
+        reason,
+        at,
+    };
+    let state = State::Waking {
+        session,
+        began,
+        trigger,
+        reason,
+        deadline: at + WAKE_DEADLINE,
+    };
+    (state, vec![end])
+}
+
+fn night_fell(mut state: State) -> (State, Vec<Effect>) {
+    if let State::Dreaming { trigger, .. } | State::Frozen { trigger, .. } = &mut state
+        && *trigger == Trigger::Idle
+    {
+        *trigger = Trigger::Night;
+    }
+    (state, vec![])
 }
 
 fn wake(state: State, reason: WakeReason, now: Instant) -> (State, Vec<Effect>) {
@@ -346,49 +600,8 @@ fn wake(state: State, reason: WakeReason, now: Instant) -> (State, Vec<Effect>) 
                 .collect();
             (awake(now), effects)
         }
-        State::Dreaming {
-            session,
-            began,
-            trigger,
-            since: _,
-        } => {
-            let end = Effect::End {
-                session: session.clone(),
-                reason,
-            };
-            let state = State::Waking {
-                session,
-                began,
-                trigger,
-                reason,
-                deadline: now + WAKE_DEADLINE,
-            };
-            (state, vec![end])
-        }
-        State::Waking {
-            session,
-            began,
-            trigger,
-            reason: before,
-            deadline,
-        } => {
-            // A stronger reason is told, a weaker one changes nothing, and neither buys time.
-            let effects = if reason > before {
-                vec![Effect::End {
-                    session: session.clone(),
-                    reason,
-                }]
-            } else {
-                vec![]
-            };
-            let state = State::Waking {
-                session,
-                began,
-                trigger,
-                reason: reason.max(before),
-                deadline,
-            };
-            (state, effects)
+        State::Dreaming { .. } | State::Frozen { .. } | State::Waking { .. } => {
+            release(state, reason, now, now)
         }
     }
 }
@@ -399,7 +612,13 @@ fn ended(state: State, over: &SessionId, now: Instant) -> (State, Vec<Effect>) {
             session,
             began,
             trigger,
-            since: _,
+            ..
+        }
+        | State::Frozen {
+            session,
+            began,
+            trigger,
+            ..
         } if session == *over => {
             let settle = Effect::Settle {
                 session,
@@ -441,6 +660,41 @@ fn ended(state: State, over: &SessionId, now: Instant) -> (State, Vec<Effect>) {
 
 fn tick(state: State, now: Instant) -> (State, Vec<Effect>) {
     match state {
+        State::Frozen {
+            session,
+            began,
+            trigger,
+            since,
+            hold,
+            mut thaws,
+        } => match hold.next(&thaws, now) {
+            Next::Stay => {
+                let state = State::Frozen {
+                    session,
+                    began,
+                    trigger,
+                    since,
+                    hold,
+                    thaws,
+                };
+                (state, vec![])
+            }
+            Next::Thaw => {
+                thaws.note(now);
+                let thaw = Effect::Thaw {
+                    session: session.clone(),
+                };
+                let state = State::Dreaming {
+                    session,
+                    began,
+                    trigger,
+                    since,
+                    thaws,
+                };
+                (state, vec![thaw])
+            }
+            Next::GiveUp(reason) => leave(session, began, trigger, (reason, now, now)),
+        },
         State::Waking {
             session,
             reason,
@@ -479,7 +733,12 @@ fn shutdown(state: State, now: Instant) -> (State, Vec<Effect>) {
         .collect();
     let session = state.session().cloned();
     if let Some(session) = session.clone() {
-        effects.push(Effect::End { session, reason });
+        let at = now;
+        effects.push(Effect::End {
+            session,
+            reason,
+            at,
+        });
     }
     let deadline = match state {
         // It was already told to end: its time does not begin anew.
@@ -488,6 +747,7 @@ fn shutdown(state: State, now: Instant) -> (State, Vec<Effect>) {
         | State::Awake { .. }
         | State::Settling { .. }
         | State::Dreaming { .. }
+        | State::Frozen { .. }
         | State::Stopping { .. } => now + WAKE_DEADLINE,
     };
     (State::Stopping { session, deadline }, effects)

@@ -33,6 +33,7 @@ pub enum StateName {
     Awake,
     Settling,
     Dreaming,
+    Frozen,
     Waking,
     Stopping,
 }
@@ -45,6 +46,7 @@ impl StateName {
             State::Awake { .. } => Self::Awake,
             State::Settling { .. } => Self::Settling,
             State::Dreaming { .. } => Self::Dreaming,
+            State::Frozen { .. } => Self::Frozen,
             State::Waking { .. } => Self::Waking,
             State::Stopping { .. } => Self::Stopping,
         }
@@ -57,6 +59,7 @@ impl StateName {
             Self::Awake => "awake",
             Self::Settling => "settling",
             Self::Dreaming => "dreaming",
+            Self::Frozen => "frozen",
             Self::Waking => "waking",
             Self::Stopping => "stopping",
         }
@@ -67,7 +70,7 @@ impl StateName {
     pub fn original(self) -> &'static str {
         match self {
             Self::Starting => "BOOTING",
-            Self::Awake | Self::Settling | Self::Waking => "IDLE",
+            Self::Awake | Self::Settling | Self::Frozen | Self::Waking => "IDLE",
             Self::Dreaming => "ACTIVE",
             Self::Stopping => "SHUTDOWN",
         }
@@ -78,7 +81,7 @@ impl StateName {
     pub fn word(self, phase: Option<Phase>) -> StateWord {
         match (self, phase) {
             (Self::Starting | Self::Awake | Self::Settling, _) => StateWord::Idle,
-            (Self::Waking | Self::Stopping, _) => StateWord::Interrupted,
+            (Self::Frozen | Self::Waking | Self::Stopping, _) => StateWord::Interrupted,
             (Self::Dreaming, Some(Phase::Proving)) => StateWord::Validating,
             (Self::Dreaming, Some(Phase::Saving)) => StateWord::Saving,
             (Self::Dreaming, None | Some(Phase::Weaving | Phase::Coding | Phase::Running)) => {

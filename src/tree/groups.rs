@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill as signal};
 use nix::unistd::Pid;
 
 use super::BranchLimits;
+use super::freezing;
 use super::process::is_alive;
 
 /// Version 1 controllers that a tree uses. `freezer` only where there is no unified hierarchy.
@@ -147,7 +148,7 @@ fn words(path: &Path) -> Vec<String> {
 }
 
 /// The number behind `key` in a file of `key number` lines.
-fn keyed(path: &Path, key: &str) -> Option<u64> {
+pub(super) fn keyed(path: &Path, key: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     text.lines()
         .find_map(|l| l.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
@@ -273,7 +274,7 @@ impl Group {
     }
 }
 
-fn children(path: &Path) -> Vec<PathBuf> {
+pub(super) fn children(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let folders = entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
     folders.map(|e| e.path()).collect()
@@ -332,23 +333,10 @@ pub(super) fn kill(groups: &[Group], passes: u32) {
         }
         // Version 1 cannot end what is frozen.
         if !groups.iter().any(|g| g.v2) {
-            freeze(groups, false);
+            freezing::freeze(groups, false);
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Freezes or thaws by the best of the groups; false where none can.
-pub(super) fn freeze(groups: &[Group], frozen: bool) -> bool {
-    let v2 = groups.iter().find(|g| g.v2);
-    let done = v2.is_some_and(|g| {
-        fs::write(g.path.join("cgroup.freeze"), if frozen { "1" } else { "0" }).is_ok()
-    });
-    let freezer = groups.iter().find(|g| !g.v2 && g.has("freezer"));
-    done || freezer.is_some_and(|g| {
-        let state = if frozen { "FROZEN" } else { "THAWED" };
-        fs::write(g.path.join("freezer.state"), state).is_ok()
-    })
 }
 
 /// Groups named as trees of `namespace` whose process is no more, in every hierarchy of the host: a container engine

@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod config;
 mod control;
+mod energy;
 mod guardian;
 mod journal;
 mod knowledge;

@@ -10,6 +10,7 @@ use dreamer::config::{LlmChoice, SandboxChoice, Settings};
 use dreamer::dream::{
     Complexity, Generator, RemRequest, SessionReport, SessionStatus, TaskLine, Trigger, WakeReason,
 };
+use dreamer::energy::Sensed;
 use dreamer::knowledge::Knowledge;
 use dreamer::store::Store;
 use dreamer::supervisor::{Purpose, Supervisor, SupervisorHandle};
@@ -284,7 +285,7 @@ fn left_behind(settings: &Settings) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
     for backend in backends().await {
-        for reason in ["wake", "load"] {
+        for reason in ["wake", "memory"] {
             let world = World::new();
             let mut settings = settings(&world, backend, LlmChoice::Forbidden);
             settings.sandbox.namespace = format!("dreamer-it-{reason}");
@@ -303,13 +304,13 @@ async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
             if reason == "wake" {
                 assert!(supervisor.wake(WakeReason::Wake).await);
             } else {
-                senses.load(0.95);
+                senses.change(|now| now.memory_used = Sensed::Known(0.95));
                 let waking = supervisor
                     .watch()
                     .wait_for(|now| now.waking.is_some())
                     .await
                     .map(&mut |_| ());
-                waking.expect("another program's load wakes");
+                waking.expect("short memory wakes");
             }
             let decided = dreamer::clock::monotonic();
             let report = supervisor.finished(&session).await.expect("a report");

@@ -10,9 +10,9 @@ use dreamer::clock;
 use dreamer::config::Settings;
 use dreamer::dream::{Complexity, RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::gate::GateKind;
-use dreamer::energy::{Power, Sensed};
+use dreamer::energy::{Notice, Power, Sensed};
 use dreamer::ids::SessionId;
-use dreamer::supervisor::permit::{PermitKind, WorkPermit};
+use dreamer::supervisor::permit::{Ended, Pace, PermitKind, WorkPermit};
 use dreamer::supervisor::{
     Counts, Purpose, Refusal, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle,
     SupervisorParts, WallClock,
@@ -303,21 +303,22 @@ async fn a_person_may_dream_at_any_hour_and_sit_there() {
     handle.shutdown().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn another_programs_load_ends_a_session_when_it_lasts() {
-    let (world, script) = (World::new(), Script::calm());
-    let handle = Supervisor::start(parts(
-        &world,
-        &script,
-        wall("2026-11-21T12:00[UTC]"),
-        obedient(),
-    ));
-    let session = handle
+/// Begins a session that a person asked for.
+async fn asked_for(handle: &SupervisorHandle) -> SessionId {
+    handle
         .request(request(Trigger::Manual))
         .await
-        .expect("it is free");
+        .expect("it is free")
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_programs_load_freezes_a_session_until_it_stays_low() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, noon, obedient()));
+    let session = asked_for(&handle).await;
     script.load(0.95);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     script.load(0.1);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(
@@ -326,14 +327,110 @@ async fn another_programs_load_ends_a_session_when_it_lasts() {
         "a spike is forgiven"
     );
     script.load(0.95);
+    let frozen = until(&handle, Duration::from_secs(4), |now| {
+        now.name == StateName::Frozen
+    })
+    .await;
+    assert_eq!(frozen.waking, Some(WakeReason::Load));
+    // Between the two limits it neither goes on nor ends.
+    script.load(0.5);
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(handle.snapshot().name, StateName::Frozen);
+    script.load(0.2);
+    let began = clock::monotonic();
+    let again = until(&handle, SOON, |now| now.name == StateName::Dreaming).await;
+    assert!(began.elapsed() >= Duration::from_secs(30));
+    assert_eq!(again.session, Some(session), "the same session");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn load_that_lasts_ends_the_session() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, noon, obedient()));
+    let session = asked_for(&handle).await;
+    script.load(0.95);
     let began = clock::monotonic();
     let report = handle.finished(&session).await.expect("a report");
     assert_eq!(report.wake_reason, Some(WakeReason::Load));
-    assert!(
-        began.elapsed() <= Duration::from_secs(4),
-        "{:?}",
-        began.elapsed()
-    );
+    let over = began.elapsed().saturating_sub(Duration::from_mins(10));
+    assert!(over <= Duration::from_secs(4), "{over:?}");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_ends_an_automatic_session_without_waiting_for_a_look() {
+    let (world, script) = (World::new(), Script::calm());
+    let night = wall("2026-11-21T03:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, night, obedient()));
+    for what in [Notice::Key, Notice::Login, Notice::Sleep] {
+        let session = dreaming(&handle).await;
+        let before = clock::monotonic();
+        script.tell(what);
+        let report = handle.finished(&session).await.expect("a report");
+        assert_eq!(before.elapsed(), Duration::ZERO, "no time passes");
+        let reason = match what {
+            Notice::Key | Notice::Login | Notice::Pointer => WakeReason::Presence,
+            Notice::Sleep => WakeReason::Suspend,
+        };
+        assert_eq!(report.wake_reason, Some(reason));
+        assert_eq!(report.status, SessionStatus::Interrupted);
+        tokio::time::sleep(Duration::from_mins(6)).await;
+    }
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bumped_desk_costs_twenty_seconds_and_a_hand_on_the_mouse_the_session() {
+    let (world, script) = (World::new(), Script::calm());
+    let night = wall("2026-11-21T03:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, night, obedient()));
+    let session = dreaming(&handle).await;
+    script.tell(Notice::Pointer);
+    let frozen = until(&handle, Duration::from_millis(1), |now| {
+        now.name == StateName::Frozen
+    })
+    .await;
+    assert_eq!(frozen.waking, Some(WakeReason::Presence));
+    let again = until(&handle, Duration::from_secs(21), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    assert_eq!(again.session.as_ref(), Some(&session));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    script.tell(Notice::Pointer);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    script.tell(Notice::Pointer);
+    let report = handle.finished(&session).await.expect("a report");
+    assert_eq!(report.wake_reason, Some(WakeReason::Presence));
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_session_stops_its_clocks_and_begins_nothing() {
+    let (world, script) = (World::new(), Script::calm());
+    let (sender, mut permits) = tokio::sync::mpsc::unbounded_channel();
+    let obey = obedient();
+    let run: RunSession = Arc::new(move |permit, request, progress| {
+        sender.send(permit.clone()).expect("the test listens");
+        obey(permit, request, progress)
+    });
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, noon, run));
+    asked_for(&handle).await;
+    let permit = permits.recv().await.expect("a permit");
+    assert_eq!(permit.running().await, Ok(()));
+    script.load(0.95);
+    permit.not_running().await;
+    assert!(matches!(permit.pace(), Pace::Frozen { .. }));
+    let early = tokio::time::timeout(Duration::from_mins(1), permit.running()).await;
+    assert!(early.is_err(), "nothing begins while it is frozen");
+    script.load(0.0);
+    assert_eq!(permit.running().await, Ok(()));
+    handle.wake(WakeReason::Wake).await;
+    assert_eq!(permit.running().await, Err(Ended(WakeReason::Wake)));
+    assert!(permit.woken_at().is_some());
     handle.shutdown().await;
 }
 

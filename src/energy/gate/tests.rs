@@ -1,9 +1,6 @@
-//! The gates and the wake reasons, one reading at a time.
-
 //! The gates over scripted readings: each opens and closes where its threshold says.
 
 use super::*;
-use crate::clock;
 use crate::config::NightHours;
 
 fn settings() -> Settings {
@@ -105,102 +102,6 @@ fn a_pause_holds_until_its_end() {
     assert!(pause.holds("2026-11-21T02:59:59Z".parse().expect("a timestamp")));
     assert!(!pause.holds(now()));
     assert!(Pause { until: None }.holds(now()));
-}
-
-fn running(trigger: Trigger, since: Instant) -> Running {
-    Running {
-        trigger,
-        since,
-        until: None,
-    }
-}
-
-#[track_caller]
-fn check_wake(trigger: Trigger, reading: &Reading, inside: bool, expected: Option<WakeReason>) {
-    let since = clock::monotonic();
-    let now = since + Duration::from_mins(1);
-    let mut heavy = Dwell::default();
-    let reason = wake_reason(
-        reading,
-        &settings(),
-        running(trigger, since),
-        inside,
-        &mut heavy,
-        now,
-    );
-    assert_eq!(reason, expected);
-}
-
-#[test]
-fn input_since_the_start_wakes_all_but_a_manual_session() {
-    let mut reading = calm();
-    reading.presence.last_input = Some(Duration::from_secs(59));
-    check_wake(Trigger::Idle, &reading, false, Some(WakeReason::Presence));
-    check_wake(Trigger::Night, &reading, true, Some(WakeReason::Presence));
-    check_wake(
-        Trigger::WhenAway,
-        &reading,
-        false,
-        Some(WakeReason::Presence),
-    );
-    check_wake(Trigger::Manual, &reading, false, None);
-    // The key that ended in `dream` was pressed before the session began.
-    reading.presence.last_input = Some(Duration::from_secs(61));
-    check_wake(Trigger::Night, &reading, true, None);
-}
-
-#[test]
-fn the_night_session_ends_with_its_window_and_an_idle_one_has_none() {
-    check_wake(
-        Trigger::Night,
-        &calm(),
-        false,
-        Some(WakeReason::WindowClosed),
-    );
-    check_wake(Trigger::Idle, &calm(), false, None);
-    check_wake(Trigger::Manual, &calm(), false, None);
-}
-
-#[test]
-fn a_manual_session_on_battery_ends_when_it_runs_low() {
-    let mut reading = calm();
-    reading.power = Sensed::Known(Power::Battery { percent: Some(80) });
-    check_wake(Trigger::Manual, &reading, false, None);
-    check_wake(Trigger::Idle, &reading, false, Some(WakeReason::Battery));
-    reading.power = Sensed::Known(Power::Battery { percent: Some(29) });
-    check_wake(Trigger::Manual, &reading, false, Some(WakeReason::Battery));
-}
-
-#[test]
-fn load_wakes_after_its_dwell_and_not_before() {
-    let start = clock::monotonic();
-    let mut reading = calm();
-    reading.load_of_others = Sensed::Known(0.7);
-    let mut heavy = Dwell::default();
-    let reasons: Vec<_> = (0..=3)
-        .map(|second| {
-            let now = start + Duration::from_secs(second);
-            let held = running(Trigger::Manual, start);
-            wake_reason(&reading, &settings(), held, false, &mut heavy, now)
-        })
-        .collect();
-    assert_eq!(reasons, [None, None, None, Some(WakeReason::Load)]);
-}
-
-#[test]
-fn time_that_was_given_ends_the_session() {
-    let since = clock::monotonic();
-    let held = Running {
-        until: Some(since + Duration::from_secs(20)),
-        ..running(Trigger::Manual, since)
-    };
-    let mut heavy = Dwell::default();
-    let mut at = |seconds| {
-        let now = since + Duration::from_secs(seconds);
-        wake_reason(&calm(), &settings(), held, false, &mut heavy, now)
-    };
-    assert_eq!(at(19), None);
-    assert_eq!(at(20), Some(WakeReason::WindowClosed));
 }
 
 #[test]

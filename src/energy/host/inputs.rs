@@ -1,8 +1,8 @@
-//! Where a person gives input: terminals by the access time of their nodes, input devices by their existence.
+//! Where a person gives input: which terminals and devices exist, and when a terminal was last read.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,9 +25,8 @@ pub(super) struct Terminals {
 pub(super) fn terminals(dev: &Path) -> Terminals {
     let mut newest = None;
     let mut unreadable = None;
-    let places = [(dev.to_owned(), "tty"), (dev.join("pts"), "")];
-    for (folder, prefix) in places {
-        let nodes = match fs::read_dir(&folder) {
+    for (folder, prefix) in terminal_places(dev) {
+        let nodes = match numbered(&folder, prefix) {
             Ok(nodes) => nodes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => {
@@ -35,54 +34,72 @@ pub(super) fn terminals(dev: &Path) -> Terminals {
                 continue;
             }
         };
-        for node in nodes.flatten() {
-            let name = node.file_name();
-            let numbered = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(prefix))
-                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
-            if !numbered {
-                continue;
-            }
-            let accessed = fs::metadata(node.path()).and_then(|node| node.accessed());
+        for node in nodes {
+            let accessed = fs::metadata(&node).and_then(|node| node.accessed());
             match accessed {
                 Ok(at) => newest = newest.max(Timestamp::try_from(at).ok()),
                 // A terminal that closed while we looked.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => unreadable = Some(format!("{}: {error}", node.path().display())),
+                Err(error) => unreadable = Some(format!("{}: {error}", node.display())),
             }
         }
     }
     Terminals { newest, unreadable }
 }
 
-/// Keyboards and pointers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Devices {
-    pub(super) exist: bool,
+/// The nodes of all terminals that exist now.
+pub(super) fn terminal_nodes(dev: &Path) -> Vec<PathBuf> {
+    let places = terminal_places(dev).into_iter();
+    places
+        .flat_map(|(folder, prefix)| numbered(&folder, prefix).unwrap_or_default())
+        .collect()
 }
 
-pub(super) fn devices(roots: &Roots) -> Devices {
+fn terminal_places(dev: &Path) -> [(PathBuf, &'static str); 2] {
+    [(dev.to_owned(), "tty"), (dev.join("pts"), "")]
+}
+
+/// The nodes named `prefix` and a number.
+fn numbered(folder: &Path, prefix: &str) -> io::Result<Vec<PathBuf>> {
+    let nodes = fs::read_dir(folder)?.flatten();
+    let numbered = nodes.filter(|node| {
+        node.file_name()
+            .to_str()
+            .and_then(|name| name.strip_prefix(prefix))
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+    });
+    Ok(numbered.map(|node| node.path()).collect())
+}
+
+/// What a device is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A keyboard, or one that does not say what it is.
+    Keys,
+    /// A mouse, a pad, a touch screen: nothing but what a bumped desk can move.
+    Pointer,
+}
+
+/// Keyboards and pointers: their nodes.
+pub(super) fn device_nodes(roots: &Roots) -> Vec<(PathBuf, Kind)> {
     let Ok(nodes) = fs::read_dir(roots.dev.join("input")) else {
-        return Devices { exist: false };
+        return Vec::new();
     };
-    let exist = nodes.flatten().any(|node| {
+    let found = nodes.flatten().filter_map(|node| {
         let name = node.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with("event")) else {
-            return false;
-        };
+        let name = name.to_str().filter(|name| name.starts_with("event"))?;
         let about = roots
             .sys
             .join("class/input")
             .join(name)
             .join("device/capabilities");
-        gives_input(&about)
+        Some((node.path(), kind(&about)?))
     });
-    Devices { exist }
+    found.collect()
 }
 
-/// A person can give input with it: a pointer, a touch screen, or a keyboard. One that does not say counts.
-fn gives_input(capabilities: &Path) -> bool {
+/// How a person can give input with it; `None` for a power button. One that does not say counts as a keyboard.
+fn kind(capabilities: &Path) -> Option<Kind> {
     let bits = |name: &str| -> Option<u32> {
         let text = fs::read_to_string(capabilities.join(name)).ok()?;
         text.split_whitespace()
@@ -90,8 +107,9 @@ fn gives_input(capabilities: &Path) -> bool {
             .sum()
     };
     match (bits("key"), bits("rel"), bits("abs")) {
-        (Some(keys), Some(rel), Some(abs)) => keys >= KEYS_OF_A_KEYBOARD || rel > 0 || abs > 0,
-        _ => true,
+        (Some(keys), Some(_), Some(_)) if keys >= KEYS_OF_A_KEYBOARD => Some(Kind::Keys),
+        (Some(_), Some(rel), Some(abs)) => (rel > 0 || abs > 0).then_some(Kind::Pointer),
+        _ => Some(Kind::Keys),
     }
 }
 
@@ -153,15 +171,16 @@ mod tests {
             for (name, text) in [("key", key), ("rel", rel), ("abs", abs)] {
                 fs::write(folder.path().join(name), text).expect("it is written");
             }
-            gives_input(folder.path())
+            kind(folder.path())
         };
-        assert!(!put("10000000000000 0\n", "0\n", "0\n"), "a power button");
-        assert!(put(
-            "402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe\n",
-            "0\n",
-            "0\n"
-        ));
-        assert!(put("70000 0 0 0 0\n", "903\n", "0\n"), "a mouse");
+        let power_button = put("10000000000000 0\n", "0\n", "0\n");
+        assert_eq!(power_button, None);
+        let keys = "402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe\n";
+        assert_eq!(put(keys, "0\n", "0\n"), Some(Kind::Keys));
+        let mouse = put("70000 0 0 0 0\n", "903\n", "0\n");
+        assert_eq!(mouse, Some(Kind::Pointer));
+        let pad = put("e520 10000 0 0 0 0\n", "0\n", "2608000 3\n");
+        assert_eq!(pad, Some(Kind::Pointer));
     }
 
     #[test]

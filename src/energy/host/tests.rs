@@ -90,7 +90,16 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
     };
     let mut input = LastInput::default();
     let now = clock::monotonic();
-    let mut look = || presence(&mut input, &roots, &Processes::read(&roots.proc), now);
+    let seen = Seen::default();
+    let mut look = || {
+        presence(
+            &mut input,
+            &roots,
+            &seen,
+            &Processes::read(&roots.proc),
+            now,
+        )
+    };
     assert_eq!(look(), Presence::headless());
 
     let shell = roots.proc.join("12");
@@ -122,4 +131,20 @@ fn this_machine_is_read_within_its_bounds() {
     assert_eq!(first.load_of_others.known(), None);
     let used = first.memory_used.known().expect("memory is known");
     assert!((0.0..=1.0).contains(&used));
+}
+
+#[test]
+fn a_machine_that_slept_was_resumed_by_somebody() {
+    let start = clock::monotonic();
+    let later = |seconds| start + Duration::from_secs(seconds);
+    let mut awake = Awake::default();
+    assert_eq!(
+        awake.resumed(Duration::from_hours(9), start),
+        None,
+        "long ago"
+    );
+    assert_eq!(awake.resumed(Duration::from_hours(9), later(1)), None);
+    let slept = Duration::from_hours(17);
+    assert_eq!(awake.resumed(slept, later(2)), Some(later(2)));
+    assert_eq!(awake.resumed(slept, later(60)), Some(later(2)));
 }

@@ -82,9 +82,17 @@ pub(super) async fn keep(
         }
     };
     if told {
+        // What lies in the tree is frozen with it; the engine is asked only where that is all there is.
+        let pausing = async {
+            if order.in_tree && permit.tree().freezes_at_once() {
+                return std::future::pending().await;
+            }
+            pause_with(&engine, &name, &permit).await;
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             _ = permit.ended() => {}
+            () = pausing => {}
         }
     }
     if let Some(groups) = groups {
@@ -94,6 +102,26 @@ pub(super) async fn keep(
     // The stream is read until the container is gone: an unread one would hold up the removal.
     remove(&engine, &name).await;
     streams.shutdown().await;
+}
+
+/// Pauses the container whenever the permit is frozen, until the permit is over. Every container does so by itself,
+/// so that they are paused side by side.
+async fn pause_with(engine: &bollard::Docker, name: &str, permit: &WorkPermit) {
+    loop {
+        permit.not_running().await;
+        if permit.is_ended() {
+            return;
+        }
+        if let Err(error) = timed("pause", engine.pause_container(name)).await {
+            tracing::warn!(%error, "a container goes on while the dream is frozen");
+        }
+        if permit.running().await.is_err() {
+            return;
+        }
+        if let Err(error) = timed("unpause", engine.unpause_container(name)).await {
+            tracing::warn!(%error, "a container stays paused");
+        }
+    }
 }
 
 async fn create(engine: &bollard::Docker, order: &Order) -> Result<String, SandboxError> {

@@ -73,9 +73,9 @@ fn a_person_need_not_wait_for_anything() {
 fn waking_keeps_the_stronger_reason_and_its_first_deadline() {
     let now = clock::monotonic();
     let (state, _) = begin(id(1), Trigger::Night, now);
-    let (state, _) = transition(state, Event::Wake(WakeReason::Presence), now);
+    let (state, _) = transition(state, Event::Input { at: now }, now);
     let later = now + Duration::from_secs(1);
-    let (state, effects) = transition(state, Event::Disturbed(WakeReason::Load), later);
+    let (state, effects) = transition(state, disturbed_by(WakeReason::Memory, later), later);
     assert_eq!(effects, []);
     let (state, effects) = transition(state, Event::Wake(WakeReason::Interrupt), later);
     assert_eq!(effects.len(), 1);
@@ -111,6 +111,128 @@ fn an_idle_session_becomes_the_nights_and_remembers_what_it_began_as() {
     );
 }
 
+fn dreaming(trigger: Trigger, now: Instant) -> State {
+    begin(id(1), trigger, now).0
+}
+
+#[test]
+fn a_key_freezes_first_then_releases_and_the_time_counts_from_the_key() {
+    let at = clock::monotonic();
+    let now = at + Duration::from_millis(40);
+    for state in [
+        dreaming(Trigger::Idle, at),
+        pointer(dreaming(Trigger::Night, at), at, at).0,
+        strain(
+            dreaming(Trigger::Night, at),
+            Some(WakeReason::Heat),
+            false,
+            at,
+        )
+        .0,
+    ] {
+        let thawed = matches!(state, State::Dreaming { .. });
+        let (state, effects) = transition(state, Event::Input { at }, now);
+        let freeze = Effect::Freeze { session: id(1) };
+        assert_eq!(effects.first() == Some(&freeze), thawed, "{effects:?}");
+        let reason = WakeReason::Presence;
+        let session = id(1);
+        assert_eq!(
+            effects.last(),
+            Some(&Effect::End {
+                session,
+                reason,
+                at
+            })
+        );
+        let State::Waking { deadline, .. } = state else {
+            panic!("{state:?}")
+        };
+        assert_eq!(deadline, at + WAKE_DEADLINE);
+    }
+}
+
+#[test]
+fn a_bump_is_forgiven_and_a_hand_on_the_mouse_is_not() {
+    let now = clock::monotonic();
+    let second = |n| now + Duration::from_secs(n);
+    let (frozen, effects) = transition(
+        dreaming(Trigger::Idle, now),
+        Event::Pointer { at: now },
+        now,
+    );
+    assert_eq!(effects, [Effect::Freeze { session: id(1) }]);
+    let (still, effects) = transition(frozen.clone(), Event::Tick, second(19));
+    assert!(matches!(still, State::Frozen { .. }) && effects.is_empty());
+    let (back, effects) = transition(still, Event::Tick, second(20));
+    assert!(matches!(back, State::Dreaming { .. }), "the same session");
+    assert_eq!(effects, [Effect::Thaw { session: id(1) }]);
+    let at = second(12);
+    let (woken, _) = transition(frozen, Event::Pointer { at }, at);
+    assert!(matches!(
+        woken,
+        State::Waking {
+            reason: WakeReason::Presence,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn load_freezes_thaws_when_it_stays_low_and_ends_what_it_outlasts() {
+    let now = clock::monotonic();
+    let second = |n| now + Duration::from_secs(n);
+    let look = |over, calm| Event::Strain { over, calm };
+    let state = dreaming(Trigger::Manual, now);
+    let (frozen, effects) = transition(state, look(Some(WakeReason::Load), false), now);
+    assert_eq!(
+        effects,
+        [Effect::Freeze { session: id(1) }],
+        "a person's session too"
+    );
+    let (frozen, _) = transition(frozen, look(None, true), second(5));
+    let (early, _) = transition(frozen.clone(), look(None, true), second(34));
+    assert!(matches!(early, State::Frozen { .. }));
+    let (back, _) = transition(frozen.clone(), look(None, true), second(35));
+    assert!(matches!(back, State::Dreaming { .. }));
+    let (over, effects) = transition(frozen, look(Some(WakeReason::Load), false), second(600));
+    assert!(
+        matches!(
+            over,
+            State::Waking {
+                reason: WakeReason::Load,
+                ..
+            }
+        ),
+        "{over:?}"
+    );
+    assert!(
+        matches!(effects[..], [Effect::End { .. }]),
+        "it is frozen already"
+    );
+}
+
+#[test]
+fn input_means_nothing_to_a_session_that_a_person_started() {
+    let at = clock::monotonic();
+    for event in [Event::Input { at }, Event::Pointer { at }] {
+        let (state, effects) = transition(dreaming(Trigger::Manual, at), event, at);
+        assert!(matches!(state, State::Dreaming { .. }) && effects.is_empty());
+    }
+}
+
+#[test]
+fn input_while_settling_begins_the_quiet_anew() {
+    let at = clock::monotonic();
+    let goal = Goal::Waiting(id(3));
+    let (state, _) = transition(
+        State::Settling { since: at, goal },
+        Event::Pointer { at },
+        at,
+    );
+    assert_eq!(state.waiting(), Some(&id(3)));
+    assert!(matches!(state, State::Awake { .. }));
+}
+
 fn reasons() -> impl Strategy<Value = WakeReason> {
     prop_oneof![
         Just(WakeReason::WindowClosed),
@@ -126,7 +248,49 @@ fn leaves(trigger: Trigger) -> impl Strategy<Value = Leave> {
     prop_oneof![Just(Leave::May(trigger)), Just(SHUT)]
 }
 
-fn events() -> impl Strategy<Value = Event> {
+fn disturbed_by(reason: WakeReason, at: Instant) -> Event {
+    Event::Disturbed { reason, at }
+}
+
+/// Events at a moment that only the test's own clock knows: milliseconds ago.
+#[derive(Debug, Clone)]
+enum Step {
+    Timeless(Event),
+    Disturbed(WakeReason, u64),
+    Input(u64),
+    Pointer(u64),
+}
+
+impl Step {
+    fn at(self, now: Instant) -> Event {
+        let ago = |ms| now.checked_sub(Duration::from_millis(ms)).unwrap_or(now);
+        match self {
+            Self::Timeless(event) => event,
+            Self::Disturbed(reason, ms) => disturbed_by(reason, ago(ms)),
+            Self::Input(ms) => Event::Input { at: ago(ms) },
+            Self::Pointer(ms) => Event::Pointer { at: ago(ms) },
+        }
+    }
+}
+
+fn events() -> impl Strategy<Value = Step> {
+    let past = || 0u64..1500;
+    let strains = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(WakeReason::Load)),
+        1 => Just(Some(WakeReason::Heat)),
+    ];
+    prop_oneof![
+        18 => timeless().prop_map(Step::Timeless),
+        2 => (reasons(), past()).prop_map(|(reason, ms)| Step::Disturbed(reason, ms)),
+        1 => past().prop_map(Step::Input),
+        4 => past().prop_map(Step::Pointer),
+        4 => (strains, any::<bool>())
+            .prop_map(|(over, calm)| Step::Timeless(Event::Strain { over, calm })),
+    ]
+}
+
+fn timeless() -> impl Strategy<Value = Event> {
     let any_id = || (0u8..6).prop_map(id);
     prop_oneof![
         1 => Just(Event::Ready),
@@ -140,7 +304,6 @@ fn events() -> impl Strategy<Value = Event> {
             any_id(),
         )
             .prop_map(|(service, when_away, next)| Event::Looked { service, when_away, next }),
-        2 => reasons().prop_map(Event::Disturbed),
         1 => Just(Event::NightFell),
         2 => reasons().prop_map(Event::Wake),
         3 => any_id().prop_map(|session| Event::Ended { session }),
@@ -159,16 +322,27 @@ proptest! {
         let mut now = clock::monotonic();
         let mut state = State::Starting;
         let mut held: Option<SessionId> = None;
-        let mut ended = false;
-        for (event, seconds) in steps.into_iter().chain([(Event::Shutdown, 0), (Event::Tick, 2)]) {
+        let (mut ended, mut frozen) = (false, false);
+        let last = [(Step::Timeless(Event::Shutdown), 0), (Step::Timeless(Event::Tick), 2)];
+        for (step, seconds) in steps.into_iter().chain(last) {
             now += Duration::from_secs(seconds);
-            let (next, effects) = transition(state, event, now);
+            let (next, effects) = transition(state, step.at(now), now);
             for effect in effects {
                 match effect {
                     Effect::Begin { session, .. } => {
                         prop_assert!(held.is_none(), "two sessions at once");
                         held = Some(session);
-                        ended = false;
+                        (ended, frozen) = (false, false);
+                    }
+                    Effect::Freeze { session } => {
+                        prop_assert_eq!(held.as_ref(), Some(&session));
+                        prop_assert!(!ended && !frozen);
+                        frozen = true;
+                    }
+                    Effect::Thaw { session } => {
+                        prop_assert_eq!(held.as_ref(), Some(&session));
+                        prop_assert!(!ended && frozen, "what was released goes on");
+                        frozen = false;
                     }
                     Effect::End { session, .. } => {
                         prop_assert_eq!(held.as_ref(), Some(&session));
@@ -187,7 +361,12 @@ proptest! {
             match &next {
                 State::Dreaming { session, .. } => {
                     prop_assert_eq!(held.as_ref(), Some(session));
-                    prop_assert!(!ended, "dreaming on an ended permit");
+                    prop_assert!(!ended && !frozen, "dreaming on an ended permit");
+                }
+                State::Frozen { session, trigger, hold, .. } => {
+                    prop_assert_eq!(held.as_ref(), Some(session));
+                    prop_assert!(!ended && frozen);
+                    prop_assert!(*trigger != Trigger::Manual || hold.reason() != WakeReason::Presence);
                 }
                 State::Waking { session, deadline, .. } => {
                     prop_assert_eq!(held.as_ref(), Some(session));

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dreamer::clock::{self, Instant};
-use dreamer::energy::{Power, Presence, Reading, Sensed, Senses};
+use dreamer::energy::{Hear, Listening, Notice, Noticed, Power, Presence, Reading, Sensed, Senses};
 use dreamer::supervisor::WallClock;
 use jiff::Zoned;
 
 /// A calm machine on mains whose owner left two hours ago, until the test says otherwise.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<Now>>);
 
-#[derive(Debug)]
 struct Now {
+    hear: Option<Hear>,
     input: Option<Instant>,
     left: Duration,
     begun: Instant,
@@ -23,6 +23,7 @@ struct Now {
 impl Script {
     pub(crate) fn calm() -> Self {
         Self(Arc::new(Mutex::new(Now {
+            hear: None,
             input: None,
             left: Duration::from_hours(2),
             begun: clock::monotonic(),
@@ -39,6 +40,14 @@ impl Script {
     /// The owner presses a key now.
     pub(crate) fn key(&self) {
         self.with(|now| now.input = Some(clock::monotonic()));
+    }
+
+    /// The senses tell of something the moment it happens.
+    pub(crate) fn tell(&self, what: Notice) {
+        let at = clock::monotonic();
+        let hear = self.with(|now| now.hear.clone());
+        hear.expect("somebody listens")(&Noticed { what, at });
+        self.with(|now| now.input = Some(at));
     }
 
     /// Other programs use this share of the machine from now on.
@@ -69,6 +78,11 @@ impl Senses for Script {
             });
             reading
         })
+    }
+
+    fn listen(&mut self, hear: Hear) -> Option<Listening> {
+        self.with(|now| now.hear = Some(hear));
+        Some(Listening::new(()))
     }
 }
 

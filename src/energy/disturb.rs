@@ -1,0 +1,129 @@
+//! What speaks against a session that runs: the reading, the settings and the time are arguments. Pure. Called by the
+//! supervisor for every look while a session runs or is frozen.
+
+use std::time::Duration;
+
+use super::gate::{CALM_PART, COOL_MARGIN_C};
+use super::load::Dwell;
+use super::{Power, Reading};
+use crate::clock::Instant;
+use crate::config::Settings;
+use crate::dream::{Trigger, WakeReason};
+
+/// For how long others must stand over the threshold before it counts: compiling one file is no wish for the machine.
+/// With a look every half second, a program that stays is answered within four seconds.
+pub const LOAD_DWELL: Duration = Duration::from_secs(2);
+
+/// A session that a person started on battery goes on down to this charge.
+const LOW_BATTERY_PERCENT: u8 = 30;
+
+/// What a running session is judged by besides the reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    /// What the session is held to now; an idle one becomes the night's when the window opens.
+    pub trigger: Trigger,
+    /// Input before this moment is none: it is why the session could begin, or was forgiven since.
+    pub since: Instant,
+    /// When it must be over at the latest.
+    pub until: Option<Instant>,
+}
+
+/// One look's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disturbance {
+    /// The session must end, the strongest reason first.
+    pub end: Option<WakeReason>,
+    /// Load or heat has stood over its limit: freeze, and see whether it lasts.
+    pub over: Option<WakeReason>,
+    /// Load and heat are under their lower limits.
+    pub calm: bool,
+}
+
+impl Disturbance {
+    /// Judges one look. `heavy` carries over from look to look: how long others have stood over the threshold.
+    #[must_use]
+    pub fn of(
+        reading: &Reading,
+        settings: &Settings,
+        running: Running,
+        inside_window: bool,
+        heavy: &mut Dwell,
+        now: Instant,
+    ) -> Self {
+        let (load, load_calm) = load(reading, settings, heavy, now);
+        let (heat, heat_calm) = heat(reading, settings);
+        Self {
+            end: end(reading, settings, running, inside_window, now),
+            over: heat.or(load),
+            calm: load_calm && heat_calm,
+        }
+    }
+}
+
+fn load(
+    reading: &Reading,
+    settings: &Settings,
+    heavy: &mut Dwell,
+    now: Instant,
+) -> (Option<WakeReason>, bool) {
+    let threshold = settings.energy.cpu_threshold;
+    let share = reading.load_of_others.known();
+    let heavy_for = heavy.observe(share.map(|share| share >= threshold), now);
+    let over = (heavy_for >= LOAD_DWELL).then_some(WakeReason::Load);
+    (
+        over,
+        share.is_some_and(|share| share < threshold * CALM_PART),
+    )
+}
+
+fn heat(reading: &Reading, settings: &Settings) -> (Option<WakeReason>, bool) {
+    let limit = settings.energy.temperature_limit_c;
+    let Some((limit, degrees)) = limit.zip(reading.temperature_c.known()) else {
+        // A limit that nobody set, or a sensor that is not there, is no heat.
+        return (None, true);
+    };
+    (
+        (degrees >= limit).then_some(WakeReason::Heat),
+        degrees < limit - COOL_MARGIN_C,
+    )
+}
+
+fn end(
+    reading: &Reading,
+    settings: &Settings,
+    running: Running,
+    inside_window: bool,
+    now: Instant,
+) -> Option<WakeReason> {
+    let manual = running.trigger == Trigger::Manual;
+    let ran_for = now.saturating_duration_since(running.since);
+    let somebody = reading
+        .presence
+        .last_input
+        .is_some_and(|ago| ago <= ran_for);
+    let lost_sight = running.trigger == Trigger::Idle && reading.presence.blind.is_some();
+    let empty = match reading.power.known() {
+        Some(Power::Battery { percent }) => {
+            !manual || percent.is_none_or(|percent| percent < LOW_BATTERY_PERCENT)
+        }
+        Some(Power::Mains) | None => false,
+    };
+    let full = reading
+        .memory_used
+        .known()
+        .is_some_and(|used| used >= settings.energy.memory_threshold);
+    let over_time = running.until.is_some_and(|until| now >= until)
+        || (running.trigger == Trigger::Night && !inside_window);
+
+    [
+        (!manual && (somebody || lost_sight), WakeReason::Presence),
+        (full, WakeReason::Memory),
+        (empty, WakeReason::Battery),
+        (over_time, WakeReason::WindowClosed),
+    ]
+    .into_iter()
+    .find_map(|(holds, reason)| holds.then_some(reason))
+}
+
+#[cfg(test)]
+mod tests;

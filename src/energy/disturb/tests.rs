@@ -1,0 +1,145 @@
+//! What ends or freezes a running session, one reading at a time.
+
+use super::*;
+use crate::clock;
+use crate::energy::{Presence, Sensed};
+
+fn settings() -> Settings {
+    let mut settings = Settings::defaults_in(std::path::Path::new("/nowhere"));
+    settings.energy.temperature_limit_c = Some(85.0);
+    settings
+}
+
+fn calm() -> Reading {
+    Reading {
+        presence: Presence {
+            last_input: Some(Duration::from_hours(2)),
+            blind: None,
+        },
+        load_of_others: Sensed::Known(0.05),
+        memory_used: Sensed::Known(0.3),
+        temperature_c: Sensed::Unknown("no sensor".to_owned()),
+        power: Sensed::Known(Power::Mains),
+    }
+}
+
+fn running(trigger: Trigger, since: Instant) -> Running {
+    Running {
+        trigger,
+        since,
+        until: None,
+    }
+}
+
+#[track_caller]
+fn check_wake(trigger: Trigger, reading: &Reading, inside: bool, expected: Option<WakeReason>) {
+    let since = clock::monotonic();
+    let now = since + Duration::from_mins(1);
+    let mut heavy = Dwell::default();
+    let held = running(trigger, since);
+    let found = Disturbance::of(reading, &settings(), held, inside, &mut heavy, now);
+    assert_eq!(found.end, expected);
+}
+
+#[test]
+fn input_since_the_start_wakes_all_but_a_manual_session() {
+    let mut reading = calm();
+    reading.presence.last_input = Some(Duration::from_secs(59));
+    check_wake(Trigger::Idle, &reading, false, Some(WakeReason::Presence));
+    check_wake(Trigger::Night, &reading, true, Some(WakeReason::Presence));
+    check_wake(
+        Trigger::WhenAway,
+        &reading,
+        false,
+        Some(WakeReason::Presence),
+    );
+    check_wake(Trigger::Manual, &reading, false, None);
+    // The key that ended in `dream` was pressed before the session began.
+    reading.presence.last_input = Some(Duration::from_secs(61));
+    check_wake(Trigger::Night, &reading, true, None);
+}
+
+#[test]
+fn the_night_session_ends_with_its_window_and_an_idle_one_has_none() {
+    check_wake(
+        Trigger::Night,
+        &calm(),
+        false,
+        Some(WakeReason::WindowClosed),
+    );
+    check_wake(Trigger::Idle, &calm(), false, None);
+    check_wake(Trigger::Manual, &calm(), false, None);
+}
+
+#[test]
+fn a_manual_session_on_battery_ends_when_it_runs_low() {
+    let mut reading = calm();
+    reading.power = Sensed::Known(Power::Battery { percent: Some(80) });
+    check_wake(Trigger::Manual, &reading, false, None);
+    check_wake(Trigger::Idle, &reading, false, Some(WakeReason::Battery));
+    reading.power = Sensed::Known(Power::Battery { percent: Some(29) });
+    check_wake(Trigger::Manual, &reading, false, Some(WakeReason::Battery));
+}
+
+#[test]
+fn load_wakes_after_its_dwell_and_not_before() {
+    let start = clock::monotonic();
+    let mut reading = calm();
+    reading.load_of_others = Sensed::Known(0.7);
+    let mut heavy = Dwell::default();
+    let mut look = |reading: &Reading, second| {
+        let now = start + Duration::from_secs(second);
+        let held = running(Trigger::Manual, start);
+        Disturbance::of(reading, &settings(), held, false, &mut heavy, now)
+    };
+    let overs: Vec<_> = (0..=2).map(|second| look(&reading, second).over).collect();
+    assert_eq!(overs, [None, None, Some(WakeReason::Load)]);
+    // Between the two limits it is neither too much nor calm.
+    reading.load_of_others = Sensed::Known(0.5);
+    let between = look(&reading, 3);
+    assert_eq!((between.over, between.calm), (None, false));
+    reading.load_of_others = Sensed::Known(0.3);
+    assert!(look(&reading, 4).calm);
+    reading.load_of_others = Sensed::Unknown("cannot be told apart".to_owned());
+    let unknown = look(&reading, 5);
+    assert_eq!((unknown.over, unknown.calm), (None, false));
+}
+
+#[test]
+fn heat_counts_at_once_and_is_over_only_well_below() {
+    let start = clock::monotonic();
+    let mut reading = calm();
+    for (degrees, over, cool) in [
+        (85.0, Some(WakeReason::Heat), false),
+        (80.0, None, false),
+        (76.0, None, true),
+    ] {
+        reading.temperature_c = Sensed::Known(degrees);
+        let held = running(Trigger::Manual, start);
+        let found = Disturbance::of(
+            &reading,
+            &settings(),
+            held,
+            false,
+            &mut Dwell::default(),
+            start,
+        );
+        assert_eq!((found.over, found.calm), (over, cool), "{degrees}");
+    }
+}
+
+#[test]
+fn time_that_was_given_ends_the_session() {
+    let since = clock::monotonic();
+    let held = Running {
+        until: Some(since + Duration::from_secs(20)),
+        ..running(Trigger::Manual, since)
+    };
+    let mut heavy = Dwell::default();
+    let mut at = |seconds| {
+        let now = since + Duration::from_secs(seconds);
+        Disturbance::of(&calm(), &settings(), held, false, &mut heavy, now).end
+    };
+    assert_eq!(at(19), None);
+    assert_eq!(at(20), Some(WakeReason::WindowClosed));
+}

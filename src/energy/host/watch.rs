@@ -1,0 +1,238 @@
+//! Input the moment it happens: one thread that watches the nodes of keyboards, pointers and terminals for being read.
+//! Sees that something was read, never what: it opens no node. Started by the senses, heard by the supervisor.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+
+use super::Roots;
+use super::inputs::{self, Kind};
+use crate::clock::{self, Instant};
+use crate::energy::{Hear, Notice, Noticed};
+
+/// The folders whose content changes with logins and with devices that are plugged in.
+const FOLDERS: [&str; 3] = ["pts", "input", ""];
+
+/// What the watching thread has seen; shared with the looks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen(Arc<Mutex<SeenNow>>);
+
+#[derive(Debug, Default)]
+struct SeenNow {
+    /// Since when somebody listens.
+    since: Option<Instant>,
+    last: Option<Instant>,
+    /// Nodes that exist and cannot be watched, with the reason.
+    blind: BTreeMap<PathBuf, String>,
+}
+
+impl Seen {
+    /// The last input that was told, and since when it would have been.
+    pub(super) fn last(&self) -> (Option<Instant>, Option<Instant>) {
+        self.with(|now| (now.last, now.since))
+    }
+
+    /// Why a keyboard or a pointer that exists may go unseen; nothing is listening: `None` too.
+    pub(super) fn blind(&self) -> Option<String> {
+        self.with(|now| {
+            let (path, why) = now.blind.iter().next()?;
+            let more = now.blind.len() - 1;
+            let others = if more == 0 {
+                String::new()
+            } else {
+                format!(" (and {more} more)")
+            };
+            Some(format!("{}: {why}{others}", path.display()))
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut SeenNow) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The running thread; it ends when this is dropped.
+pub(super) struct Watching {
+    /// Closing it is the signal.
+    stop: Option<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+    seen: Seen,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It never waits for anything but its two files.
+            drop(thread.join());
+        }
+        self.seen.with(|now| now.since = None);
+    }
+}
+
+/// Watches until the answer is dropped.
+pub(super) fn start(roots: &Roots, seen: &Seen, hear: Hear) -> io::Result<Watching> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    let (stopped, stop) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    let mut nodes = Nodes {
+        roots: roots.clone(),
+        inotify,
+        watched: BTreeMap::new(),
+        seen: seen.clone(),
+    };
+    nodes.look();
+    seen.with(|now| now.since = Some(clock::monotonic()));
+    let thread = std::thread::Builder::new()
+        .name("presence".to_owned())
+        .spawn(move || nodes.run(&stopped, &hear))?;
+    Ok(Watching {
+        stop: Some(stop),
+        thread: Some(thread),
+        seen: seen.clone(),
+    })
+}
+
+/// What is watched, by what.
+struct Nodes {
+    roots: Roots,
+    inotify: Inotify,
+    watched: BTreeMap<WatchDescriptor, Watched>,
+    seen: Seen,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Watched {
+    Folder,
+    Node(PathBuf, Notice),
+}
+
+impl Nodes {
+    fn run(&mut self, stopped: &OwnedFd, hear: &Hear) {
+        loop {
+            let both = |flags| {
+                [
+                    PollFd::new(self.inotify.as_fd(), flags),
+                    PollFd::new(stopped.as_fd(), flags),
+                ]
+            };
+            let mut files = both(PollFlags::POLLIN);
+            match poll(&mut files, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => {
+                    tracing::error!(%error, "input is noticed by looks alone from here on");
+                    return;
+                }
+            }
+            if files[1].revents().is_some_and(|events| !events.is_empty()) {
+                return;
+            }
+            let at = clock::monotonic();
+            match self.inotify.read_events() {
+                Ok(events) => self.heard(&events, at, hear),
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(error) => {
+                    tracing::error!(%error, "input is noticed by looks alone from here on");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, events: &[InotifyEvent], at: Instant, hear: &Hear) {
+        let mut changed = false;
+        // Once a kind: a burst says no more than its first event. A key is the stronger of the two.
+        let mut told: Option<Notice> = None;
+        for event in events {
+            if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+                self.watched.remove(&event.wd);
+                changed = true;
+                continue;
+            }
+            if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+                changed = true;
+                told = Some(Notice::Key);
+                continue;
+            }
+            match self.watched.get(&event.wd) {
+                Some(Watched::Node(_, what)) if event.mask.contains(AddWatchFlags::IN_ACCESS) => {
+                    told = Some(if told == Some(Notice::Key) {
+                        Notice::Key
+                    } else {
+                        *what
+                    });
+                }
+                Some(Watched::Folder | Watched::Node(..)) => changed = true,
+                None => {}
+            }
+        }
+        if let Some(what) = told {
+            hear(&Noticed { what, at });
+            // After telling: whoever looks and finds it has been told already.
+            self.seen.with(|now| now.last = Some(at));
+        }
+        if changed {
+            self.look();
+        }
+    }
+
+    /// Watches what exists now and is not watched yet.
+    fn look(&mut self) {
+        for folder in FOLDERS {
+            let path = self.roots.dev.join(folder);
+            let changes =
+                AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ATTRIB;
+            // Of all that lies at the top only what is made new matters: a terminal, or the folder of input devices.
+            let changes = if folder.is_empty() {
+                AddWatchFlags::IN_CREATE
+            } else {
+                changes
+            };
+            if let Ok(wd) = self
+                .inotify
+                .add_watch(&path, changes | AddWatchFlags::IN_ONLYDIR)
+            {
+                self.watched.insert(wd, Watched::Folder);
+            }
+        }
+        let mut blind = BTreeMap::new();
+        let terminals = inputs::terminal_nodes(&self.roots.dev);
+        let devices = inputs::device_nodes(&self.roots);
+        let nodes = terminals
+            .into_iter()
+            .map(|path| (path, Notice::Key, false))
+            .chain(devices.into_iter().map(|(path, kind)| {
+                let what = match kind {
+                    Kind::Keys => Notice::Key,
+                    Kind::Pointer => Notice::Pointer,
+                };
+                (path, what, true)
+            }));
+        for (path, what, is_device) in nodes {
+            match self.watch(&path) {
+                Ok(wd) => {
+                    self.watched.insert(wd, Watched::Node(path, what));
+                }
+                Err(Errno::ENOENT) => {}
+                // Terminals that cannot be watched still have their access times; devices have nothing.
+                Err(_) if !is_device => {}
+                Err(error) => {
+                    blind.insert(path, error.desc().to_lowercase());
+                }
+            }
+        }
+        self.seen.with(|now| now.blind = blind);
+    }
+
+    fn watch(&self, path: &Path) -> Result<WatchDescriptor, Errno> {
+        // A changed mode may open what was closed to us.
+        self.inotify
+            .add_watch(path, AddWatchFlags::IN_ACCESS | AddWatchFlags::IN_ATTRIB)
+    }
+}
