@@ -19,7 +19,7 @@ pub use candidate::{
 pub use finding::{Finding, Health};
 pub use knowledge::{Cluster, Document, Fragment, FragmentKind, Source};
 pub use literal::{LiteralError, parse_literal};
-pub use observation::{Ending, Observation, Outcome, Stage};
+pub use observation::{Ending, Observation, Outcome, Request, Served, Stage};
 pub use record::{
     Attempt, AttemptOutcome, DreamRecord, DroppedCheck, Lesson, LessonMetadata, Provenance, Review,
     Sketch, Topic,

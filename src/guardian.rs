@@ -29,7 +29,7 @@ use crate::dream::{Candidate, GateReport, Reason, Suite, Tier};
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
 use bench::{Bench, Role, Room};
-use ruling::{Docket, Hearing, Ruling, Stop, Undecided};
+use ruling::{Docket, Hearing, Ruling, Stop};
 
 /// What the session knows about a candidate beyond its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -151,10 +151,7 @@ async fn hear(
 
     docket.note("form", Ok(form::rule(candidate)))?;
     docket.note("checks", Ok(suite::rule(candidate)))?;
-    docket.note(
-        "sandbox",
-        open(bench, candidate, [first, second, third]).await,
-    )?;
+    docket.note("sandbox", open(bench, [first, second, third]).await)?;
     docket.note(
         "nothing_solutions",
         hollow::rule(bench, first, candidate, &context.wrong_attempts).await,
@@ -195,16 +192,8 @@ async fn hear(
     })
 }
 
-/// Not a gate of its own: interpreters are opened side by side, and what this version cannot run is said.
-async fn open(bench: &mut Bench<'_>, candidate: &Candidate, hash_seeds: [u32; 3]) -> Hearing {
-    if candidate
-        .all_checks()
-        .any(|(_, check)| check.serve.is_some())
-    {
-        return Err(Undecided(
-            "checks with `serve` cannot be run by this version".to_owned(),
-        ));
-    }
+/// Not a gate of its own: interpreters are opened side by side.
+async fn open(bench: &mut Bench<'_>, hash_seeds: [u32; 3]) -> Hearing {
     let [first, second, third] = hash_seeds;
     let mut rooms = vec![
         Room {

@@ -90,4 +90,44 @@ pub struct Observation {
     /// What else the runner reports, such as processes left behind.
     #[serde(default)]
     pub notes: BTreeMap<String, String>,
+    /// What the check's own server saw, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
+}
+
+/// What a check's loopback server saw of a run; `holds` knows it as `seen`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// In the order in which they were asked.
+    pub requests: Vec<Request>,
+    /// Most requests that waited for their answer at the same time.
+    pub max_concurrent: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub method: String,
+    /// As it was sent, with its query.
+    pub path: String,
+}
+
+impl Served {
+    /// As `holds` sees it.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let text = |text: &str| Value::Str(text.to_owned());
+        let requests = self.requests.iter().map(|request| {
+            Value::Dict(vec![
+                (text("method"), text(&request.method)),
+                (text("path"), text(&request.path)),
+            ])
+        });
+        Value::Dict(vec![
+            (text("requests"), Value::List(requests.collect())),
+            (
+                text("max_concurrent"),
+                Value::Int(self.max_concurrent.to_string()),
+            ),
+        ])
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dream::{Check, CheckKind, Observation, Outcome, Suite, Value};
+use crate::dream::{Check, CheckKind, Observation, Outcome, Served, Suite, Value};
 use crate::sandbox::{Job, Limits, Runner, RunnerSpec};
 
 use super::settle::Answer;
@@ -23,14 +23,18 @@ impl Scene<'_> {
         let mut judge = None;
         let mut answers = Vec::with_capacity(checks.len());
         for (_, check) in checks {
-            let seen = program.run(self.permit, &call_of(code, check)).await?;
+            let job = call_of(code, check);
+            let seen = program
+                .run_served(self.permit, &job, check.serve.as_ref())
+                .await?;
             let answer = match (&check.kind, answer_of(&seen)) {
                 (CheckKind::Property { holds }, Answer::Value(result)) => {
                     let judge = match &mut judge {
                         Some(judge) => judge,
                         none => none.insert(self.interpreter().await?),
                     };
-                    self.holds(judge, holds, check, result).await?
+                    self.holds(judge, holds, check, result, seen.served.as_ref())
+                        .await?
                 }
                 (_, answer) => answer,
             };
@@ -58,12 +62,17 @@ impl Scene<'_> {
         holds: &str,
         check: &Check,
         result: Value,
+        seen: Option<&Served>,
     ) -> Result<Answer, EngineError> {
+        let mut values = BTreeMap::from([("result".to_owned(), result)]);
+        if let Some(seen) = seen {
+            values.insert("seen".to_owned(), seen.to_value());
+        }
         let job = Job::Call {
             code: String::new(),
             setup: String::new(),
             given: check.given.clone(),
-            values: BTreeMap::from([("result".to_owned(), result)]),
+            values,
             call: format!("bool({holds})"),
             trace: false,
         };

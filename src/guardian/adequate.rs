@@ -22,6 +22,10 @@ const ALLOWED: usize = 2;
 /// CPU time of a mutant's run: what the original took, traced, several times over, and what any run takes.
 const CPU_TIMES: f64 = 5.0;
 const CPU_LEAST_MS: u64 = 150;
+/// Wall time of a mutant's run, in the same way: a mutant that waits for what never comes uses no CPU time. Generous,
+/// because what it waits for may itself stand waiting on a busy machine.
+const WALL_TIMES: f64 = 10.0;
+const WALL_LEAST_MS: u64 = 2_000;
 /// Survivors that are shown.
 const SHOWN: usize = 3;
 
@@ -38,20 +42,21 @@ pub(super) async fn rule(
             all.len()
         )));
     }
-    let slowest = trials
-        .iter()
-        .map(|t| t.observation.cpu_ms)
-        .fold(0.0, f64::max);
+    let slowest = |ms: fn(&Trial) -> f64| trials.iter().map(ms).fold(0.0, f64::max);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "milliseconds below the CPU limit"
     )]
-    let cpu_ms = CPU_LEAST_MS + (slowest * CPU_TIMES) as u64;
+    let (cpu_ms, wall_ms) = (
+        CPU_LEAST_MS + (slowest(|t| t.observation.cpu_ms) * CPU_TIMES) as u64,
+        WALL_LEAST_MS + (slowest(|t| t.observation.wall_ms) * WALL_TIMES) as u64,
+    );
     bench.limit(
         Role::Mutant,
         Limits {
             cpu_ms: cpu_ms.min(Limits::default().cpu_ms),
+            wall_ms: wall_ms.min(Limits::default().wall_ms),
             ..Limits::default()
         },
     );

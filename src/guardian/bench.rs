@@ -7,7 +7,9 @@ use futures_util::future::join_all;
 
 use super::ruling::Undecided;
 use super::trial::{Holds, Trial};
-use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Value, parse_literal};
+use crate::dream::{
+    Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Value, parse_literal,
+};
 use crate::sandbox::{Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError};
 use crate::supervisor::permit::WorkPermit;
 
@@ -85,14 +87,19 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs one job; a sandbox that broke is replaced once.
-    pub(super) async fn run(&mut self, room: Room, job: &Job) -> Result<Observation, Undecided> {
+    pub(super) async fn run(
+        &mut self,
+        room: Room,
+        job: &Job,
+        serve: Option<&Serve>,
+    ) -> Result<Observation, Undecided> {
         let mut broken = String::new();
         for _ in 0..2 {
             let mut runner = match self.runners.remove(&room) {
                 Some(runner) if !runner.is_spent() => runner,
                 Some(_) | None => self.open(room).await?,
             };
-            match runner.run(self.permit, job).await {
+            match runner.run_served(self.permit, job, serve).await {
                 Ok(seen) => {
                     self.runners.insert(room, runner);
                     match seen.ending {
@@ -118,10 +125,16 @@ impl<'a> Bench<'a> {
         check: &Check,
         trace: bool,
     ) -> Result<Trial, Undecided> {
-        let observation = self.run(room, &call_job(code, check, trace)).await?;
+        let observation = self
+            .run(room, &call_job(code, check, trace), check.serve.as_ref())
+            .await?;
         let holds = match (&check.kind, &observation.outcome) {
             (CheckKind::Property { holds }, Outcome::Value { value }) => {
-                Some(self.holds(room.hash_seed, holds, check, value).await?)
+                let seen = observation.served.as_ref();
+                Some(
+                    self.holds(room.hash_seed, holds, check, value, seen)
+                        .await?,
+                )
             }
             _ => None,
         };
@@ -132,19 +145,24 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What a property says of a result.
+    /// What a property says of a result, and of what the check's server saw where it has one.
     pub(super) async fn holds(
         &mut self,
         hash_seed: u32,
         holds: &str,
         check: &Check,
         result: &Value,
+        seen: Option<&Served>,
     ) -> Result<Holds, Undecided> {
+        let mut values = BTreeMap::from([("result".to_owned(), result.clone())]);
+        if let Some(seen) = seen {
+            values.insert("seen".to_owned(), seen.to_value());
+        }
         let job = Job::Call {
             code: String::new(),
             setup: String::new(),
             given: readable(&check.given),
-            values: BTreeMap::from([("result".to_owned(), result.clone())]),
+            values,
             call: format!("not not (\n{holds}\n)"),
             trace: false,
         };
@@ -155,6 +173,7 @@ impl<'a> Bench<'a> {
                     hash_seed,
                 },
                 &job,
+                None,
             )
             .await?;
         Ok(match seen.outcome {

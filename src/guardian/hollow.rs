@@ -7,7 +7,7 @@ use super::ruling::{Hearing, Ruling, Undecided};
 use super::stand_ins::{StandIn, stand_ins};
 use super::syntax::Source;
 use super::trial::{Holds, meets};
-use crate::dream::{Candidate, Check, CheckKind, Reason, Value};
+use crate::dream::{Candidate, Check, CheckKind, Reason, Served, Value};
 
 /// Most earlier wrong attempts that are tried.
 const WRONG_MAX: usize = 4;
@@ -98,8 +98,12 @@ async fn holds_of_anything(
         Value::List(vec![Value::Tuple(vec![Value::None])]),
         Value::Dict(Vec::new()),
     ];
+    let unasked = check.serve.as_ref().map(|_| Served::default());
     for result in odd {
-        if bench.holds(hash_seed, holds, check, &result).await? != Holds::Yes {
+        let held = bench
+            .holds(hash_seed, holds, check, &result, unasked.as_ref())
+            .await?;
+        if held != Holds::Yes {
             return Ok(false);
         }
     }

@@ -8,13 +8,19 @@ use super::reach::beyond;
 use super::ruling::Ruling;
 use super::split::{setup_holds_verdict, split};
 use super::syntax::{Source, normal, only_expression};
-use crate::dream::{Candidate, Check, CheckKind, Reason, Value, parse_literal};
+use crate::dream::{Candidate, Check, CheckKind, Reason, Serve, Value, parse_literal};
 
 /// Fewest different visible and hidden checks (the project's contract on gates).
 const VISIBLE_MIN: usize = 3;
 const HIDDEN_MIN: usize = 2;
 /// Most checks of both suites: at 10 ms a run and six runs a check they take 12 s.
 const CHECKS_MAX: usize = 200;
+
+/// A check's server: more than any exercise needs, less than slows the runs of thirty mutants down.
+const ROUTES_MAX: usize = 64;
+const PATH_MAX: usize = 1_000;
+const BODY_MAX: usize = 64 << 10;
+const DELAY_MAX_MS: u64 = 2_000;
 
 /// Names with which a setup could replace the solution unseen.
 const SETUP_TRICKS: [&str; 6] = ["exec", "eval", "globals", "setattr", "delattr", "compile"];
@@ -87,7 +93,7 @@ fn examine_one(candidate: &Candidate, check: &Check) -> Result<(), Wrong> {
     }
     for (name, literal) in &check.given {
         if !is_identifier(name)
-            || matches!(name.as_str(), "result" | "seen")
+            || matches!(name.as_str(), "result" | "seen" | "base_url")
             || *name == candidate.scenario.entry_point
         {
             return bad(format!("`{name}` cannot be given"));
@@ -95,6 +101,9 @@ fn examine_one(candidate: &Candidate, check: &Check) -> Result<(), Wrong> {
         if let Err(error) = parse_literal(literal) {
             return bad(format!("given `{name}`: {error}"));
         }
+    }
+    if let Some(serve) = &check.serve {
+        examine_serve(serve)?;
     }
     for text in [&check.setup, &check.call] {
         let source =
@@ -104,6 +113,30 @@ fn examine_one(candidate: &Candidate, check: &Check) -> Result<(), Wrong> {
         }
     }
     examine_setup(&check.setup, &candidate.scenario.entry_point)
+}
+
+/// What a check's server answers, within what a test on loopback can need.
+fn examine_serve(serve: &Serve) -> Result<(), Wrong> {
+    let bad = |what: String| Err((Reason::BadCheck, what));
+    if serve.routes.len() > ROUTES_MAX {
+        return bad(format!("a server of more than {ROUTES_MAX} routes"));
+    }
+    for route in &serve.routes {
+        let path = &route.path;
+        let plain = path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic());
+        if !plain || path.len() > PATH_MAX {
+            return bad(format!("`{path}` is no path of a server"));
+        }
+        if !(200..=599).contains(&route.status) {
+            return bad(format!("`{path}` answers with status {}", route.status));
+        }
+        if route.body.len() > BODY_MAX || route.delay_ms > DELAY_MAX_MS {
+            return bad(format!(
+                "`{path}` answers more than {BODY_MAX} bytes or later than {DELAY_MAX_MS} ms"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn examine_holds(holds: &str) -> Result<(), Wrong> {

@@ -88,6 +88,12 @@ impl Bubblewrap {
         })
     }
 
+    /// Another bwrap than the one that was found, such as one in a place of its own.
+    #[must_use]
+    pub fn with_program(self, program: PathBuf) -> Self {
+        Self { program, ..self }
+    }
+
     fn command(&self, spec: &RunnerSpec, filter: RawFd) -> Command {
         let mut command = Command::new(&self.program);
         command

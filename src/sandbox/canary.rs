@@ -135,7 +135,7 @@ pub(super) async fn quick(runner: &mut Runner, permit: &WorkPermit) -> Result<()
     }
 }
 
-/// All canaries, one finding each.
+/// All canaries of one backend, one finding each.
 pub(super) async fn findings(
     sandbox: &dyn Sandbox,
     data_dir: &Path,
@@ -328,103 +328,5 @@ fn must_have_run(seen: &Observation) -> Result<(), Stop> {
             "a canary ended as {other:?}: {}",
             seen.stderr.trim()
         )))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::sandbox::{Backend, Bubblewrap, try_out};
-    use crate::supervisor::permit::{self, PermitHolder};
-    use crate::tree::Tree;
-
-    struct Leaky {
-        sandbox: Bubblewrap,
-        permit: WorkPermit,
-        _holder: PermitHolder,
-        _folder: tempfile::TempDir,
-    }
-
-    /// Bubblewrap behind a script that changes what it is told; nothing where it is not installed.
-    async fn leaky(change: &str) -> Option<Leaky> {
-        let mut sandbox = Bubblewrap::find().await.ok()?;
-        let folder = tempfile::tempdir().unwrap();
-        let script = folder.path().join("bwrap");
-        let text = format!(
-            "#!/bin/bash\nall=()\nfor word in \"$@\"; do\n{change}\nall+=(\"$word\")\ndone\nexec {} \"${{all[@]}}\"\n",
-            sandbox.program.display()
-        );
-        fs::write(&script, text).unwrap();
-        for path in [folder.path(), &script] {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        sandbox.program = script;
-        let tree = Tree::open("dreamer-canary-test").unwrap();
-        let (permit, holder) = permit::preflight(Arc::new(tree));
-        Some(Leaky {
-            sandbox,
-            permit,
-            _holder: holder,
-            _folder: folder,
-        })
-    }
-
-    async fn refusal(change: &str) -> Option<String> {
-        let leaky = leaky(change).await?;
-        assert_eq!(leaky.sandbox.backend(), Backend::Bubblewrap);
-        match try_out(&leaky.sandbox, &leaky.permit).await {
-            Ok(()) => Some(String::new()),
-            Err(SandboxError::Unavailable(why)) => Some(why),
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_backend_that_holds_is_not_refused() {
-        let why = refusal("").await.unwrap_or_default();
-        assert_eq!(why, "");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_backend_that_shows_the_hosts_files_is_refused() {
-        let shown = format!(
-            "if [ \"$word\" = --proc ]; then all+=(--ro-bind {} /seen); fi",
-            std::env::temp_dir().display()
-        );
-        if let Some(why) = refusal(&shown).await {
-            assert!(why.contains("a planted secret: was read"), "{why}");
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_backend_that_shares_the_hosts_network_is_refused() {
-        let shared = "if [ \"$word\" = --unshare-net ]; then continue; fi";
-        if let Some(why) = refusal(shared).await {
-            assert!(
-                why.contains("the network: a port of this machine was reached"),
-                "{why}"
-            );
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn doctor_names_the_canary_that_failed_and_says_what_to_do() {
-        let shared = "if [ \"$word\" = --unshare-net ]; then continue; fi";
-        let Some(leaky) = leaky(shared).await else {
-            return;
-        };
-        let data = tempfile::tempdir().unwrap();
-        let found = findings(&leaky.sandbox, data.path(), &leaky.permit).await;
-        let failed: Vec<_> = found.iter().filter(|f| !f.fix.is_empty()).collect();
-        assert_eq!(failed.len(), 1, "{found:?}");
-        assert_eq!(failed[0].check, "sandbox_bubblewrap_network");
-        assert!(failed[0].fix.contains("DREAMING_SANDBOX"));
-        assert_eq!(
-            fs::read_dir(data.path()).unwrap().count(),
-            0,
-            "the secret is gone"
-        );
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Backend, SandboxError, canary, find_untried, order};
+use super::{Backend, Sandbox, SandboxError, canary, find_untried, order};
 use crate::config::SandboxSettings;
 use crate::dream::{Finding, Health};
 use crate::supervisor::permit::WorkPermit;
@@ -18,7 +18,7 @@ pub async fn findings(
     for &backend in order(settings.choice) {
         match find_untried(backend, settings).await {
             Ok(sandbox) => {
-                found.extend(canary::findings(sandbox.as_ref(), data_dir, permit).await);
+                found.extend(of_one(sandbox.as_ref(), data_dir, permit).await);
                 for gap in sandbox.gaps(permit.tree()) {
                     let fix = "run the service under systemd with a group of its own (`dreamer service install`), or use the other sandbox";
                     found.push(Finding::warn(
@@ -40,6 +40,11 @@ pub async fn findings(
         }
     }
     found
+}
+
+/// What the canaries say of one backend.
+pub async fn of_one(sandbox: &dyn Sandbox, data_dir: &Path, permit: &WorkPermit) -> Vec<Finding> {
+    canary::findings(sandbox, data_dir, permit).await
 }
 
 pub(super) fn name(backend: Backend) -> String {

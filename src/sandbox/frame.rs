@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Job, Limits};
-use crate::dream::{Ending, Observation, Outcome};
+use crate::dream::{Ending, Observation, Outcome, Serve, Served};
 
 /// The largest frame that is read. A result is at most 8 MiB and the output at most what its limit says.
 pub(super) const MAX_FRAME: usize = 64 << 20;
@@ -31,8 +31,14 @@ pub(super) fn framed(body: &[u8]) -> Vec<u8> {
 }
 
 /// What process 1 is told and, behind it, what only the job's own process reads. `count_processes`: the process limit
-/// is set for each job by its user too, because nothing else enforces it.
-pub(super) fn request(job: &Job, limits: &Limits, count_processes: bool) -> Vec<u8> {
+/// is set for each job by its user too, because nothing else enforces it. What the job's server answers stands last,
+/// for process 1 alone: it is read when the job's process is made already, which so never holds it.
+pub(super) fn request(
+    job: &Job,
+    limits: &Limits,
+    count_processes: bool,
+    serve: Option<&Serve>,
+) -> Vec<u8> {
     let (op, body) = match job {
         Job::Call {
             code,
@@ -52,9 +58,23 @@ pub(super) fn request(job: &Job, limits: &Limits, count_processes: bool) -> Vec<
     let body = body.to_string();
     let head = json!({
         "op": op, "limits": limits, "threads": count_processes, "length": body.len(),
+        "serve": serve.is_some(),
     });
     let mut request = framed(head.to_string().as_bytes());
     request.extend_from_slice(body.as_bytes());
+    if let Some(serve) = serve {
+        let routes = serve.routes.iter().map(|route| {
+            json!({
+                "path": route.path, "status": route.status, "delay_ms": route.delay_ms,
+                "length": route.body.len(),
+            })
+        });
+        let table = json!(routes.collect::<Vec<_>>());
+        request.extend(framed(table.to_string().as_bytes()));
+        for route in &serve.routes {
+            request.extend_from_slice(route.body.as_bytes());
+        }
+    }
     request
 }
 
@@ -73,6 +93,8 @@ struct Answer {
     /// What the groups counted, where they can be seen from inside.
     oom_kills: u64,
     process_refusals: u64,
+    #[serde(default)]
+    served: Option<Served>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,6 +167,7 @@ pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation,
         wall_ms: answer.wall_ms,
         cpu_ms: answer.cpu_ms,
         notes,
+        served: answer.served,
     };
     Ok((observation, answer.clean))
 }
@@ -216,6 +239,7 @@ pub(super) fn without_answer(ending: Ending) -> Observation {
         wall_ms: 0.0,
         cpu_ms: 0.0,
         notes: BTreeMap::new(),
+        served: None,
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::frame::{self, Counted, MAX_FRAME};
 use super::{Job, Limits, SandboxError};
 use crate::clock;
-use crate::dream::{Ending, Observation};
+use crate::dream::{Ending, Observation, Serve};
 use crate::supervisor::permit::{Pace, WorkPermit};
 use crate::tree::Branch;
 
@@ -28,6 +28,7 @@ const RUNNER: &str = concat!(
     include_str!("inside/values.py"),
     include_str!("inside/job.py"),
     include_str!("inside/clean.py"),
+    include_str!("inside/serve.py"),
     include_str!("inside/watch.py"),
     include_str!("inside/main.py"),
 );
@@ -231,9 +232,23 @@ impl Runner {
         permit: &WorkPermit,
         job: &Job,
     ) -> Result<Observation, SandboxError> {
+        self.run_served(permit, job, None).await
+    }
+
+    /// Runs one call beside a loopback server whose address it knows as `base_url`. The server lives in the sandbox's
+    /// process 1, which the call's processes can neither signal nor read.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub async fn run_served(
+        &mut self,
+        permit: &WorkPermit,
+        job: &Job,
+        serve: Option<&Serve>,
+    ) -> Result<Observation, SandboxError> {
         loop {
             permit.running().await?;
-            let seen = self.run_once(permit, job).await?;
+            let seen = self.run_once(permit, job, serve).await?;
             // Frozen time is no running time, and code that looks at a clock saw it jump: such a run is done again.
             if seen.ending != Ending::Interrupted {
                 return Ok(seen);
@@ -245,6 +260,7 @@ impl Runner {
         &mut self,
         permit: &WorkPermit,
         job: &Job,
+        serve: Option<&Serve>,
     ) -> Result<Observation, SandboxError> {
         if self.spent {
             return Err(SandboxError::Infra("the interpreter has ended".to_owned()));
@@ -252,7 +268,7 @@ impl Runner {
         // Until the answer is there: a caller that drops this future leaves an answer behind that is not its own.
         self.spent = true;
         let before = self.counters();
-        let request = frame::request(job, &self.limits, self.count_processes);
+        let request = frame::request(job, &self.limits, self.count_processes, serve);
         let wall = Duration::from_millis(self.limits.wall_ms) * MAX_STRETCH + GRACE;
         let began = clock::monotonic();
         let froze = AtomicBool::new(false);

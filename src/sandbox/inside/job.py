@@ -83,6 +83,8 @@ def call(job, fd):
         exec(compile(job["code"], "<solution>", "exec", dont_inherit=True), module.__dict__)
         stage = "setup"
         space = dict(module.__dict__, __name__="__check__")
+        if "base_url" in job:
+            space["base_url"] = job["base_url"]
         if job["trace"]:
             stop = watch_lines(lines)
         if job["setup"]:
@@ -211,6 +213,8 @@ def child(head, user, fds):
         builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
         builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
         confine(head["limits"], head["threads"], user)
+        if "base_url" in head:
+            body["base_url"] = head["base_url"]
         status = (call if head["op"] == "call" else program)(body, fd)
         for f in flush:
             try:

@@ -119,7 +119,7 @@ def flooded(streams, limits):
     return result.full() or out.size + err.size > limits["output_bytes"]
 
 
-def watch(pid, limits, streams):
+def watch(pid, limits, streams, server):
     """Waits for a child's end, or for the first limit that it misses, which it returns."""
     started, me = time.monotonic(), _getpid()
     pidfd = os.pidfd_open(pid)
@@ -127,14 +127,20 @@ def watch(pid, limits, streams):
     poll.register(pidfd, select.POLLIN)
     for fd in streams:
         poll.register(fd, select.POLLIN)
+    if server:
+        server.begin(poll)
     clock, cpu_ms, spent, ticks = ((~pid) << 3) | 2, 0.0, 0.0, 0
     try:
         while True:
-            for fd, _ in poll.poll(TICK_MS):
+            for fd, _ in poll.poll(server.wait(TICK_MS) if server else TICK_MS):
                 if fd == pidfd:
                     return None
-                if streams[fd].pull() is False:
+                if fd not in streams:
+                    server.handle(fd)
+                elif streams[fd].pull() is False:
                     poll.unregister(fd)
+            if server:
+                server.answer()
             if flooded(streams, limits):
                 return "output"
             try:
@@ -174,6 +180,9 @@ def run(head, user):
     limits, before = head["limits"], counted()
     pipes = [os.pipe() for _ in range(4)]
     (job, to_job), *theirs = pipes
+    server = Server() if head["serve"] else None
+    if server:
+        head["base_url"] = server.base_url
     started = time.monotonic()
     try:
         pid = os.fork()
@@ -188,9 +197,11 @@ def run(head, user):
     mosts = (2 * MAX_RESULT, limits["output_bytes"], limits["output_bytes"])
     streams = {fd: Stream(fd, most) for (fd, _), most in zip(theirs, mosts)}
     hand_over(head["length"], to_job)
+    if server:
+        server.told()
     ending, wall_ms, cpu_ms, left = {"kind": "infra", "detail": "no process could be made"}, 0.0, 0.0, 0
     if pid is not None:
-        stop = watch(pid, limits, streams)
+        stop = watch(pid, limits, streams, server)
         if stop:
             os.kill(pid, signal.SIGKILL)
         _, status, used = os.wait4(pid, 0)
@@ -216,6 +227,7 @@ def run(head, user):
         "clean": clean(user),
         "oom_kills": after[0] - before[0],
         "process_refusals": after[1] - before[1],
+        "served": server.end() if server else None,
     }
     send(line, parts)
     for part in parts:
