@@ -2,7 +2,7 @@
 //! line. Holds no rules.
 
 use anyhow::Context as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
 use crate::config::Settings;
@@ -21,8 +21,22 @@ pub struct App {
     settings: Settings,
     store: Arc<Store>,
     tree: Arc<Tree>,
-    engine: Arc<DreamEngine>,
+    engine: CurrentEngine,
     own: OwnWork,
+}
+
+/// The engine that the next session runs on: settings that are read again make another one.
+#[derive(Clone)]
+struct CurrentEngine(Arc<Mutex<Arc<DreamEngine>>>);
+
+impl CurrentEngine {
+    fn get(&self) -> Arc<DreamEngine> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<DreamEngine>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl std::fmt::Debug for App {
@@ -41,28 +55,43 @@ impl App {
         let tree = Tree::with_niceness(namespace, settings.energy.priority);
         let tree = Arc::new(tree.context("cannot make the process group of the dreams")?);
         let own = OwnWork::new();
-        let engine = DreamEngine {
-            settings: settings.clone(),
-            store: Arc::clone(&store),
-            knowledge: Knowledge::new(Arc::clone(&store)),
-            pack: Arc::new(OfflinePack::load()?),
-            in_flight: {
-                let own = own.clone();
-                Arc::new(move |url| Box::new(own.begin_llm(url)))
-            },
-        };
+        let pack = Arc::new(OfflinePack::load()?);
+        let engine = engine(settings, &store, &pack, &own);
         Ok(Self {
             settings: settings.clone(),
             store,
             tree,
-            engine: Arc::new(engine),
+            engine: CurrentEngine(Arc::new(Mutex::new(Arc::new(engine)))),
             own,
         })
     }
 
+    /// Goes by other settings from the next session on. What was made with the old ones at the start stays as it was:
+    /// the answer names those that differ.
+    pub fn reload(&mut self, mut settings: Settings) -> (Settings, Vec<&'static str>) {
+        let mut kept = Vec::new();
+        if settings.data_dir != self.settings.data_dir {
+            settings.data_dir.clone_from(&self.settings.data_dir);
+            kept.push("DREAMING_DATA_DIR");
+        }
+        if settings.sandbox.namespace != self.settings.sandbox.namespace {
+            let namespace = &self.settings.sandbox.namespace;
+            settings.sandbox.namespace.clone_from(namespace);
+            kept.push("DREAMING_DOCKER_NAMESPACE");
+        }
+        if settings.energy.priority != self.settings.energy.priority {
+            settings.energy.priority = self.settings.energy.priority;
+            kept.push("DREAMING_PROCESS_PRIORITY");
+        }
+        let pack = Arc::clone(&self.engine.get().pack);
+        *self.engine.lock() = Arc::new(engine(&settings, &self.store, &pack, &self.own));
+        self.settings = settings.clone();
+        (settings, kept)
+    }
+
     /// What a supervisor is made of, for this purpose.
     pub fn parts(&self, purpose: Purpose) -> SupervisorParts {
-        let engine = Arc::clone(&self.engine);
+        let engine = self.engine.clone();
         let store = Arc::clone(&self.store);
         SupervisorParts {
             settings: self.settings.clone(),
@@ -70,7 +99,7 @@ impl App {
             senses: Box::new(HostSenses::new(Arc::clone(&self.tree), self.own.clone())),
             tree: Arc::clone(&self.tree),
             run_session: Arc::new(move |permit, request, progress| {
-                let engine = Arc::clone(&engine);
+                let engine = engine.get();
                 Box::pin(async move { engine.enter_rem_phase(&permit, &request, &progress).await })
             }),
             counts: Arc::new(move || {
@@ -84,5 +113,27 @@ impl App {
             wall: Arc::new(clock::local),
             cron: purpose == Purpose::Service,
         }
+    }
+}
+
+fn engine(
+    settings: &Settings,
+    store: &Arc<Store>,
+    pack: &Arc<OfflinePack>,
+    own: &OwnWork,
+) -> DreamEngine {
+    DreamEngine {
+        settings: settings.clone(),
+        store: Arc::clone(store),
+        knowledge: Knowledge::new(Arc::clone(store)),
+        pack: Arc::clone(pack),
+        in_flight: {
+            let own = own.clone();
+            Arc::new(move |url| Box::new(own.begin_llm(url)))
+        },
+        containers: {
+            let own = own.clone();
+            Arc::new(move || Box::new(own.begin_containers()))
+        },
     }
 }

@@ -21,6 +21,7 @@ pub mod service;
 pub mod stop;
 pub mod text;
 pub mod verify;
+pub mod wake_test;
 
 pub use root::main;
 pub use stop::{Stop, asked_to_stop};

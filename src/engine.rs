@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{SandboxChoice, Settings};
 use crate::dream::{RemRequest, SessionReport, SessionStatus, WakeReason};
 use crate::ids::SessionId;
 use crate::journal::{self, Dirs, night};
 use crate::knowledge::Knowledge;
 use crate::llm::LlmError;
 use crate::pack::offline::OfflinePack;
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Backend, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
@@ -43,6 +43,9 @@ use tools::Tools;
 
 /// Held while the model server works for us, so that its load counts as ours.
 pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
+
+/// Held while the container engine has containers of ours, for the same reason.
+pub type Containers = Arc<dyn Fn() -> Box<dyn Send> + Send + Sync>;
 
 /// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
 const MOST_UNDECIDED: u32 = 3;
@@ -123,6 +126,7 @@ pub struct DreamEngine {
     pub knowledge: Knowledge,
     pub pack: Arc<OfflinePack>,
     pub in_flight: InFlight,
+    pub containers: Containers,
 }
 
 impl std::fmt::Debug for DreamEngine {
@@ -250,7 +254,13 @@ impl Rem<'_> {
         if self.request.tasks.is_empty() && engine.knowledge.stats()?.chunks == 0 {
             return Err(EngineError::NoKnowledge);
         }
+        // From before the first container is tried out until the last is gone.
+        let may_use_docker = engine.settings.sandbox.choice != SandboxChoice::Bubblewrap;
+        let mut containers = may_use_docker.then(|| (engine.containers)());
         let tools = Tools::gather(engine, permit, self.request, tally).await?;
+        if tools.sandbox.backend() != Backend::Docker {
+            containers = None;
+        }
         self.progress.tell(ProgressEvent::Ready {
             sandbox: tools.sandbox.backend().as_str().to_owned(),
             model: tools.model(),
@@ -262,6 +272,7 @@ impl Rem<'_> {
         {
             tracing::warn!("a sandbox is slow to go; the next start clears it away");
         }
+        drop(containers);
         ended
     }
 

@@ -24,6 +24,7 @@ mod reflex;
 pub mod schedule;
 pub mod state;
 pub mod view;
+pub mod wake_test;
 
 pub use handle::{ReadCounts, Refusal, SupervisorHandle};
 pub use view::{Counts, Snapshot, StateName, StateWord, Status, Told, Why};
@@ -72,6 +73,8 @@ pub enum Purpose {
     Service,
     /// `dreamer dream` without a service: runs what is asked for, nothing by itself.
     Requests,
+    /// `dreamer wake-test`: as requests, and what waits for nobody to be there begins with the first calm look.
+    Measuring,
 }
 
 /// What a supervisor is made of.
@@ -149,6 +152,7 @@ pub struct Supervisor {
     report: Option<SessionReport>,
     current: Snapshot,
     snapshot: watch::Sender<Snapshot>,
+    known_settings: watch::Sender<Arc<Settings>>,
     told: broadcast::Sender<Told>,
     commands: mpsc::Receiver<Command>,
     urgent: mpsc::Receiver<Urgent>,
@@ -176,6 +180,7 @@ impl Supervisor {
         let (urgent_in, urgent) = mpsc::channel(COMMANDS);
         let (progress_in, progress) = mpsc::channel(TOLD);
         let (snapshot, snapshot_out) = watch::channel(Snapshot::first());
+        let (known_settings, settings_out) = watch::channel(Arc::clone(&settings));
         let (told, _) = broadcast::channel(TOLD);
         let root = CancellationToken::new();
         let nudge = Arc::new(Notify::new());
@@ -187,7 +192,7 @@ impl Supervisor {
             nudge: Arc::clone(&nudge),
             root: root.clone(),
             counts: parts.counts,
-            settings: Arc::clone(&settings),
+            settings: settings_out,
         };
         let now = clock::monotonic();
         let memory = Memory::load(&settings.data_dir);
@@ -224,6 +229,7 @@ impl Supervisor {
             report: None,
             current: Snapshot::first(),
             snapshot,
+            known_settings,
             told,
             commands,
             urgent,
@@ -329,6 +335,11 @@ impl Supervisor {
                 answers.push(Box::new(move || {
                     reply.send(()).ok();
                 }));
+            }
+            Happening::Command(Command::Reload { settings }) => {
+                self.settings = Arc::clone(&settings);
+                self.known_settings.send_replace(settings);
+                self.next_look = now;
             }
             Happening::Command(Command::Why { reply }) => {
                 self.whys.push(reply);
@@ -663,12 +674,17 @@ impl Supervisor {
             State::Awake { .. } | State::Settling { .. } => {
                 let service = match self.purpose {
                     Purpose::Service => judged.service,
-                    Purpose::Requests => Leave::Closed(GateKind::Enabled),
+                    Purpose::Requests | Purpose::Measuring => Leave::Closed(GateKind::Enabled),
+                };
+                let settle = match self.purpose {
+                    Purpose::Service | Purpose::Requests => state::SETTLE,
+                    Purpose::Measuring => Duration::ZERO,
                 };
                 let event = Event::Looked {
                     service,
                     when_away: judged.when_away,
                     next: SessionId::new(),
+                    settle,
                 };
                 self.step(event, now);
             }

@@ -176,8 +176,18 @@ impl Tree {
         groups::cpu_time(&self.groups)
     }
 
-    /// Ends every process in the tree, at once.
+    /// Ends every process in the tree, at once. Ending takes CPU time too: it is given at ordinary priority, because
+    /// what idles along while it ends keeps its memory until the owner's programs leave it a moment. `thaw` takes the
+    /// priority back.
     pub fn kill(&self) {
+        if self.niceness > 0 {
+            for group in &self.groups {
+                group.set_idle(false);
+            }
+            for pid in groups::processes(&self.groups) {
+                placement::hurry(pid);
+            }
+        }
         groups::kill(&self.groups, KILL_PASSES);
         if self.groups.is_empty() {
             signals::kill(&self.lock_roots());
@@ -192,6 +202,9 @@ impl Tree {
 
     /// Gives the CPU back. What is killed must not lie frozen: thaw after the last kill.
     pub fn thaw(&self) -> bool {
+        for group in &self.groups {
+            group.make_idle(self.niceness);
+        }
         freezing::freeze(&self.groups, false) || signals::go_on(&self.lock_roots())
     }
 

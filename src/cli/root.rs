@@ -9,10 +9,9 @@ use clap::{CommandFactory, Parser};
 
 use super::{
     Context, Exit, config, doctor, dream, journal, knowledge, lessons, sandbox, service, verify,
+    wake_test,
 };
-use crate::app::App;
 use crate::config::{ConfigErrors, Settings, Sources};
-use crate::supervisor::Purpose;
 use crate::telemetry;
 
 /// Turns your own docs and code into verified training data while you are away.
@@ -62,6 +61,8 @@ enum Command {
     /// Read and review the dreams
     #[command(subcommand)]
     Journal(journal::Command),
+    /// Measure how fast a key press makes this machine yours again
+    WakeTest(wake_test::Args),
     /// What was learned
     #[command(subcommand)]
     Lessons(lessons::Command),
@@ -120,18 +121,18 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let exit = runtime.block_on(answer(cli.command, &context));
+    let exit = runtime.block_on(answer(cli.command, &context, &sources));
     // Nothing that matters runs any more; a stuck look at a sensor must not hold up the end.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     exit
 }
 
-async fn answer(command: Command, context: &Context) -> anyhow::Result<Exit> {
+async fn answer(command: Command, context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     match command {
         Command::Dream(args) => dream::run(args, context).await,
         Command::Run => {
-            let build = async || Ok(App::open(&context.settings)?.parts(Purpose::Service));
-            service::run(context, build).await
+            let read_again = || Settings::load(sources).map(|(settings, _)| settings);
+            service::run(context, read_again).await
         }
         Command::Status => service::status(context).await,
         Command::Why => service::why(context).await,
@@ -143,6 +144,7 @@ async fn answer(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Knowledge(command) => knowledge::knowledge(command, context).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Sandbox(args) => sandbox::run(args, context).await,
+        Command::WakeTest(args) => wake_test::run(args, context).await,
         Command::Journal(command) => journal::run(command, context).await,
         Command::Lessons(command) => lessons::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,

@@ -10,9 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
-use super::stop::{Stop, asked_to_stop};
+use super::stop::{Reload, Stop, service_asked_to_stop};
 use super::{Context, Exit, duration, say};
+use crate::app::App;
 use crate::clock;
+use crate::config::{ConfigErrors, Settings};
 use crate::energy::gate::{Leave, Pause, span};
 use crate::energy::host::HostSenses;
 use crate::energy::{OwnWork, Senses};
@@ -20,7 +22,7 @@ use crate::http::{BindError, Control};
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
-    Counts, Judged, Snapshot, StateName, StateWord, Status, Supervisor, SupervisorParts, Why,
+    Counts, Judged, Purpose, Snapshot, StateName, StateWord, Status, Supervisor, Why,
 };
 use crate::tree::Tree;
 
@@ -37,12 +39,14 @@ pub struct PauseArgs {
     length: Option<Duration>,
 }
 
-/// The service in the foreground, until a signal. `build` is called once this process alone owns the data folder:
-/// what a crash left may only be mended by its owner.
+/// The service in the foreground, until a signal. The parts are joined once this process alone owns the data folder:
+/// what a crash left may only be mended by its owner. SIGHUP reads the settings again.
 pub async fn run(
     context: &Context,
-    build: impl AsyncFnOnce() -> anyhow::Result<SupervisorParts>,
+    read_again: impl Fn() -> Result<Settings, ConfigErrors>,
 ) -> anyhow::Result<Exit> {
+    // Before anything else: a signal that comes early must not end what is half built.
+    let mut reload = Reload::listen();
     let control = match Control::bind(&context.settings.data_dir).await {
         Ok(control) => control,
         Err(error @ BindError::Taken(_)) => {
@@ -51,17 +55,34 @@ pub async fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    let supervisor = Supervisor::start(build().await?);
+    let mut app = App::open(&context.settings)?;
+    let supervisor = Supervisor::start(app.parts(Purpose::Service));
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));
     tracing::info!(data_dir = %context.settings.data_dir.display(), "the service is up");
-    let exit = tokio::select! {
-        asked = asked_to_stop() => match asked {
-            Stop::Interrupt => Exit::Interrupted,
-            Stop::Terminate => Exit::Done,
-        },
-        () = supervisor.gone() => Exit::Undecided,
+    let mut asked = std::pin::pin!(service_asked_to_stop());
+    let exit = loop {
+        tokio::select! {
+            asked = &mut asked => break match asked {
+                Stop::Interrupt => Exit::Interrupted,
+                Stop::Terminate => Exit::Done,
+            },
+            () = supervisor.gone() => break Exit::Undecided,
+            () = reload.asked() => match read_again() {
+                Ok(settings) => {
+                    let (settings, kept) = app.reload(settings);
+                    supervisor.reload(settings).await;
+                    tracing::warn!("the settings were read again");
+                    for key in kept {
+                        tracing::warn!(key, "takes effect with the next start");
+                    }
+                }
+                Err(errors) => {
+                    tracing::error!("the old settings stay, because the new ones are refused: {errors}");
+                }
+            },
+        }
     };
     // The dreams first, the door last: whoever follows a session still hears of its end.
     supervisor.shutdown().await;

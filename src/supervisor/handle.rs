@@ -53,6 +53,9 @@ pub(super) enum Command {
     Resume {
         reply: oneshot::Sender<()>,
     },
+    Reload {
+        settings: Arc<Settings>,
+    },
 }
 
 /// What never waits behind a command.
@@ -77,7 +80,7 @@ pub struct SupervisorHandle {
     pub(super) nudge: Arc<tokio::sync::Notify>,
     pub(super) root: CancellationToken,
     pub(super) counts: ReadCounts,
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: watch::Receiver<Arc<Settings>>,
 }
 
 impl std::fmt::Debug for SupervisorHandle {
@@ -174,15 +177,21 @@ impl SupervisorHandle {
         Status::new(
             &self.snapshot.borrow(),
             counts,
-            self.settings.output_dir.display().to_string(),
+            self.settings().output_dir.display().to_string(),
             true,
         )
     }
 
-    /// The settings that this supervisor goes by.
+    /// The settings that this supervisor goes by now.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
+    /// Goes by other settings from the next look on; a session that runs is judged by them too.
+    pub async fn reload(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.commands.send(Command::Reload { settings }).await.ok();
     }
 
     /// Waits for the end of a session; `None` where no such session runs, waits or ended lately.

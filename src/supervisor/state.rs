@@ -98,11 +98,13 @@ pub enum Event {
         session: SessionId,
         trigger: Trigger,
     },
-    /// A look at the machine while nothing runs. `next` is the identity of the session that may begin.
+    /// A look at the machine while nothing runs. `next` is the identity of the session that may begin, `settle` how
+    /// long the gates must have stayed open.
     Looked {
         service: Leave,
         when_away: Leave,
         next: SessionId,
+        settle: Duration,
     },
     /// The machine says that a session must end; `at` is when it happened.
     Disturbed {
@@ -225,7 +227,8 @@ pub fn transition(state: State, event: Event, now: Instant) -> (State, Vec<Effec
             service,
             when_away,
             next,
-        } => looked(state, service, when_away, next, now),
+            settle,
+        } => looked(state, (service, when_away), next, settle, now),
         Event::Disturbed { reason, at } => disturbed(state, reason, at, now),
         Event::Input { at } => input(state, at, now),
         Event::Pointer { at } => pointer(state, at, now),
@@ -300,9 +303,9 @@ fn begin(session: SessionId, trigger: Trigger, now: Instant) -> (State, Vec<Effe
 
 fn looked(
     state: State,
-    service: Leave,
-    when_away: Leave,
+    (service, when_away): (Leave, Leave),
     next: SessionId,
+    settle: Duration,
     now: Instant,
 ) -> (State, Vec<Effect>) {
     match state {
@@ -316,7 +319,7 @@ fn looked(
             (State::Settling { since: now, goal }, vec![])
         }
         State::Settling { since, goal } => {
-            let settled = now.saturating_duration_since(since) >= SETTLE;
+            let settled = now.saturating_duration_since(since) >= settle;
             match (goal, service, when_away) {
                 (Goal::Waiting(session), _, Leave::May(trigger)) if settled => {
                     begin(session, trigger, now)

@@ -175,8 +175,14 @@ impl Group {
     /// The tree's share of a contended CPU: none but what is idle at niceness 19. Best effort: each process has its
     /// own class too.
     pub(super) fn make_idle(&self, niceness: u8) {
-        if self.has("cpu") && niceness >= 19 {
-            let _ = fs::write(self.path.join("cpu.idle"), "1");
+        if niceness >= 19 {
+            self.set_idle(true);
+        }
+    }
+
+    pub(super) fn set_idle(&self, idle: bool) {
+        if self.has("cpu") {
+            let _ = fs::write(self.path.join("cpu.idle"), if idle { "1" } else { "0" });
         }
     }
 

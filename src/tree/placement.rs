@@ -14,6 +14,24 @@ use nix::sys::resource::{Resource, setrlimit};
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
 const IOPRIO_IDLE: libc::c_int = 3 << 13;
 
+/// Gives a process the ordinary CPU class and, where that is allowed, the ordinary niceness. One that is gone, or that
+/// may not be touched, stays as it is.
+pub(super) fn hurry(pid: u32) {
+    let Ok(pid) = libc::pid_t::try_from(pid) else {
+        return;
+    };
+    #[expect(
+        unsafe_code,
+        reason = "these system calls have no safe form here; they take plain values and one structure on the stack"
+    )]
+    // SAFETY: `parameters` is a plain structure for which all zeroes are valid, and it outlives the call.
+    unsafe {
+        let parameters: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(pid, libc::SCHED_OTHER, &raw const parameters);
+        libc::setpriority(libc::PRIO_PROCESS, pid.unsigned_abs(), 0);
+    }
+}
+
 /// Where a process goes.
 #[derive(Debug)]
 pub struct Placement {

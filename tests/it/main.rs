@@ -14,6 +14,8 @@ mod llm;
 mod pack;
 mod sandbox;
 mod serve;
+mod service;
 mod session;
 mod supervisor;
+mod wake;
 mod weaver;

@@ -17,6 +17,7 @@ fn look(service: Leave, when_away: Leave) -> Event {
         service,
         when_away,
         next: id(9),
+        settle: SETTLE,
     }
 }
 
@@ -303,7 +304,12 @@ fn timeless() -> impl Strategy<Value = Event> {
             leaves(Trigger::WhenAway),
             any_id(),
         )
-            .prop_map(|(service, when_away, next)| Event::Looked { service, when_away, next }),
+            .prop_map(|(service, when_away, next)| Event::Looked {
+                service,
+                when_away,
+                next,
+                settle: SETTLE,
+            }),
         1 => Just(Event::NightFell),
         2 => reasons().prop_map(Event::Wake),
         3 => any_id().prop_map(|session| Event::Ended { session }),

@@ -1,0 +1,115 @@
+//! `dreamer wake-test`: how fast this machine is yours again, measured here and now.
+//!
+//! Called by `main` through the command line. The measuring itself is the supervisor's.
+
+use anyhow::Context as _;
+
+use super::{Context, Exit, asked_to_stop, say};
+use crate::config::SandboxChoice;
+use crate::sandbox::SandboxError;
+use crate::supervisor::wake_test::{self, Figures, Measured, Plan, WakeTestError};
+
+/// Key press to stillness, 99 of 100: the promise where one write stops everything, and where the container engine
+/// must be asked.
+const STILL_MS: f64 = 100.0;
+const STILL_BY_ENGINE_MS: f64 = 250.0;
+/// Key press to everything gone, 99 of 100.
+const GONE_MS: f64 = 2000.0;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many dreams are begun and ended by a key
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// Which sandbox; default: DREAMING_SANDBOX
+    #[arg(long, value_enum)]
+    backend: Option<BackendName>,
+    /// How many sandboxes burn while the key is pressed
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    sandboxes: u8,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum BackendName {
+    Docker,
+    Bubblewrap,
+}
+
+/// Runs the command: 0 where the promise was kept, 1 where not, 2 where it could not be measured.
+pub async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    let mut settings = context.settings.clone();
+    match args.backend {
+        Some(BackendName::Docker) => settings.sandbox.choice = SandboxChoice::Docker,
+        Some(BackendName::Bubblewrap) => settings.sandbox.choice = SandboxChoice::Bubblewrap,
+        None => {}
+    }
+    let plan = Plan {
+        settings,
+        rounds: args.rounds,
+        sandboxes: usize::from(args.sandboxes),
+    };
+    let told = |round| tracing::info!(round, of = args.rounds, "woken");
+    let measured = tokio::select! {
+        measured = wake_test::measure(&plan, told) => measured,
+        _ = asked_to_stop() => return Ok(Exit::Interrupted),
+    };
+    let measured = match measured {
+        Ok(measured) => measured,
+        Err(WakeTestError::Sandbox(SandboxError::Interrupted(_))) => return Ok(Exit::Interrupted),
+        Err(error) => return Err(error).context("nothing could be measured"),
+    };
+    if context.json {
+        say(&serde_json::to_string(&measured)?)?;
+    } else {
+        say(&text(&measured))?;
+    }
+    Ok(if kept(&measured) {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}
+
+fn kept(measured: &Measured) -> bool {
+    let still = if measured.freezing.contains("container engine") {
+        STILL_BY_ENGINE_MS
+    } else {
+        STILL_MS
+    };
+    measured.failed_rounds == 0
+        && measured.stillness_ms.percentile(0.99) < still
+        && measured.release_ms.percentile(0.99) < GONE_MS
+}
+
+fn text(measured: &Measured) -> String {
+    let mut lines = vec![format!(
+        "{} wakes of a dream in {}, stopped by {}",
+        measured.rounds, measured.backend, measured.freezing
+    )];
+    let mut part = |name: &str, figures: &Figures| {
+        let summary = figures.summary();
+        lines.push(format!(
+            "{name}: p50 {} ms, p99 {} ms, max {} ms",
+            summary.p50, summary.p99, summary.max
+        ));
+        lines.extend(
+            figures
+                .histogram()
+                .into_iter()
+                .map(|row| format!("  {row}")),
+        );
+    };
+    part(
+        "key press to the last CPU cycle of dream work",
+        &measured.stillness_ms,
+    );
+    part(
+        "CPU time that dream work used after the key press",
+        &measured.cpu_after_ms,
+    );
+    part("key press to everything gone", &measured.release_ms);
+    if measured.failed_rounds > 0 {
+        lines.push(format!("{} rounds FAILED", measured.failed_rounds));
+    }
+    lines.join("\n")
+}
