@@ -288,7 +288,8 @@ impl Rem<'_> {
             scenarios: request.max_scenarios,
             time: request.for_duration,
         };
-        let mut planner = Planner::new(engine, request, tools.model().is_some())?;
+        let planner = Planner::new(engine, request, tools.model().is_some());
+        let mut planner = permit.race(planner).await??;
         let (mut begun, mut undecided) = (0, 0);
         loop {
             permit.ask()?;

@@ -34,8 +34,13 @@ const TASK_TOKENS: u32 = 900;
 /// Six checks have 100 to 250 tokens.
 const CHECK_TOKENS: u32 = 450;
 
+/// Twelve calls have 120 to 250 tokens.
+const CALL_TOKENS: u32 = 300;
+
 /// Expected values want care, not ideas.
 const CHECK_TEMPERATURE: f64 = 0.2;
+/// Calls want variety, and nothing about them can be wrong.
+const CALL_TEMPERATURE: f64 = 0.4;
 /// Tasks want variety.
 const TASK_TEMPERATURE: f64 = 0.8;
 
@@ -258,6 +263,23 @@ impl ScenarioWeaver {
         scenario: &Scenario,
     ) -> Result<WovenChecks, WeaveError> {
         self.checks_seeded(permit, scenario, 0).await
+    }
+
+    /// Calls that try a documented function, for the real one to answer.
+    ///
+    /// # Errors
+    /// `Llm` alone: no usable call is an empty list.
+    pub async fn calls_for(
+        &self,
+        permit: &WorkPermit,
+        scenario: &Scenario,
+    ) -> Result<(Vec<parse::Call>, Tokens), WeaveError> {
+        let messages = prompt::calls(scenario);
+        let reply = self
+            .ask(permit, messages, None, CALL_TEMPERATURE, CALL_TOKENS, 0)
+            .await?;
+        let calls = parse::calls(&reply.text, &scenario.entry_point);
+        Ok((calls, tokens(&reply)))
     }
 
     async fn checks_seeded(

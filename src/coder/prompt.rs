@@ -12,7 +12,7 @@ const MAX_OBSERVATION: usize = 1_200;
 const MAX_CODE: usize = 6_000;
 
 /// Ways to go about it, in turn with the temperatures.
-const WAYS: [(&str, &str); 4] = [
+const WAYS: [(&str, &str); 6] = [
     (
         "You are an expert Python programmer who writes short, correct code.",
         "Read every sentence of the task and follow it exactly.",
@@ -28,6 +28,14 @@ const WAYS: [(&str, &str); 4] = [
     (
         "You are a Python teacher.",
         "Split the work into small steps with clear names, and go through one example in your head before you answer.",
+    ),
+    (
+        "You are a Python programmer who avoids comprehensions.",
+        "Build the result with explicit loops and variables of your own, without comprehensions or one-line tricks.",
+    ),
+    (
+        "You are a Python programmer with a compact, functional style.",
+        "Use a comprehension, a generator or a helper function rather than a loop that changes variables.",
     ),
 ];
 
@@ -96,7 +104,7 @@ mod tests {
             test_cases: vec!["An empty list gives 0.".to_owned()],
             ..Scenario::default()
         };
-        let asked: Vec<_> = (0..4).map(|n| solve(&scenario, n)).collect();
+        let asked: Vec<_> = (0..6).map(|n| solve(&scenario, n)).collect();
         for (n, messages) in asked.iter().enumerate() {
             assert!(asked[..n].iter().all(|earlier| earlier != messages));
             assert!(messages[1].content.contains("- An empty list gives 0."));

@@ -4,16 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::clock;
 use crate::dream::{
-    Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, TaskLine, Topic,
+    Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, Suite, TaskLine, Topic,
 };
+use crate::guardian::inputs::{Question, questions};
 use crate::pack::offline::PackTask;
-use crate::pack::source::SourceTask;
+use crate::pack::source::{SourceTask, with_answers};
 use crate::sandbox::Job;
 use crate::similarity;
+use crate::weaver::parse::Call;
 use crate::weaver::{PROMPT_VERSION, WeaveError};
 
 use super::plan::{ENOUGH_EXAMPLES, Plan};
+use super::settle::{Answer, Tried};
+use super::tools::Writers;
 use super::{EngineError, Scene, Tally};
+
+/// Examples of the source from which enough calls near them can be made.
+const EXAMPLES_TO_GO_BY: usize = 3;
+/// Checks of a task whose answers the real thing gives: twice what a proof needs, so that mutants fall too.
+const MOST_ANSWERS: usize = 14;
+/// Any seed will do, as long as it is the same when a scenario is tried again.
+const NEAR_SEED: u64 = 1;
 
 /// A task with its checks, and its solution where no model has to write one.
 #[derive(Debug)]
@@ -41,6 +52,8 @@ pub(super) enum Drafted {
     Refused {
         title: String,
         why: String,
+        /// Remembered as tried: asking again would give the same.
+        key: Option<String>,
     },
 }
 
@@ -83,6 +96,7 @@ impl Scene<'_> {
             return Ok(Drafted::Refused {
                 title: task.scenario.title,
                 why,
+                key: None,
             });
         };
         let candidate = task.with_expectations(&expected)?;
@@ -122,11 +136,22 @@ impl Scene<'_> {
         draft.key = Some(task.key);
         if !draft.solved {
             draft = self.with_more_checks(draft, tally).await?;
+            let checks = draft.candidate.all_checks().count();
+            if checks < ENOUGH_EXAMPLES {
+                return Ok(Drafted::Refused {
+                    title: draft.candidate.scenario.title,
+                    why: format!(
+                        "only {checks} calls could be answered; {ENOUGH_EXAMPLES} are needed"
+                    ),
+                    key: draft.key,
+                });
+            }
         }
         Ok(Drafted::Ready(Box::new(draft)))
     }
 
-    /// Checks beyond the source's own: asked of a model, answered by the real thing where it can be imported.
+    /// Checks beyond the source's own. Where the real thing can be asked, a model only thinks of calls and the real thing
+    /// answers them; else the model writes checks.
     async fn with_more_checks(
         &self,
         mut draft: Draft,
@@ -138,7 +163,12 @@ impl Scene<'_> {
         draft.provenance.model = Some(writers.llm.model().to_owned());
         draft.provenance.prompt_version = Some(PROMPT_VERSION.to_owned());
         let candidate = &draft.candidate;
-        if candidate.checks.len() + candidate.hidden_checks.len() >= ENOUGH_EXAMPLES {
+        if candidate.all_checks().count() >= ENOUGH_EXAMPLES {
+            return Ok(draft);
+        }
+        if let Some(reference) = draft.reference.clone() {
+            self.ask_the_real_thing(&mut draft.candidate, &reference, writers, tally)
+                .await?;
             return Ok(draft);
         }
         let asking = self.tools.asking();
@@ -147,40 +177,95 @@ impl Scene<'_> {
             .checks_for(self.permit, &candidate.scenario)
             .await;
         drop(asking);
-        let Some(suites) = self.woven_or_nothing(suites)? else {
-            return Ok(draft);
-        };
-        tally.spent(suites.tokens);
-        let (mut checks, mut hidden) = (suites.checks, suites.hidden_checks);
-        if let Some(reference) = &draft.reference {
-            let code = import_of(reference, &candidate.scenario.entry_point);
-            checks = self.answered(&code, checks).await?;
-            hidden = self.answered(&code, hidden).await?;
+        if let Some(suites) = self.woven_or_nothing(suites)? {
+            tally.spent(suites.tokens);
+            draft.candidate.checks.extend(suites.checks);
+            draft.candidate.hidden_checks.extend(suites.hidden_checks);
         }
-        draft.candidate.checks.extend(checks);
-        draft.candidate.hidden_checks.extend(hidden);
         Ok(draft)
     }
 
-    /// Example checks with the value that `code` gives instead of the model's; those it cannot answer are left out.
-    async fn answered(&self, code: &str, checks: Vec<Check>) -> Result<Vec<Check>, EngineError> {
-        let examples: Vec<Check> = checks
-            .into_iter()
-            .filter(|check| matches!(check.kind, CheckKind::Example { .. }))
+    /// Calls near the source's own, and where it shows too few also calls that a model thinks of, answered by the real
+    /// thing.
+    async fn ask_the_real_thing(
+        &self,
+        candidate: &mut Candidate,
+        reference: &str,
+        writers: &Writers,
+        tally: &mut Tally,
+    ) -> Result<(), EngineError> {
+        let name = candidate.scenario.entry_point.clone();
+        let text = candidate.scenario.task_prompt.clone();
+        let code = import_of(reference, &name);
+        let mut answers: Vec<Check> = Vec::new();
+        if candidate.all_checks().count() < EXAMPLES_TO_GO_BY {
+            let asking = self.tools.asking();
+            let calls = writers
+                .weaver
+                .calls_for(self.permit, &candidate.scenario)
+                .await;
+            drop(asking);
+            let Some((calls, spent)) = self.woven_or_nothing(calls)? else {
+                return Ok(());
+            };
+            tally.spent(spent);
+            let fresh = calls
+                .into_iter()
+                .filter(|call| candidate.all_checks().all(|(_, c)| c.call != call.call));
+            let questions = fresh.map(|Call { setup, call }| Question {
+                setup,
+                given: BTreeMap::new(),
+                call,
+            });
+            answers = self.answered(&code, questions.collect(), &text).await?;
+        }
+        let shown: Vec<&Check> = candidate
+            .all_checks()
+            .map(|(_, check)| check)
+            .chain(&answers)
             .collect();
-        let calls = examples
-            .iter()
-            .map(|check| (check.setup.clone(), check.given.clone(), check.call.clone()));
-        let answers = self.ask_oracle(code, calls.collect()).await?;
-        let answered = examples.into_iter().zip(answers);
-        Ok(answered
-            .filter_map(|(check, expect)| {
-                let kind = CheckKind::Example { expect: expect? };
-                Some(Check {
-                    kind,
-                    origin: Origin::Reference,
-                    ..check
-                })
+        let wanted = MOST_ANSWERS.saturating_sub(shown.len());
+        let near = questions(&name, &shown, wanted, NEAR_SEED);
+        answers.extend(self.answered(&code, near, &text).await?);
+        let (visible, hidden) = with_answers(&mut candidate.scenario, answers);
+        candidate.checks.extend(visible);
+        candidate.hidden_checks.extend(hidden);
+        Ok(())
+    }
+
+    /// A check for each question that `code` answers with a plain value, or with an error that `text` names.
+    async fn answered(
+        &self,
+        code: &str,
+        questions: Vec<Question>,
+        text: &str,
+    ) -> Result<Vec<Check>, EngineError> {
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = questions
+            .into_iter()
+            .map(|question| (Suite::Visible, question.expecting("", Origin::Reference)));
+        let mut asked: Vec<(Suite, Check)> = asked.collect();
+        let mut real = [Tried::new(code, self.observe(code, &asked).await?)];
+        self.make_observable(&mut asked, &mut real).await?;
+        let [real] = real;
+        let checks = asked.into_iter().zip(real.answers);
+        Ok(checks
+            .filter_map(|((_, mut check), answer)| {
+                check.kind = match answer {
+                    Answer::Value(value) => CheckKind::Example {
+                        expect: value.to_literal(),
+                    },
+                    Answer::Raised(classes) => {
+                        // A class of the real thing's own module is not there for who writes it anew.
+                        let error = classes.into_iter().find(|class| !class.contains('.'))?;
+                        let named = error != "Exception" && text.contains(&error);
+                        named.then_some(CheckKind::Raises { error })?
+                    }
+                    Answer::Held(_) | Answer::Unobservable(_) | Answer::Ended(_) => return None,
+                };
+                Some(check)
             })
             .collect())
     }
@@ -231,6 +316,7 @@ impl Scene<'_> {
             return Ok(Drafted::Refused {
                 title,
                 why: "no entry point could be told from the task".to_owned(),
+                key: None,
             });
         };
         tally.spent(spent);
@@ -239,6 +325,7 @@ impl Scene<'_> {
             return Ok(Drafted::Refused {
                 title,
                 why: "the model wrote no usable checks".to_owned(),
+                key: None,
             });
         };
         tally.spent(suites.tokens);
@@ -280,6 +367,7 @@ impl Scene<'_> {
                 return Ok(Drafted::Refused {
                     title: cluster.label,
                     why: refusal.to_string(),
+                    key: None,
                 });
             }
         };

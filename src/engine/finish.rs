@@ -56,7 +56,9 @@ impl Scene<'_> {
         let before = tally.tokens();
         let draft = match self.draft(plan, tally).await? {
             Drafted::Ready(draft) => *draft,
-            Drafted::Refused { title, why } => return self.not_woven(title, why, tally),
+            Drafted::Refused { title, why, key } => {
+                return self.not_woven(title, why, key, tally);
+            }
         };
         tally.woven();
         let title = draft.candidate.scenario.title.clone();
@@ -214,6 +216,7 @@ impl Scene<'_> {
         &self,
         title: String,
         why: String,
+        key: Option<String>,
         tally: &mut Tally,
     ) -> Result<Outcome, EngineError> {
         tally.not_woven();
@@ -226,7 +229,8 @@ impl Scene<'_> {
             checks: Vec::new(),
             hidden_checks: Vec::new(),
         };
-        let draft = self.begin(candidate.clone(), crate::dream::Generator::Llm);
+        let mut draft = self.begin(candidate.clone(), crate::dream::Generator::Llm);
+        draft.key = key;
         let fallen = Fallen {
             candidate: &candidate,
             outcome: AttemptOutcome::Rejected,

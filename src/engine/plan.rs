@@ -2,13 +2,15 @@
 //! their solution, then (with a model) in turn a documented function without a body and a cluster to weave from, and
 //! (without a model) the offline pack. Chooses only; runs nothing.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::dream::{Cluster, Difficulty, Document, RemRequest, TaskLine};
 use crate::knowledge::Knowledge;
 use crate::pack::offline::{OfflinePack, PackTask};
 use crate::pack::source::{LEAST_EXAMPLES, SourceTask, source_tasks_across};
+
+use crate::store::Store;
 
 use super::{DreamEngine, EngineError};
 
@@ -24,6 +26,9 @@ const MOST_TEXT: usize = 64 << 20;
 /// Examples that make a documented function without a body worth asking a model for; a model's own checks, answered by
 /// the real function, fill the rest.
 const SOME_EXAMPLES: usize = 2;
+
+/// Documented functions for each woven task: the real function answers for them, so more of them can be proven.
+const OPEN_IN_A_ROW: usize = 2;
 
 /// One scenario to be.
 #[derive(Debug)]
@@ -48,27 +53,47 @@ pub(super) struct Planner {
     /// Tasks whose solution a model must write.
     open: VecDeque<SourceTask>,
     clusters: VecDeque<Cluster>,
-    woven_last: bool,
+    /// Documented functions since the last cluster was woven.
+    since_woven: usize,
 }
 
 impl Planner {
-    pub(super) fn new(
+    pub(super) async fn new(
         engine: &DreamEngine,
+        request: &RemRequest,
+        with_model: bool,
+    ) -> Result<Self, EngineError> {
+        let (knowledge, pack) = (engine.knowledge.clone(), Arc::clone(&engine.pack));
+        let (store, request) = (Arc::clone(&engine.store), request.clone());
+        // A large library's documentation takes a second to read: not on the event loop's thread, which hears the wake.
+        let planner = tokio::task::spawn_blocking(move || {
+            Self::gather(knowledge, pack, &store, &request, with_model)
+        });
+        match planner.await {
+            Ok(planner) => planner,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    fn gather(
+        knowledge: Knowledge,
+        pack: Arc<OfflinePack>,
+        store: &Store,
         request: &RemRequest,
         with_model: bool,
     ) -> Result<Self, EngineError> {
         let given = (!request.tasks.is_empty()).then(|| request.tasks.iter().cloned().collect());
         let mut planner = Self {
-            knowledge: engine.knowledge.clone(),
-            pack: Arc::clone(&engine.pack),
+            knowledge,
+            pack,
             difficulty: request.complexity.fixed(),
             given,
             with_model,
-            tried: engine.store.tried_keys()?,
+            tried: store.tried_keys()?,
             solved: VecDeque::new(),
             open: VecDeque::new(),
             clusters: VecDeque::new(),
-            woven_last: true,
+            since_woven: 0,
         };
         if planner.given.is_none() {
             planner.mine()?;
@@ -91,13 +116,13 @@ impl Planner {
             }
             return Ok(task.map(|task| Plan::Pack(Box::new(task))));
         }
-        if self.woven_last
+        if self.since_woven < OPEN_IN_A_ROW
             && let Some(task) = self.open.pop_front()
         {
-            self.woven_last = false;
+            self.since_woven += 1;
             return Ok(Some(Plan::Source(Box::new(task))));
         }
-        self.woven_last = true;
+        self.since_woven = 0;
         Ok(self.next_cluster()?.map(|cluster| {
             let difficulty = self.difficulty.unwrap_or_default();
             Plan::Weave(cluster, difficulty)
@@ -135,7 +160,7 @@ impl Planner {
             if task.is_provable() {
                 self.solved.push_back(task);
             } else if task.solution.is_none()
-                && task.examples() >= SOME_EXAMPLES
+                && (task.can_be_asked() || task.examples() >= SOME_EXAMPLES)
                 && wanted
                 && self.with_model
             {
@@ -143,6 +168,7 @@ impl Planner {
             }
             // A body with too few examples waits for a night on which somebody has added some.
         }
+        self.open = in_turn(std::mem::take(&mut self.open));
         Ok(())
     }
 
@@ -152,4 +178,22 @@ impl Planner {
         }
         Ok(self.clusters.pop_front())
     }
+}
+
+/// The first task of each document, then the second of each: a night of one module alone is a dull one. Tasks with
+/// examples of their own come before the rest of their document.
+fn in_turn(tasks: VecDeque<SourceTask>) -> VecDeque<SourceTask> {
+    let mut of_document: HashMap<String, usize> = HashMap::new();
+    let mut tasks: Vec<SourceTask> = tasks.into();
+    tasks.sort_by_key(|task| task.examples() == 0);
+    let mut placed: Vec<(usize, SourceTask)> = tasks
+        .into_iter()
+        .map(|task| {
+            let place = of_document.entry(task.source.path.clone()).or_default();
+            *place += 1;
+            (*place, task)
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, task)| task).collect()
 }

@@ -5,17 +5,19 @@
 //! - An answer that no model wrote (`source`, `reference`) is never a suspect: a solution that misses it is wrong.
 //! - A model's expected value is a suspect only where the winner *and* an independent solution give the same other
 //!   answer; it is then dropped, never changed, and the drop is recorded.
+//!   Failing with an exception where a value is expected is no answer: the same edge case is often overlooked twice.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
 
 use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, parse_literal};
 
 /// Confirmed model expectations that a winner needs where no evidence speaks for it.
 const LEAST_CONFIRMED: usize = 3;
-/// Share of the model's expectations that a winner must confirm, in percent: an unrelated function that happens to
-/// agree with another wrong one confirms few.
-const LEAST_SHARE_PERCENT: usize = 60;
+/// Share of the model's expectations that a winner must confirm, in percent, by how many independent solutions give the
+/// same answers throughout: an unrelated function that happens to agree with another wrong one confirms few, and the more
+/// solutions agree, the less likely is it that they are wrong together.
+const LEAST_SHARE_PERCENT: [usize; 3] = [60, 60, 40];
 /// Answers that no model wrote which stand in for a second solution.
-const ENOUGH_EVIDENCE: usize = 3;
+pub(super) const ENOUGH_EVIDENCE: usize = 3;
 /// What the Guardian asks for.
 const LEAST_VISIBLE: usize = 3;
 const LEAST_HIDDEN: usize = 2;
@@ -39,6 +41,19 @@ pub enum Answer {
 pub struct Tried {
     pub code: String,
     pub answers: Vec<Answer>,
+    /// Index of the solution that this one was mended from: the two are one opinion.
+    pub mended_from: Option<usize>,
+}
+
+impl Tried {
+    #[must_use]
+    pub fn new(code: impl Into<String>, answers: Vec<Answer>) -> Self {
+        Self {
+            code: code.into(),
+            answers,
+            mended_from: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -113,8 +128,9 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
         return unsettled(Some(case.solution), why, true);
     }
     let enough_evidence = evidence.len() >= ENOUGH_EVIDENCE;
-    let few = case.confirmed < LEAST_CONFIRMED
-        || case.confirmed * 100 < model_checks * LEAST_SHARE_PERCENT;
+    let supporters = supporters(case.solution, tried);
+    let least_share = LEAST_SHARE_PERCENT[supporters.min(LEAST_SHARE_PERCENT.len() - 1)];
+    let few = case.confirmed < LEAST_CONFIRMED || case.confirmed * 100 < model_checks * least_share;
     if few && !enough_evidence {
         let why = format!(
             "the best solution confirms only {} of {model_checks} expectations",
@@ -163,10 +179,12 @@ impl Case {
             }
             if matrix[s][c] {
                 case.confirmed += 1;
-            } else if pool.iter().any(|&other| {
-                independent(&tried[s].code, &tried[other].code)
-                    && same(&tried[s].answers[c], &tried[other].answers[c])
-            }) {
+            } else if !fails(check, &tried[s].answers[c])
+                && pool.iter().any(|&other| {
+                    independent(tried, s, other)
+                        && same(&tried[s].answers[c], &tried[other].answers[c])
+                })
+            {
                 case.suspects.push(c);
             } else {
                 case.unsupported.push(c);
@@ -223,13 +241,7 @@ fn close(
         };
     }
     let kept = |c: &usize| !case.suspects.contains(c);
-    let winner = &tried[case.solution];
-    let supporters = (0..tried.len())
-        .filter(|&other| {
-            independent(&winner.code, &tried[other].code)
-                && (0..checks.len()).all(|c| same(&winner.answers[c], &tried[other].answers[c]))
-        })
-        .count();
+    let supporters = supporters(case.solution, tried);
     let support = if enough_evidence {
         Some(format!("{evidence} answers that no model wrote"))
     } else {
@@ -262,7 +274,7 @@ fn passes(checks: &[(Suite, Check)], answers: &[Answer]) -> Vec<bool> {
 }
 
 /// Whether an answer is what the check expects.
-fn meets(check: &Check, answer: &Answer) -> bool {
+pub(super) fn meets(check: &Check, answer: &Answer) -> bool {
     match (&check.kind, answer) {
         (CheckKind::Example { expect }, Answer::Value(value)) => {
             parse_literal(expect).is_ok_and(|expected| expected.equals(value))
@@ -275,6 +287,26 @@ fn meets(check: &Check, answer: &Answer) -> bool {
     }
 }
 
+/// Whether a value is due and an exception came: what several solutions overlook, they overlook together.
+fn fails(check: &Check, answer: &Answer) -> bool {
+    matches!(
+        (&check.kind, answer),
+        (
+            CheckKind::Example { .. } | CheckKind::Property { .. },
+            Answer::Raised(_)
+        )
+    )
+}
+
+/// How many independent solutions give the same answers as `winner` to every call.
+fn supporters(winner: usize, tried: &[Tried]) -> usize {
+    let agrees = |other: &usize| {
+        let (ours, theirs) = (&tried[winner].answers, &tried[*other].answers);
+        independent(tried, winner, *other) && ours.iter().zip(theirs).all(|(a, b)| same(a, b))
+    };
+    (0..tried.len()).filter(agrees).count()
+}
+
 /// Whether two answers say the same thing. Runs that gave no answer agree with nothing.
 fn same(one: &Answer, other: &Answer) -> bool {
     match (one, other) {
@@ -285,8 +317,17 @@ fn same(one: &Answer, other: &Answer) -> bool {
     }
 }
 
-/// Two solutions that differ in more than their layout and comments. The same text twice is one opinion.
-fn independent(one: &str, other: &str) -> bool {
+/// Two solutions that differ in more than their layout and comments, none mended from the other. The same text twice is
+/// one opinion.
+fn independent(tried: &[Tried], one: usize, other: usize) -> bool {
+    tried[one].mended_from != Some(other)
+        && tried[other].mended_from != Some(one)
+        && differ(&tried[one].code, &tried[other].code)
+}
+
+/// Whether two texts differ in more than their layout and comments.
+#[must_use]
+pub fn differ(one: &str, other: &str) -> bool {
     let bare = |code: &str| -> String {
         let lines = code
             .lines()
@@ -300,7 +341,7 @@ fn most_passed(matrix: &[Vec<bool>]) -> Option<usize> {
     (0..matrix.len()).max_by_key(|&s| matrix[s].iter().filter(|&&passed| passed).count())
 }
 
-fn told(answer: &Answer) -> String {
+pub(super) fn told(answer: &Answer) -> String {
     match answer {
         Answer::Value(value) => value.to_literal(),
         Answer::Raised(classes) => classes.first().cloned().unwrap_or_default(),
@@ -364,10 +405,7 @@ mod tests {
             .iter()
             .map(|n| Answer::Value(Value::Int(n.to_string())))
             .collect();
-        Tried {
-            code: code.to_owned(),
-            answers,
-        }
+        Tried::new(code, answers)
     }
 
     #[test]
@@ -486,6 +524,7 @@ mod tests {
     fn runs_without_an_answer_agree_with_nothing() {
         let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
         let endless = |code: &str| Tried {
+            mended_from: None,
             answers: [1, 2, 3, 4, 5]
                 .map(|n: i64| Answer::Value(Value::Int(n.to_string())))
                 .into_iter()

@@ -4,21 +4,27 @@
 use std::collections::HashSet;
 
 use crate::coder::CodeError;
-use crate::dream::{Candidate, Check, DroppedCheck, Origin, Reason, Suite};
+use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite};
 use crate::guardian::{Agreement, Context};
 
 use super::draft::Draft;
 use super::progress::Phase;
-use super::settle::{Answer, Settlement, Tried, observable, settle};
+use super::settle::{
+    Answer, ENOUGH_EVIDENCE, Settlement, Tried, differ, meets, observable, settle, told,
+};
 use super::{EngineError, Scene, Tally};
 
-/// Solutions of the first step.
+/// Solutions of the first step; one is enough where no model wrote the answers.
 const FIRST: usize = 2;
 /// Solutions of each further step.
 const STEP: usize = 1;
 /// Solutions at most: with a model whose solutions are right six times in ten, four leave a task without a right pair
 /// less than one time in five.
 const MOST: usize = 4;
+/// Solutions at most, beside a mended one, where nobody has to agree: what two and a mend missed, few more tries find.
+const MOST_ANSWERED: usize = 2;
+/// Solutions at most where the last ones only said again what was there: another way of asking often says it differently.
+const MOST_REPEATED: usize = 6;
 
 /// What came of the solutions.
 #[derive(Debug)]
@@ -54,8 +60,15 @@ impl Scene<'_> {
         let mut tried: Vec<Tried> = Vec::new();
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
         let mut asked = 0;
+        let mut mended = false;
+        let answered = checks.iter().filter(|(_, c)| c.origin.is_evidence());
+        let first = if answered.count() >= ENOUGH_EVIDENCE {
+            1
+        } else {
+            FIRST
+        };
         loop {
-            let wanted = if asked == 0 { FIRST } else { STEP };
+            let wanted = if asked == 0 { first } else { STEP };
             self.phase(Phase::Coding);
             let codes = self.code(draft, wanted, asked, tally).await?;
             asked += wanted;
@@ -71,8 +84,10 @@ impl Scene<'_> {
             self.phase(Phase::Running);
             let first_round = tried.is_empty();
             for code in codes {
-                let answers = self.observe(&code, &checks).await?;
-                tried.push(Tried { code, answers });
+                if tried.iter().all(|earlier| differ(&earlier.code, &code)) {
+                    let answers = self.observe(&code, &checks).await?;
+                    tried.push(Tried::new(code, answers));
+                }
             }
             if first_round && self.make_observable(&mut checks, &mut tried).await? {
                 tracing::debug!(
@@ -83,12 +98,63 @@ impl Scene<'_> {
             if first_round {
                 tally.ran();
             }
-            let settlement = settle(&checks, &tried);
-            let more = asked < MOST && wants_more(&settlement);
-            if !more {
+            let mut settlement = settle(&checks, &tried);
+            if !mended && let Some(fault) = fault_of(&settlement, &checks, &tried) {
+                mended = true;
+                if let Some(again) = self.mend(draft, &tried, fault, &checks, tally).await? {
+                    tried.push(again);
+                    settlement = settle(&checks, &tried);
+                }
+            }
+            let most = if first == 1 {
+                MOST_ANSWERED
+            } else if tried.len() < first {
+                MOST_REPEATED
+            } else {
+                MOST
+            };
+            if asked >= most || !wants_more(&settlement) {
                 return Ok(conclude(draft, settlement, &tried));
             }
         }
+    }
+
+    /// The best solution so far, mended once after what was seen of it; `None` where nothing new came of it.
+    async fn mend(
+        &self,
+        draft: &Draft,
+        tried: &[Tried],
+        fault: Fault,
+        checks: &[(Suite, Check)],
+        tally: &mut Tally,
+    ) -> Result<Option<Tried>, EngineError> {
+        let Some(writers) = &self.tools.writers else {
+            return Ok(None);
+        };
+        self.phase(Phase::Coding);
+        let asking = self.tools.asking();
+        let code = &tried[fault.solution].code;
+        let repaired = writers
+            .coder
+            .repair(self.permit, &draft.candidate.scenario, code, &fault.seen)
+            .await;
+        drop(asking);
+        let solution = match repaired {
+            Ok(solution) => solution,
+            Err(CodeError::Llm(error)) => return Err(error.into()),
+            Err(CodeError::NoCode(_)) => return Ok(None),
+        };
+        tally.spent(solution.usage);
+        let fresh = tried.iter().all(|t| differ(&t.code, &solution.code));
+        if !fresh || is_copy(draft, &solution.code) {
+            return Ok(None);
+        }
+        self.phase(Phase::Running);
+        let answers = self.observe(&solution.code, checks).await?;
+        Ok(Some(Tried {
+            mended_from: Some(fault.solution),
+            ..Tried::new(solution.code, answers)
+        }))
     }
 
     /// Up to `wanted` new solutions; fewer where the model gave no code or only what was there already.
@@ -118,11 +184,7 @@ impl Scene<'_> {
         let mut codes = Vec::new();
         for solution in solutions {
             tally.spent(solution.usage);
-            let copies = draft
-                .reference
-                .as_deref()
-                .is_some_and(|real| imports(&solution.code, real));
-            if copies {
+            if is_copy(draft, &solution.code) {
                 tracing::debug!(
                     scenario = self.number,
                     "a solution imports what it should write anew"
@@ -135,7 +197,7 @@ impl Scene<'_> {
     }
 
     /// Rewrites calls whose result no solution gave as exact data; true where one was rewritten.
-    async fn make_observable(
+    pub(super) async fn make_observable(
         &self,
         checks: &mut [(Suite, Check)],
         tried: &mut [Tried],
@@ -262,18 +324,97 @@ fn reason_of(draft: &Draft) -> Reason {
     }
 }
 
-/// Whether `code` imports the module of the real thing, or names it from there: that would prove nothing.
-fn imports(code: &str, reference: &str) -> bool {
-    let Some((module, _)) = reference.rsplit_once('.') else {
-        return false;
+/// What is wrong with a solution beyond doubt.
+struct Fault {
+    solution: usize,
+    /// In words for the coder.
+    seen: String,
+}
+
+/// What to mend, where the checks are not settled yet: a shown answer that no model wrote is missed, or the solution
+/// fails where a result is due. A model's expectation alone is no proof of a fault.
+fn fault_of(settlement: &Settlement, checks: &[(Suite, Check)], tried: &[Tried]) -> Option<Fault> {
+    let Settlement::Unsettled {
+        best: Some(best),
+        more_may_help: true,
+        ..
+    } = settlement
+    else {
+        return None;
     };
-    let top = module.split('.').next().unwrap_or(module);
-    code.lines().map(str::trim_start).any(|line| {
-        let rest = line
-            .strip_prefix("import ")
-            .or_else(|| line.strip_prefix("from "));
-        rest.is_some_and(|names| names.split([' ', ',', '.']).any(|name| name == top))
+    let answers = &tried[*best].answers;
+    let shown = checks
+        .iter()
+        .zip(answers)
+        .filter(|((suite, _), _)| *suite == Suite::Visible);
+    let seen = shown.into_iter().find_map(|((_, check), answer)| {
+        let due = match &check.kind {
+            CheckKind::Example { expect } => expect.clone(),
+            CheckKind::Raises { error } => format!("the error {error}"),
+            CheckKind::Property { .. } => return None,
+        };
+        let fails = matches!(
+            (&check.kind, answer),
+            (
+                CheckKind::Example { .. },
+                Answer::Raised(_) | Answer::Ended(_)
+            )
+        );
+        let misses = check.origin.is_evidence() && !meets(check, answer);
+        let setup = if check.setup.is_empty() {
+            String::new()
+        } else {
+            format!("{}\n", check.setup)
+        };
+        let wanted = if check.origin.is_evidence() {
+            format!(", but must give {due}")
+        } else {
+            String::new()
+        };
+        (fails || misses).then(|| format!("{setup}{} gave {}{wanted}", check.call, told(answer)))
+    })?;
+    Some(Fault {
+        solution: *best,
+        seen,
     })
+}
+
+/// Whether `code` hands the work to the real thing that it should write anew: that would prove nothing.
+fn is_copy(draft: &Draft, code: &str) -> bool {
+    draft
+        .reference
+        .as_deref()
+        .is_some_and(|real| borrows(code, real))
+}
+
+/// Whether `code` takes the real thing from its module, under whatever name the module goes.
+fn borrows(code: &str, reference: &str) -> bool {
+    let (module, name) = reference
+        .rsplit_once('.')
+        .unwrap_or(("builtins", reference));
+    let top = module.split('.').next().unwrap_or(module);
+    let mut has_module = false;
+    for line in code.lines().map(str::trim_start) {
+        if let Some(rest) = line.strip_prefix("from ") {
+            let (from, names) = rest.split_once(" import ").unwrap_or((rest, ""));
+            let takes = names
+                .split([' ', ',', '(', ')'])
+                .any(|n| n == name || n == "*");
+            if from.split('.').next() == Some(top) && takes {
+                return true;
+            }
+            has_module |= from.split('.').next() == Some(top) && module.contains('.');
+        } else if let Some(names) = line.strip_prefix("import ") {
+            has_module |= names.split([' ', ',', '.']).any(|n| n == top);
+        }
+    }
+    let mentions = |text: &str| {
+        code.match_indices(text).any(|(at, _)| {
+            let next = code[at + text.len()..].chars().next();
+            next.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+        })
+    };
+    has_module && (mentions(&format!(".{name}")) || code.contains("getattr"))
 }
 
 #[cfg(test)]
@@ -281,14 +422,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_solution_that_imports_the_real_thing_is_seen() {
-        assert!(imports("import statistics\n", "statistics.mean"));
-        assert!(imports("    from os.path import join\n", "os.path.join"));
-        assert!(imports("import math, bisect as b\n", "bisect.bisect"));
-        assert!(!imports(
+    fn a_solution_that_borrows_the_real_thing_is_seen() {
+        assert!(borrows(
+            "import statistics\n\ndef mean(xs):\n    return statistics.mean(xs)\n",
+            "statistics.mean"
+        ));
+        assert!(borrows("    from os.path import join\n", "os.path.join"));
+        assert!(borrows(
+            "import math, bisect as b\nf = b.bisect\n",
+            "bisect.bisect"
+        ));
+        assert!(borrows("from math import sqrt, dist as d\n", "math.dist"));
+        assert!(borrows("from math import *\n", "math.dist"));
+        assert!(borrows("import builtins\nx = builtins.sorted\n", "sorted"));
+        assert!(borrows(
+            "from urllib import parse\nx = parse.quote(s)\n",
+            "urllib.parse.quote"
+        ));
+        assert!(!borrows(
             "def mean(xs):\n    return sum(xs) / len(xs)\n",
             "statistics.mean"
         ));
-        assert!(!imports("import math\n", "sorted"));
+        assert!(!borrows(
+            "import math\n\ndef dist(p, q):\n    return math.sqrt(2)\n",
+            "math.dist"
+        ));
+        assert!(!borrows("import math\nx = math.distance\n", "math.dist"));
+        assert!(!borrows("import math\n", "sorted"));
     }
 }

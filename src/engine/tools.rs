@@ -4,12 +4,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::coder::Coder;
-use crate::dream::{Provenance, RemRequest, Sketch};
+use crate::dream::{Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::LlmClient;
+use crate::pack::offline::{FewShot, OfflinePack};
 use crate::sandbox::{self, Sandbox};
 use crate::supervisor::permit::WorkPermit;
-use crate::weaver::ScenarioWeaver;
+use crate::weaver::{Example, ScenarioWeaver};
 
 use super::{DreamEngine, EngineError, InFlight, Tally};
 
@@ -29,6 +30,24 @@ pub(super) struct Writers {
     pub(super) llm: LlmClient,
     pub(super) weaver: ScenarioWeaver,
     pub(super) coder: Coder,
+}
+
+/// The pack's scenarios as finished examples for a weaver.
+fn worked(pack: &OfflinePack) -> Vec<Example> {
+    let all = Difficulty::ALL.into_iter().flat_map(|d| pack.few_shot(d));
+    let examples = all.map(
+        |FewShot {
+             thought,
+             scenario,
+             checks,
+         }| Example {
+            // One line, as it is asked for.
+            thought: thought.split_whitespace().collect::<Vec<_>>().join(" "),
+            scenario,
+            checks,
+        },
+    );
+    examples.collect()
 }
 
 impl Tools {
@@ -60,7 +79,7 @@ impl Tools {
                 ));
             }
             Writers {
-                weaver: ScenarioWeaver::new(llm.clone()),
+                weaver: ScenarioWeaver::new(llm.clone()).with_examples(worked(&engine.pack)),
                 coder: Coder::new(llm.clone()),
                 llm,
             }

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::store::{Change, KnownDocument, NewChunk, NewDocument, Store};
 
 /// Raised whenever parsing, chunking or entities change: documents of older parsers are read anew.
-const PARSER: i64 = 1;
+const PARSER: i64 = 2;
 /// Text gathered before it is written. Bounds both the memory and how long other writers wait.
 const BATCH_BYTES: usize = 2_000_000;
 /// Documents in one transaction, for folders of many tiny files.

@@ -187,12 +187,13 @@ pub(crate) fn parse(format: Format, text: String) -> Parsed {
     }
 }
 
-/// True where the text may hold examples that say their own answers: doctest prompts or asserts.
+/// True where the text may hold examples that say their own answers, or functions of a library that can be asked for them:
+/// doctest prompts, asserts, directives that document a function.
 pub(crate) fn may_hold_examples(text: &str) -> bool {
     text.contains(">>> ")
-        || text
-            .lines()
-            .any(|line| line.trim_start().starts_with("assert "))
+        || text.lines().any(|line| {
+            line.trim_start().starts_with("assert ") || line.starts_with(".. function:: ")
+        })
 }
 
 #[cfg(test)]
@@ -214,6 +215,7 @@ mod tests {
     fn prompts_and_asserts_mark_a_document() {
         assert!(may_hold_examples("   >>> 1 + 1\n"));
         assert!(may_hold_examples("def t():\n    assert f(1) == 2\n"));
+        assert!(may_hold_examples(".. function:: comb(n, k)\n"));
         assert!(!may_hold_examples("we assert that >>>this\n"));
     }
 }

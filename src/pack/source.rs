@@ -20,6 +20,7 @@ mod task;
 
 use examples::{Example, Place, Stream};
 use module::Module;
+pub use task::with_answers;
 
 /// Longest document that is looked at, in bytes.
 const MOST_BYTES: usize = 1 << 20;
@@ -48,6 +49,12 @@ impl SourceTask {
     #[must_use]
     pub fn examples(&self) -> usize {
         self.checks.len() + self.hidden_checks.len()
+    }
+
+    /// True where nobody wrote an answer yet, but the real thing can be asked for them.
+    #[must_use]
+    pub fn can_be_asked(&self) -> bool {
+        self.solution.is_none() && self.reference.is_some()
     }
 
     /// True where the document's own code stands beside enough examples to prove it.

@@ -39,6 +39,42 @@ pub fn checks(text: &str, entry_point: &str) -> Vec<Check> {
     without_doubles(lifted)
 }
 
+/// The calls of `entry_point` in `text`, one a line, without doubles: their results are for somebody else to tell.
+#[must_use]
+pub fn calls(text: &str, entry_point: &str) -> Vec<Call> {
+    let text = &text[..text.floor_char_boundary(MAX_TEXT)];
+    let code = fenced(text);
+    let mut lifted = Vec::new();
+    for line in code.lines().take(MAX_STATEMENTS) {
+        let line = line.trim().trim_start_matches(">>>").trim_start();
+        let shown = line
+            .strip_prefix("print(")
+            .and_then(|l| l.strip_suffix(')'));
+        let line = shown.unwrap_or(line);
+        // The same walk as for checks, so that the same calls are refused; the claim is only there to carry the call.
+        for call in [line, line.split(" #").next().unwrap_or(line)] {
+            if lift_all(
+                &format!("assert ({call}) is None"),
+                entry_point,
+                &mut lifted,
+            ) {
+                break;
+            }
+        }
+    }
+    let calls = without_doubles(lifted).into_iter();
+    calls
+        .map(|Check { setup, call, .. }| Call { setup, call })
+        .collect()
+}
+
+/// A call without a claim about its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub setup: String,
+    pub call: String,
+}
+
 /// The same check for the purpose of finding doubles: spaces do not count.
 pub(super) fn key(check: &Check) -> String {
     let bare = |text: &str| text.split_whitespace().collect::<String>();
@@ -181,6 +217,21 @@ mod tests {
                 "f(4) -> False",
                 "f(5) -> True",
             ],
+        );
+    }
+
+    #[test]
+    fn calls_are_lifted_without_their_results() {
+        let text = "```python\nf(1)\n>>> f([2, 3], k='x')  # gives 5\nprint(f(4))\nlist(f(5))\nf(1)\ng(6)\nf(\nf(open('x'))\n```";
+        let found: Vec<String> = calls(text, "f").into_iter().map(|c| c.call).collect();
+        assert_eq!(found[..2], ["f(1)", "f([2, 3], k='x')"]);
+        assert!(found.contains(&"list(f(5))".to_owned()));
+        assert!(found.contains(&"f(4)".to_owned()));
+        assert!(
+            !found
+                .iter()
+                .any(|c| c.contains("g(6)") || c.contains("open")),
+            "{found:?}"
         );
     }
 

@@ -11,20 +11,24 @@ use crate::llm::{Message, Role};
 mod shots;
 
 pub(super) use shots::own_tasks;
-use shots::{CHECK_SHOTS, COMPLEX_SHOT, MEDIUM_SHOT, SIMPLE_SHOT};
+use shots::{CALL_SHOT, CHECK_SHOTS, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
 /// Kept with every dream; changes whenever a word in this file does.
-pub const PROMPT_VERSION: &str = "weave-2";
+pub const PROMPT_VERSION: &str = "weave-3";
 
 /// First words of each kind of request, by which tests recognise it.
 pub const TASK_MARK: &str = "Invent one Python programming task";
 pub const VISIBLE_MARK: &str = "Write checks for the ordinary behaviour";
 pub const HIDDEN_MARK: &str = "Write checks for the edge cases";
+pub const CALLS_MARK: &str = "Write different calls";
 
 /// Asked for, so that three are left after settling when a quarter of the values are wrong.
 pub(super) const VISIBLE_ASKED: usize = 6;
 /// As above, for two.
 pub(super) const HIDDEN_ASKED: usize = 5;
+
+/// Calls asked for where the real function answers them: some raise an error or give no plain value.
+const CALLS_ASKED: usize = 12;
 
 /// Of the owner's text in one prompt, in bytes: about 300 tokens, four seconds of reading for a small model. More of it
 /// makes a small model copy the text in place of inventing a task.
@@ -72,6 +76,8 @@ const TASK_SYSTEM: &str = "You write short, exact programming exercises about pu
 
 const CHECK_SYSTEM: &str =
     "You are a careful Python tester. You work results out by hand, step by step, and never guess.";
+
+const CALL_SYSTEM: &str = "You write calls that try out a documented Python function. You never write the function itself.";
 
 /// A finished task, as an example to a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,12 +128,11 @@ pub(super) fn task(
     examples: &[Example],
 ) -> Vec<Message> {
     let mut messages = vec![message(Role::System, TASK_SYSTEM)];
-    for (asked, answered) in shots(difficulty, examples) {
-        messages.push(message(Role::User, asked));
-        messages.push(message(Role::Assistant, answered));
-    }
     let turn = usize::try_from(cluster.dreamed).unwrap_or(0)
         + usize::try_from(cluster.id.unsigned_abs()).unwrap_or(0);
+    let (asked, answered) = shot(difficulty, examples, turn);
+    messages.push(message(Role::User, asked));
+    messages.push(message(Role::Assistant, answered));
     let data = data(cluster, turn);
     // Twelve settings and ten shapes come round together only every sixty turns.
     let (shape, setting) = (SHAPES[turn % SHAPES.len()], SETTINGS[turn % SETTINGS.len()]);
@@ -280,6 +285,43 @@ fn check_request(task: &str, name: &str, hidden: bool) -> String {
     )
 }
 
+/// The request for calls whose results the real function will tell.
+pub(super) fn calls(scenario: &Scenario) -> Vec<Message> {
+    let CallShot {
+        name,
+        documentation,
+        calls,
+    } = CALL_SHOT;
+    // The order to write the function would be followed.
+    let text = scenario.task_prompt.trim();
+    let documentation_alone = match text.split_once("\n\n") {
+        Some((order, rest)) if order.starts_with("Write ") => rest,
+        Some(_) | None => text,
+    };
+    vec![
+        message(Role::System, CALL_SYSTEM),
+        message(Role::User, call_request(documentation, name)),
+        message(
+            Role::Assistant,
+            format!("```python\n{}\n```", calls.join("\n")),
+        ),
+        message(
+            Role::User,
+            call_request(documentation_alone, &scenario.entry_point),
+        ),
+    ]
+}
+
+fn call_request(documentation: &str, name: &str) -> String {
+    format!(
+        "Documentation of `{name}`:\n{documentation}\n\n{CALLS_MARK} of `{name}`: {CALLS_ASKED}, one on each line: typical \
+         arguments first, then each option, then edge cases (empty, one element, negative, zero, repeated, large).\n\
+         - Arguments are plain literals; a `lambda` where a function is needed. Around an iterator write `list(...)`.\n\
+         - No function definition, no results, no comments, no assert, no import, no two alike.\n\
+         Answer with one ```python block."
+    )
+}
+
 /// Whether a task speaks of errors at all.
 pub(super) fn names_an_error(task: &str) -> bool {
     task.contains("Error") || task.contains("Exception") || task.to_lowercase().contains("raise")
@@ -309,28 +351,32 @@ pub(super) fn name_schema() -> Json {
     })
 }
 
-/// Questions and answers to start from: the given examples of this difficulty, or our own.
-fn shots(difficulty: Difficulty, examples: &[Example]) -> Vec<(String, String)> {
-    let fitting = examples
+/// A question and its answer to start from: one of the given examples of this difficulty in turn, or our own.
+fn shot(difficulty: Difficulty, examples: &[Example], turn: usize) -> (String, String) {
+    let fitting: Vec<&Example> = examples
         .iter()
-        .find(|e| e.scenario.difficulty == difficulty);
-    if let Some(example) = fitting {
-        let data = format!(
-            "Topic: {}\n\n{}",
-            example.scenario.title, example.scenario.description
-        );
-        let asked = task_request(&data, difficulty, &[], SHAPES[0], SETTINGS[0]);
-        return vec![(asked, example_answer(example).to_string())];
+        .filter(|e| e.scenario.difficulty == difficulty)
+        .collect();
+    if !fitting.is_empty() {
+        let example = fitting[turn % fitting.len()];
+        let Scenario {
+            title, description, ..
+        } = &example.scenario;
+        let data = format!("Topic: {title}\n\n{description}");
+        // What the example does, or a model learns that the wish at the end of the question is idle talk.
+        let shape = format!("does this: {}", description.trim().trim_end_matches('.'));
+        let asked = task_request(&data, difficulty, &[], &shape, &title.to_lowercase());
+        return (asked, example_answer(example).to_string());
     }
     let shot = match difficulty {
         Difficulty::Simple => SIMPLE_SHOT,
         Difficulty::Medium => MEDIUM_SHOT,
         Difficulty::Complex => COMPLEX_SHOT,
     };
-    vec![(
+    (
         task_request(shot.data, difficulty, &[], shot.shape, shot.setting),
         shot.answer.to_owned(),
-    )]
+    )
 }
 
 fn example_answer(example: &Example) -> Json {
@@ -413,7 +459,8 @@ mod tests {
     fn our_own_examples_follow_our_own_form() {
         let schema = task_schema();
         for difficulty in Difficulty::ALL {
-            for (_, answer) in shots(difficulty, &[]) {
+            {
+                let (_, answer) = shot(difficulty, &[], 0);
                 let json = lenient::json_from(&answer).expect("an example is JSON");
                 for key in schema["required"].as_array().unwrap() {
                     assert!(

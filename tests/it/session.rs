@@ -212,6 +212,40 @@ async fn with_a_model_scenarios_are_woven_solved_settled_and_proven() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_documented_function_is_written_anew_and_held_against_the_real_one() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let llm = FakeLlm::competent().await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    know(&world, &settings, "math.rst", fake_llm::PAGE);
+    let report = night(&settings, request(1)).await;
+    assert_eq!(report.dreams_successful, 1, "{report:?}");
+    let dreams = saved(&settings.output_dir);
+    let dream = &dreams[0];
+    assert_eq!(dream["scenario"]["entry_point"], "comb", "{dream}");
+    // The first solution overlooks the error that the documentation names; the mended one is saved.
+    let file = dream["code_file"].as_str().expect("a name");
+    let code = std::fs::read_to_string(settings.output_dir.join(file)).expect("the code");
+    assert!(code.contains("raise ValueError"), "{code}");
+    let checks: Vec<_> = ["checks", "hidden_checks"]
+        .iter()
+        .flat_map(|suite| dream[*suite].as_array().expect("checks"))
+        .collect();
+    assert!(
+        checks.iter().all(|check| check["origin"] == "reference"),
+        "{dream}"
+    );
+    let of = |call: &str| checks.iter().find(|check| check["call"] == call);
+    assert_eq!(of("comb(10, 4)").expect("it was asked")["expect"], "210");
+    assert_eq!(
+        of("comb(-1, 2)").expect("it was asked")["error"],
+        "ValueError"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn given_tasks_are_solved_and_each_dream_names_its_line() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;

@@ -1,4 +1,5 @@
-//! Documentation of a library: doctests for a name whose code is elsewhere become tasks without a solution; pure.
+//! Documentation of a library becomes tasks without a solution: the functions that it describes, with the doctests that
+//! it shows for them, or with none where the real function can be asked; pure.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -22,6 +23,10 @@ const WRAPPERS: &[&str] = &[
 const MOST_PROSE: usize = 1_500;
 /// Names from one page.
 const MOST_NAMES: usize = 200;
+/// Prose shorter than this does not tell what a function does, in bytes: one sentence.
+const LEAST_PROSE: usize = 40;
+/// A function that is told in so few bytes does one thing: about five sentences.
+const SHORT_PROSE: usize = 400;
 
 /// What a page has shown so far, by dotted name.
 #[derive(Debug)]
@@ -109,15 +114,43 @@ impl<'p> Described<'p> {
     }
 
     pub(super) fn tasks(&self, document: &Document) -> Vec<SourceTask> {
-        let tasks = self
+        let shown = self
             .shown
             .iter()
             .filter_map(|(reference, (examples, section))| {
                 let section = self.homes.get(reference).copied().unwrap_or(section);
                 task(reference, examples, section, document, self.libraries)
             });
-        tasks.collect()
+        let mut bare: Vec<(&String, &&Section)> = self
+            .homes
+            .iter()
+            .filter(|(reference, section)| {
+                !self.shown.contains_key(*reference) && can_be_asked(reference, section)
+            })
+            .collect();
+        bare.sort_by_key(|(_, section)| section.lines);
+        let bare = bare
+            .into_iter()
+            .filter_map(|(reference, section)| task(reference, &[], section, document, &[]));
+        shown.chain(bare).take(MOST_NAMES).collect()
     }
+}
+
+/// Whether the real function can answer calls of it: it only computes, and its documentation says what.
+fn can_be_asked(reference: &str, section: &Section) -> bool {
+    let Some((module, name)) = reference.rsplit_once('.') else {
+        return false;
+    };
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase());
+    let takes_something = section
+        .title
+        .split_once('(')
+        .is_some_and(|(_, arguments)| !arguments.trim_start().starts_with(')'));
+    plain
+        && takes_something
+        && safe::is_steady(module)
+        && !safe::denied_name(name)
+        && section.prose.len() >= LEAST_PROSE
 }
 
 fn task(
@@ -130,10 +163,15 @@ fn task(
     let (module, name) = reference.rsplit_once('.')?;
     let examples: Vec<&Example> = examples.iter().collect();
     let checks = checks_of(&examples);
-    if checks.is_empty() {
+    if checks.is_empty() && !examples.is_empty() {
         return None;
     }
     let prose = clipped(&section.prose, MOST_PROSE);
+    // The examples that the page goes on with are shown below in our own form.
+    let prose = prose
+        .trim_end_matches("Examples:")
+        .trim_end_matches("Example:");
+    let prose = prose.trim_end().to_owned();
     let calls: Vec<String> = checks
         .iter()
         .map(|c| format!("{}\n{}", c.setup, c.call))
@@ -151,7 +189,9 @@ fn task(
     }
     prompt.push_str(&prose);
     prompt.push('\n');
-    prompt.push_str(&shown(&visible));
+    if !visible.is_empty() {
+        prompt.push_str(&shown(&visible));
+    }
     let foreign = !safe::computes(module);
     let library = module.split('.').next().unwrap_or(module);
     let used = libraries
@@ -163,7 +203,11 @@ fn task(
             title: format!("{name}, as {module} has it"),
             description: clipped(&first_sentence(&prose), 300),
             task_prompt: prompt,
-            difficulty: Difficulty::Medium,
+            difficulty: if prose.len() <= SHORT_PROSE {
+                Difficulty::Simple
+            } else {
+                Difficulty::Medium
+            },
             libraries: used.collect(),
             test_cases: in_words(&visible),
             entry_point: name.to_owned(),

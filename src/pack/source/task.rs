@@ -214,6 +214,18 @@ pub(super) fn split(checks: Vec<Check>) -> (Vec<Check>, Vec<Check>) {
     (visible, hidden)
 }
 
+/// Shares `answers` of the real thing out among a scenario's suites and shows the visible ones in its prompt, where it
+/// shows none yet.
+#[must_use]
+pub fn with_answers(scenario: &mut Scenario, answers: Vec<Check>) -> (Vec<Check>, Vec<Check>) {
+    let (visible, hidden) = split(answers);
+    if scenario.test_cases.is_empty() && !visible.is_empty() {
+        scenario.task_prompt.push_str(&shown(&visible));
+        scenario.test_cases = in_words(&visible);
+    }
+    (visible, hidden)
+}
+
 /// The visible checks as a reader of the task sees them.
 pub(super) fn shown(checks: &[Check]) -> String {
     let mut text = "\nExamples:\n\n```python\n".to_owned();

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{HIDDEN_ASKED, VISIBLE_ASKED};
+use super::{CALLS_ASKED, HIDDEN_ASKED, VISIBLE_ASKED};
 
 /// The built-in examples' task texts: a model that copies one has woven nothing.
 pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
@@ -50,6 +50,34 @@ pub(super) const COMPLEX_SHOT: TaskShot = TaskShot {
     shape: "takes a string and returns a dict",
     setting: "settings of a lamp",
     answer: r#"{"reject": "", "thought": "The text is about splitting a line into parts. Reading settings joins splitting, pairs, conversion of values, repeated keys and errors. The order of the rules must be fixed and each edge case named.", "concepts": ["splitting", "pairs", "conversion", "repeated keys", "errors"], "title": "Read settings from one line", "description": "Parse key=value pairs, convert numbers, keep the last of repeated keys, refuse broken parts.", "entry_point": "read_settings", "signature": "read_settings(line: str) -> dict", "task_prompt": "Write a function `read_settings(line: str) -> dict` that reads pairs such as 'level=3; colour=red'. Parts are separated by semicolons; spaces around parts, keys and values are removed, and empty parts are skipped. Each part is split at its first '='; the key is turned to lower case. A value that consists only of digits becomes an int, every other value stays a string. If a key occurs more than once, the last value counts. Raise ValueError if a part has no '=' or an empty key. An empty line gives an empty dict.", "test_cases": ["Two pairs give two keys.", "Digits become an integer and other values stay strings.", "The last of two equal keys counts.", "A part without an equals sign raises ValueError.", "An empty line gives an empty dict."]}"#,
+};
+
+/// A documented function and calls that try it.
+pub(super) struct CallShot {
+    pub(super) name: &'static str,
+    pub(super) documentation: &'static str,
+    pub(super) calls: [&'static str; CALLS_ASKED],
+}
+
+/// Without an example a small model writes the function, or one call again and again.
+pub(super) const CALL_SHOT: CallShot = CallShot {
+    name: "clamp_all",
+    documentation: "```\nclamp_all(values, low, high=10)\n```\n\nReturn a list of the numbers in *values*, each moved into the \
+                    range from *low* to *high*. ValueError is raised if *low* is greater than *high*.",
+    calls: [
+        "clamp_all([1, 5, 20], 2)",
+        "clamp_all([3, 4, 5], 0)",
+        "clamp_all([1, 5, 20], 2, 7)",
+        "clamp_all([-3, 0, 3], -1, high=1)",
+        "clamp_all((8, 9, 12), 9)",
+        "clamp_all([2.5, 11.5], 3)",
+        "clamp_all([5], 5, 5)",
+        "clamp_all([7, 7, 7], 1, 6)",
+        "clamp_all([], 0)",
+        "clamp_all([-100, 100], -50, 50)",
+        "clamp_all([10 ** 9], 0)",
+        "clamp_all([1, 2], 5, 4)",
+    ],
 };
 
 pub(super) struct CheckShot {

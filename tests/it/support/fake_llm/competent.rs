@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dreamer::coder::prompt::{REPAIR_MARK, SOLVE_MARK};
-use dreamer::weaver::prompt::{HIDDEN_MARK, TASK_MARK, VISIBLE_MARK};
+use dreamer::weaver::prompt::{CALLS_MARK, HIDDEN_MARK, TASK_MARK, VISIBLE_MARK};
 use serde_json::json;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,9 @@ impl Brain {
         if prompt.starts_with(TASK_MARK) {
             let turn = self.woven.fetch_add(1, Ordering::SeqCst);
             return task_answer(&TASKS[turn % TASKS.len()]);
+        }
+        if prompt.contains("`comb`") {
+            return documented(prompt);
         }
         let Some(task) = TASKS.iter().find(|t| {
             prompt.contains(&format!("{}(", t.name)) || prompt.contains(&format!("`{}`", t.name))
@@ -92,6 +95,33 @@ fn task_answer(task: &Task) -> String {
         "test_cases": ["typical input", "empty input"],
     })
     .to_string()
+}
+
+/// The page that documents the one library function that it can write anew.
+pub(crate) const PAGE: &str = "\
+:mod:`math` --- Mathematical functions
+======================================
+
+.. module:: math
+
+.. function:: comb(n, k)
+
+   Return the number of ways to choose *k* items from *n* items without repetition and without order. Evaluates to zero
+   when ``k > n``. Raises :exc:`ValueError` if either of the arguments is negative.
+";
+
+/// Calls of `comb`; a first solution that overlooks the errors; and the mended one.
+fn documented(prompt: &str) -> String {
+    if prompt.contains(CALLS_MARK) {
+        return "```python\ncomb(5, 2)\ncomb(6, 6)\ncomb(-1, 2)\ncomb(4, 0)\ncomb(7, 3)\ncomb(2, 5)\ncomb(10, 4)\n```".to_owned();
+    }
+    let body = "    if k > n:\n        return 0\n    ways = 1\n    for i in range(k):\n        ways = ways * (n - i) // (i + 1)\n    return ways\n";
+    let refusal = "    if n < 0 or k < 0:\n        raise ValueError(\"negative\")\n";
+    let mended = prompt.contains(REPAIR_MARK);
+    coded(&format!(
+        "def comb(n, k):\n{}{body}",
+        if mended { refusal } else { "" }
+    ))
 }
 
 fn coded(code: &str) -> String {
