@@ -37,6 +37,26 @@ struct Fallen<'a> {
     tokens: Tokens,
 }
 
+impl<'a> Fallen<'a> {
+    /// A verdict of "no" before any gate was asked.
+    fn rejected(
+        candidate: &'a Candidate,
+        reasons: Vec<String>,
+        why: String,
+        tokens: Tokens,
+    ) -> Self {
+        Self {
+            candidate,
+            outcome: AttemptOutcome::Rejected,
+            reasons,
+            why,
+            gates: Vec::new(),
+            dropped: Vec::new(),
+            tokens,
+        }
+    }
+}
+
 impl Scene<'_> {
     /// Plays one plan to its end.
     pub(super) async fn play(&self, plan: Plan, tally: &mut Tally) -> Result<Outcome, EngineError> {
@@ -81,20 +101,10 @@ impl Scene<'_> {
                 reason,
                 why,
                 candidate,
-                dropped,
             } => {
                 tally.rejected(&[reason]);
                 let reasons = vec![reason.to_string()];
-                let outcome = AttemptOutcome::Rejected;
-                let fallen = Fallen {
-                    candidate: &candidate,
-                    outcome,
-                    reasons,
-                    why,
-                    gates: Vec::new(),
-                    dropped,
-                    tokens,
-                };
+                let fallen = Fallen::rejected(&candidate, reasons, why, tokens);
                 return self.fell(&draft, fallen);
             }
         };
@@ -110,16 +120,11 @@ impl Scene<'_> {
                 if let Err(below) = keep(dream.tier(), self.engine.settings.dreaming.strict) {
                     tally.not_kept(dream.tier());
                     let gates = dream.evidence().to_vec();
-                    let (reasons, why) = (vec!["below_gold".to_owned()], below.to_owned());
-                    let outcome = AttemptOutcome::Rejected;
+                    let reasons = vec!["below_gold".to_owned()];
                     let fallen = Fallen {
-                        candidate: &candidate,
-                        outcome,
-                        reasons,
-                        why,
                         gates,
                         dropped,
-                        tokens,
+                        ..Fallen::rejected(&candidate, reasons, below.to_owned(), tokens)
                     };
                     return self.fell(&draft, fallen);
                 }
@@ -132,15 +137,10 @@ impl Scene<'_> {
                     .map(|gate| gate.detail.clone())
                     .unwrap_or_default();
                 let reasons = reasons.iter().map(Reason::to_string).collect();
-                let outcome = AttemptOutcome::Rejected;
                 let fallen = Fallen {
-                    candidate: &candidate,
-                    outcome,
-                    reasons,
-                    why,
                     gates,
                     dropped,
-                    tokens,
+                    ..Fallen::rejected(&candidate, reasons, why, tokens)
                 };
                 self.fell(&draft, fallen)
             }
@@ -148,20 +148,15 @@ impl Scene<'_> {
                 // An ended permit shows up here as "undecided": it is an interruption, not broken infrastructure.
                 self.permit.ask()?;
                 tally.requeued();
-                let outcome = AttemptOutcome::Undecided;
                 let reasons = vec!["undecided".to_owned()];
-                let said = why.clone();
                 let fallen = Fallen {
-                    candidate: &candidate,
-                    outcome,
-                    reasons,
-                    why,
+                    outcome: AttemptOutcome::Undecided,
                     gates,
                     dropped,
-                    tokens,
+                    ..Fallen::rejected(&candidate, reasons, why.clone(), tokens)
                 };
                 self.fell(&draft, fallen)?;
-                Ok(Outcome::Undecided(said))
+                Ok(Outcome::Undecided(why))
             }
         }
     }
@@ -231,15 +226,8 @@ impl Scene<'_> {
         };
         let mut draft = self.begin(candidate.clone(), crate::dream::Generator::Llm);
         draft.key = key;
-        let fallen = Fallen {
-            candidate: &candidate,
-            outcome: AttemptOutcome::Rejected,
-            reasons: vec!["not_woven".to_owned()],
-            why,
-            gates: Vec::new(),
-            dropped: Vec::new(),
-            tokens: Tokens::default(),
-        };
+        let reasons = vec!["not_woven".to_owned()];
+        let fallen = Fallen::rejected(&candidate, reasons, why, Tokens::default());
         self.fell(&draft, fallen)
     }
 

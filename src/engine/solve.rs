@@ -38,7 +38,6 @@ pub(super) enum Solved {
         reason: Reason,
         why: String,
         candidate: Candidate,
-        dropped: Vec<DroppedCheck>,
     },
 }
 
@@ -273,7 +272,6 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                 reason: reason_of(draft),
                 why,
                 candidate,
-                dropped: Vec::new(),
             }
         }
     }
@@ -305,7 +303,6 @@ fn no_code(draft: &Draft) -> Solved {
         reason: Reason::EntryPointMissing,
         why: "the model wrote no code".to_owned(),
         candidate: draft.candidate.clone(),
-        dropped: Vec::new(),
     }
 }
 

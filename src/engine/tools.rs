@@ -7,7 +7,7 @@ use crate::coder::Coder;
 use crate::dream::{Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::LlmClient;
-use crate::pack::offline::{FewShot, OfflinePack};
+use crate::pack::offline::{Inspiration, OfflinePack};
 use crate::sandbox::{self, Sandbox};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, ScenarioWeaver};
@@ -32,21 +32,24 @@ pub(super) struct Writers {
     pub(super) coder: Coder,
 }
 
-/// The pack's scenarios as finished examples for a weaver.
+/// The pack's scenarios as finished examples for a weaver: those that tell the text they came from.
 fn worked(pack: &OfflinePack) -> Vec<Example> {
     let all = Difficulty::ALL.into_iter().flat_map(|d| pack.few_shot(d));
-    let examples = all.map(
-        |FewShot {
-             thought,
-             scenario,
-             checks,
-         }| Example {
+    let examples = all.filter_map(|shot| {
+        let Inspiration { text, shape } = shot.from?;
+        Some(Example {
+            text,
+            shape,
             // One line, as it is asked for.
-            thought: thought.split_whitespace().collect::<Vec<_>>().join(" "),
-            scenario,
-            checks,
-        },
-    );
+            thought: shot
+                .thought
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+            scenario: shot.scenario,
+            checks: shot.checks,
+        })
+    });
     examples.collect()
 }
 

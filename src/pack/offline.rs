@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{hex, key_of};
 use crate::dream::{Candidate, Check, CheckKind, Difficulty, Origin, Scenario, Source};
@@ -159,6 +159,16 @@ pub struct FewShot {
     pub thought: String,
     pub scenario: Scenario,
     pub checks: Vec<Check>,
+    /// Where the file holds one: it shows a model how far a task may be from its text.
+    pub from: Option<Inspiration>,
+}
+
+/// A text that could have led to a task, and what kind of function was wished for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inspiration {
+    pub text: String,
+    pub shape: String,
 }
 
 /// All pack files with all their variants, in a fixed order that mixes files and difficulties.

@@ -82,6 +82,9 @@ const CALL_SYSTEM: &str = "You write calls that try out a documented Python func
 /// A finished task, as an example to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
+    /// The text that the task came from, and what kind of function was wished for.
+    pub text: String,
+    pub shape: String,
     /// One line of reasoning before the answer.
     pub thought: String,
     pub scenario: Scenario,
@@ -359,13 +362,8 @@ fn shot(difficulty: Difficulty, examples: &[Example], turn: usize) -> (String, S
         .collect();
     if !fitting.is_empty() {
         let example = fitting[turn % fitting.len()];
-        let Scenario {
-            title, description, ..
-        } = &example.scenario;
-        let data = format!("Topic: {title}\n\n{description}");
-        // What the example does, or a model learns that the wish at the end of the question is idle talk.
-        let shape = format!("does this: {}", description.trim().trim_end_matches('.'));
-        let asked = task_request(&data, difficulty, &[], &shape, &title.to_lowercase());
+        let (text, setting) = (&example.text, example.scenario.title.to_lowercase());
+        let asked = task_request(text, difficulty, &[], &example.shape, &setting);
         return (asked, example_answer(example).to_string());
     }
     let shot = match difficulty {

@@ -237,6 +237,11 @@ fn few_shot_checks_hold_for_their_first_variant() {
     for difficulty in Difficulty::ALL {
         let shots = pack.few_shot(difficulty);
         assert!(shots.len() >= 8, "{difficulty:?}: {}", shots.len());
+        let with_text = shots.iter().filter(|shot| shot.from.is_some()).count();
+        assert!(
+            with_text >= 2,
+            "{difficulty:?}: a weaver needs some to show in turn"
+        );
         for shot in shots {
             let mut variants = pack.variants();
             let task = variants

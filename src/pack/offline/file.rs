@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{FewShot, PackError, PackTask, source_of, template, variant_key};
+use super::{FewShot, Inspiration, PackError, PackTask, source_of, template, variant_key};
 use crate::dream::{Check, CheckKind, Difficulty, Origin, Scenario, Source};
 
 /// Least visible and hidden checks of a file: what the Guardian asks of every candidate, and one to spare.
@@ -35,6 +35,8 @@ struct Raw {
     /// Checks with their expected values for the first variant, shown to the weaver's model.
     #[serde(default)]
     few_shot: Vec<RawCheck>,
+    /// A text that could have led to this task.
+    few_shot_from: Option<Inspiration>,
 }
 
 /// A check as written; `{call}` alone is answered by the oracle.
@@ -188,6 +190,7 @@ impl PackFile {
             thought: first.thought,
             scenario: first.scenario,
             checks,
+            from: self.raw.few_shot_from.clone(),
         }))
     }
 }

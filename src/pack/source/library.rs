@@ -11,7 +11,7 @@ use super::module::Module;
 use super::prose::{Page, Section};
 use super::syntax::{lone_expression, parse, preorder, text_of};
 use super::task::{checks_of, clipped, first_sentence, in_words, shown, source_of, split};
-use super::{SourceTask, safe};
+use super::{LEAST_EXAMPLES, SourceTask, safe};
 use crate::dream::{Difficulty, Document, Scenario};
 use crate::pack::key_of;
 
@@ -118,7 +118,9 @@ impl<'p> Described<'p> {
             .shown
             .iter()
             .filter_map(|(reference, (examples, section))| {
-                let section = self.homes.get(reference).copied().unwrap_or(section);
+                // Elsewhere a function is mentioned, not described: news of a version, a tutorial, a question.
+                let home = self.homes.get(reference).copied();
+                let section = home.or((examples.len() >= LEAST_EXAMPLES).then_some(*section))?;
                 task(reference, examples, section, document, self.libraries)
             });
         let mut bare: Vec<(&String, &&Section)> = self
