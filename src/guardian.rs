@@ -2,17 +2,21 @@
 //! The only maker of `VerifiedDream`. Never drops or changes a check: settling happened before.
 
 mod adequate;
+mod agreement;
 mod bench;
 pub mod candidate_file;
 mod entry;
+mod exercised;
 mod form;
 mod hollow;
 pub mod inputs;
+mod learned;
 mod lift;
 mod mutants;
 mod passes;
 mod reach;
 mod reached;
+mod roll_call;
 mod ruling;
 pub mod split;
 mod stand_ins;
@@ -25,9 +29,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::dream::{Candidate, GateReport, Reason, Suite, Tier};
+use crate::dream::{Candidate, GateReport, Origin, Reason, Suite, Tier};
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
+use agreement::Panel;
 use bench::{Bench, Role, Room};
 use ruling::{Docket, Hearing, Ruling, Stop};
 
@@ -37,6 +42,16 @@ pub struct Context {
     /// Earlier solutions of the same task that are known to be wrong: they must fail the checks too.
     pub wrong_attempts: Vec<String>,
     pub agreement: Agreement,
+    /// Other solutions of the same task that pass the checks and were made without knowledge of this one.
+    pub peers: Vec<Peer>,
+}
+
+/// A solution to compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    pub code: String,
+    /// `Reference` where no model wrote it: its answers settle a disagreement.
+    pub origin: Origin,
 }
 
 /// Whether anybody independent stands behind the answers.
@@ -120,8 +135,8 @@ impl Guardian {
         bench.close().await;
         let gates = docket.gates;
         match heard {
-            Ok(tier) => Judgement::Verified(VerifiedDream {
-                candidate: Box::new(candidate.clone()),
+            Ok((tier, candidate)) => Judgement::Verified(VerifiedDream {
+                candidate: Box::new(candidate),
                 tier,
                 evidence: gates,
             }),
@@ -134,13 +149,14 @@ impl Guardian {
     }
 }
 
-/// The gates, cheap to dear. The first that does not pass ends the hearing.
+/// The gates, cheap to dear. The first that does not pass ends the hearing. The candidate that comes out is the one
+/// that went in, with the checks that were added.
 async fn hear(
     docket: &mut Docket,
     bench: &mut Bench<'_>,
     candidate: &Candidate,
     context: &Context,
-) -> Result<Tier, Stop> {
+) -> Result<(Tier, Candidate), Stop> {
     let code = candidate.code.as_str();
     let [first, second, third] = hash_seeds(candidate);
     let room = Room {
@@ -181,15 +197,26 @@ async fn hear(
         "steady",
         steady::rule(bench, [second, third], candidate, &trials).await,
     )?;
+    let asked = agreement::rule(bench, second, candidate, context).await;
+    let (agreed, panel) = match asked {
+        Ok((ruling, panel)) => (Ok(ruling), panel),
+        Err(undecided) => (Err(undecided), Panel::default()),
+    };
+    docket.note("agreement", agreed)?;
+    let mut candidate = candidate.clone();
+    docket.note(
+        "exercised",
+        exercised::rule(bench, first, &mut candidate, &panel).await,
+    )?;
     docket.note(
         "adequate",
-        adequate::rule(bench, first, candidate, &trials).await,
+        adequate::rule(bench, first, &mut candidate, &trials, &panel).await,
     )?;
-    docket.note("agreement", Ok(agreement(context)))?;
-    Ok(match context.agreement {
+    let tier = match context.agreement {
         Agreement::Skipped | Agreement::Reached(_) => Tier::Gold,
         Agreement::NotReached(_) => Tier::Silver,
-    })
+    };
+    Ok((tier, candidate))
 }
 
 /// Not a gate of its own: interpreters are opened side by side.
@@ -211,14 +238,6 @@ async fn open(bench: &mut Bench<'_>, hash_seeds: [u32; 3]) -> Hearing {
     }));
     bench.prepare(&rooms).await?;
     Ok(Ruling::Pass(format!("{} interpreters", rooms.len())))
-}
-
-fn agreement(context: &Context) -> Ruling {
-    match &context.agreement {
-        Agreement::Skipped => Ruling::Skipped("one solution, nobody to ask".to_owned()),
-        Agreement::NotReached(why) => Ruling::Skipped(format!("not reached: {why}")),
-        Agreement::Reached(with) => Ruling::Pass(with.clone()),
-    }
 }
 
 /// Seeds of the interpreters, from the candidate's SHA-256, so that a verdict can be repeated.

@@ -92,6 +92,8 @@ def initials(name):
     ''
     >>> initials("Ole de Wit and Sons")
     'OWS'
+    >>> initials("lisa--marie o-")
+    'L-MO'
     """
     letters = []
     for index, word in enumerate(name.split()):

@@ -12,6 +12,8 @@ def test_a_bill_is_shared_to_the_cent():
     assert split_cost(10, {"ida": 3, "ole": 1}) == {"ida": 8, "ole": 2}
     assert split_cost(0, {"ida": 2}) == {"ida": 0}
     assert split_cost(7, {"ida": 0, "ole": 5}) == {"ida": 0, "ole": 7}
+    assert split_cost(7, {"ida": 3, "ole": 5}) == {"ida": 3, "ole": 4}
+    assert split_cost(99, {"ida": 1, "ole": 1, "per": 0}) == {"ida": 50, "ole": 49, "per": 0}
 
 
 def test_a_bill_needs_somebody_to_pay_it():

@@ -86,13 +86,22 @@ pub enum Reason {
     TooSlow,
     /// A process was still alive when the call had returned.
     LeavesProcesses,
+    /// A thread was still alive when the call had returned.
+    LeavesThreads,
     MutatesInput,
     Flaky,
     /// Too many mutants of the solution pass the checks.
     WeakChecks,
     /// Independent solutions do not agree, or too many checks fell while settling.
     Disagreement,
+    /// The same as, or nearly the same as, a saved dream or an earlier candidate of the file.
     Duplicate,
+    /// A task of a public benchmark.
+    Contaminated,
+    /// A key, a password or a token of the look that real ones have.
+    HoldsSecret,
+    /// An address of a person, or a path into somebody's home folder.
+    HoldsPersonalData,
 }
 
 impl fmt::Display for Reason {

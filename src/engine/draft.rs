@@ -35,6 +35,8 @@ pub(super) struct Draft {
     pub(super) wrong: Vec<String>,
     /// Dotted name of the real thing that a solution writes anew; a solution must not import it.
     pub(super) reference: Option<String>,
+    /// Code of an independent implementation that no model wrote, where there is one.
+    pub(super) oracle: Option<String>,
     pub(super) generator: Generator,
     pub(super) provenance: Provenance,
     pub(super) topic: Option<Topic>,
@@ -77,6 +79,7 @@ impl Scene<'_> {
             solved: false,
             wrong: Vec::new(),
             reference: None,
+            oracle: None,
             generator,
             provenance: self.tools.provenance(),
             topic: None,
@@ -104,6 +107,7 @@ impl Scene<'_> {
         draft.solved = true;
         draft.provenance.pack_file = Some(task.file);
         draft.wrong = task.wrong;
+        draft.oracle = Some(task.oracle);
         draft.thought = Some(task.thought);
         draft.key = Some(task.key);
         Ok(Drafted::Ready(Box::new(draft)))
@@ -127,6 +131,11 @@ impl Scene<'_> {
         };
         let mut draft = self.begin(candidate, generator);
         draft.solved = task.solution.is_some();
+        let entry_point = &draft.candidate.scenario.entry_point;
+        draft.oracle = task
+            .reference
+            .as_ref()
+            .map(|real| import_of(real, entry_point));
         draft.reference = task.reference;
         draft.topic = Some(Topic {
             cluster: None,

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite};
-use crate::guardian::{Agreement, Context};
+use crate::guardian::syntax::fingerprint;
+use crate::guardian::{Agreement, Context, Peer};
 
 use super::draft::Draft;
 use super::progress::Phase;
@@ -253,6 +254,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                 Some(support) => Agreement::Reached(support),
                 None => Agreement::NotReached("no independent solution agrees".to_owned()),
             };
+            let peers = peers_of(draft, winner, &wrong, tried);
             let mut wrong_attempts: Vec<String> = draft.wrong.clone();
             wrong_attempts.extend(wrong.into_iter().map(|s| tried[s].code.clone()));
             Solved::Ready {
@@ -260,6 +262,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                 context: Context {
                     wrong_attempts,
                     agreement,
+                    peers,
                 },
                 dropped,
             }
@@ -275,6 +278,29 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
             }
         }
     }
+}
+
+/// Who else can be asked: the other solutions that pass the kept checks and are no copies, and the real thing.
+fn peers_of(draft: &Draft, winner: usize, wrong: &[usize], tried: &[Tried]) -> Vec<Peer> {
+    let entry_point = &draft.candidate.scenario.entry_point;
+    let mut known = HashSet::from([fingerprint(&tried[winner].code, entry_point)]);
+    let related =
+        |s: usize| tried[s].mended_from == Some(winner) || tried[winner].mended_from == Some(s);
+    let others = (0..tried.len()).filter(|s| *s != winner && !wrong.contains(s) && !related(*s));
+    let others = others.filter(|s| known.insert(fingerprint(&tried[*s].code, entry_point)));
+    let others = others.map(|s| Peer {
+        code: tried[s].code.clone(),
+        origin: Origin::Model,
+    });
+    oracle_of(draft).into_iter().chain(others).collect()
+}
+
+/// What answers for the task though no model wrote it.
+fn oracle_of(draft: &Draft) -> Option<Peer> {
+    Some(Peer {
+        code: draft.oracle.clone()?,
+        origin: Origin::Reference,
+    })
 }
 
 /// A solution that came with its task: its own answers are the question, so nobody settles anything.
@@ -293,6 +319,7 @@ fn by_its_author(draft: &Draft) -> Solved {
         context: Context {
             wrong_attempts: draft.wrong.clone(),
             agreement,
+            peers: oracle_of(draft).into_iter().collect(),
         },
         dropped: Vec::new(),
     }

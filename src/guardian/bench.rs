@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
+use super::roll_call;
 use super::ruling::Undecided;
-use super::trial::{Holds, Trial};
+use super::trial::{Holds, Trial, same_outcome};
 use crate::dream::{
     Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Value, parse_literal,
 };
@@ -20,6 +21,8 @@ pub(super) enum Role {
     /// Code of ours that stands in for a solution and may hold expected values.
     StandIn,
     Mutant,
+    /// Another solution of the same task.
+    Peer,
     /// Evaluates `holds`.
     Judge,
 }
@@ -143,6 +146,49 @@ impl<'a> Bench<'a> {
             holds,
             traced: trace,
         })
+    }
+
+    /// Every check against `code` in one interpreter, in this order. The outer `None`: no answer came that could be
+    /// read, so the code ran into a limit, ended its interpreter or gave too much.
+    ///
+    /// `before`: trials of the real solution, one a check. A property whose result did not change is not asked again.
+    pub(super) async fn roll_call(
+        &mut self,
+        room: Room,
+        code: &str,
+        checks: &[&Check],
+        before: &[&Trial],
+    ) -> Result<Option<Vec<Trial>>, Undecided> {
+        // A server stands beside one call.
+        if checks.iter().any(|check| check.serve.is_some()) {
+            return Ok(None);
+        }
+        let seen = self.run(room, &roll_call::job(code, checks), None).await?;
+        let Some(answers) = roll_call::answers(&seen, checks.len()) else {
+            return Ok(None);
+        };
+        let mut trials = Vec::with_capacity(answers.len());
+        for (at, (observation, check)) in answers.into_iter().zip(checks).enumerate() {
+            let known = before
+                .get(at)
+                .filter(|trial| same_outcome(&trial.observation, &observation));
+            let holds = match (&check.kind, &observation.outcome, known) {
+                (CheckKind::Property { .. }, Outcome::Value { .. }, Some(known)) => {
+                    known.holds.clone()
+                }
+                (CheckKind::Property { holds }, Outcome::Value { value }, None) => Some(
+                    self.holds(room.hash_seed, holds, check, value, None)
+                        .await?,
+                ),
+                _ => None,
+            };
+            trials.push(Trial {
+                observation,
+                holds,
+                traced: false,
+            });
+        }
+        Ok(Some(trials))
     }
 
     /// What a property says of a result, and of what the check's server saw where it has one.

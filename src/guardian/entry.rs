@@ -83,6 +83,24 @@ fn definition<'s>(source: &'s Source<'_>, statement: Node<'s>, name: &str) -> Op
     }
 }
 
+/// Positional parameters of the first function inside `node` with one of these names, without `self`.
+pub(super) fn parameters_of(
+    source: &Source<'_>,
+    node: Node<'_>,
+    names: &[&str],
+) -> Option<Vec<String>> {
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        let name = node.child_by_field_name("name").map(|n| source.text_of(n));
+        if node.kind() == "function_definition" && name.is_some_and(|n| names.contains(&n)) {
+            let all = parameters(source, node).into_iter();
+            return Some(all.filter(|p| p != "self" && p != "cls").collect());
+        }
+        open.extend(named(node));
+    }
+    None
+}
+
 fn parameters(source: &Source<'_>, function: Node<'_>) -> Vec<String> {
     let Some(list) = function.child_by_field_name("parameters") else {
         return Vec::new();

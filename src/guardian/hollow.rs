@@ -1,13 +1,17 @@
 //! Gate 3: nothing-solutions fail. Code that returns nothing, always the same, its own argument or the visible examples
-//! by heart, and every earlier attempt that is known to be wrong, must miss at least one check.
+//! by heart, and every earlier attempt that is known to be wrong, must miss at least one check. A check that whatever
+//! code meets is none, and a solution that is itself a table of the checks falls here too.
 
+use super::agreement::QUESTIONS;
 use super::bench::{Bench, Role, Room};
 use super::entry;
+use super::inputs::questions;
+use super::learned::by_heart;
 use super::ruling::{Hearing, Ruling, Undecided};
-use super::stand_ins::{StandIn, stand_ins};
+use super::stand_ins::{StandIn, odd_ones, stand_ins};
 use super::syntax::Source;
 use super::trial::{Holds, meets};
-use crate::dream::{Candidate, Check, CheckKind, Reason, Served, Value};
+use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason, Served, Value};
 
 /// Most earlier wrong attempts that are tried.
 const WRONG_MAX: usize = 4;
@@ -34,6 +38,13 @@ pub(super) async fn rule(
             ));
         }
     }
+    let odd = odd_ones(candidate, &shape);
+    if let Some(check) = met_by_all(bench, hash_seed, candidate, &odd).await? {
+        return Ok(Ruling::Fail(
+            Reason::BadCheck,
+            format!("`{}` is met whatever the solution gives", check.call),
+        ));
+    }
     let mut all = stand_ins(candidate, &shape);
     all.extend(
         wrong_attempts
@@ -52,6 +63,13 @@ pub(super) async fn rule(
             return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
         }
     }
+    if let Some((held, of)) = by_heart(candidate)
+        && knows_nothing_else(bench, hash_seed, candidate).await?
+    {
+        let detail =
+            format!("the solution holds {held} of {of} examples by heart and answers nothing else");
+        return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
+    }
     Ok(Ruling::Pass(format!(
         "{} nothing-solutions fail",
         all.len()
@@ -68,20 +86,98 @@ async fn passes_all(
         role: Role::StandIn,
         hash_seed,
     };
-    let mut order: Vec<(usize, &Check)> = candidate
+    // A property takes a second interpreter: asked last.
+    let (properties, plain): (Vec<&Check>, Vec<&Check>) = candidate
         .all_checks()
         .map(|(_, check)| check)
-        .enumerate()
-        .collect();
-    // The hidden suite and what is not known by heart come first: nearly every stand-in falls at its first check.
-    order.sort_by_key(|(at, _)| (stand_in.meets.contains(at), *at < candidate.checks.len()));
-    for (_, check) in order {
+        .partition(|check| {
+            matches!(check.kind, CheckKind::Property { .. }) || check.serve.is_some()
+        });
+    let mut alone = properties;
+    match bench.roll_call(room, &stand_in.code, &plain, &[]).await? {
+        Some(trials) => {
+            let mut met = plain.iter().zip(&trials);
+            if met.any(|(check, trial)| meets(check, trial).is_err()) {
+                return Ok(false);
+            }
+        }
+        // It ran into a limit: nearly every such code fails its first check alone.
+        None => alone.splice(0..0, plain).for_each(drop),
+    }
+    for check in alone {
         let trial = bench.attempt(room, &stand_in.code, check, false).await?;
         if meets(check, &trial).is_err() {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The first check that every one of these solutions meets, though they have nothing in common.
+async fn met_by_all<'c>(
+    bench: &mut Bench<'_>,
+    hash_seed: u32,
+    candidate: &'c Candidate,
+    odd: &[StandIn],
+) -> Result<Option<&'c Check>, Undecided> {
+    let room = Room {
+        role: Role::StandIn,
+        hash_seed,
+    };
+    let mut left: Vec<&Check> = candidate
+        .all_checks()
+        .map(|(_, check)| check)
+        .filter(|check| matches!(check.kind, CheckKind::Example { .. }) && check.serve.is_none())
+        // One that does not even name the solution is told when it is measured what it reaches.
+        .filter(|check| {
+            let name = &candidate.scenario.entry_point;
+            check.call.contains(name) || check.setup.contains(name)
+        })
+        .collect();
+    for stand_in in odd {
+        if left.is_empty() {
+            break;
+        }
+        let Some(trials) = bench.roll_call(room, &stand_in.code, &left, &[]).await? else {
+            return Ok(None);
+        };
+        let met = left.iter().zip(&trials);
+        left = met
+            .filter(|(check, trial)| meets(check, trial).is_ok())
+            .map(|(check, _)| *check)
+            .collect();
+    }
+    Ok(left.first().copied())
+}
+
+/// Whether a solution gives one and the same answer, or none, to every question that no check asks.
+async fn knows_nothing_else(
+    bench: &mut Bench<'_>,
+    hash_seed: u32,
+    candidate: &Candidate,
+) -> Result<bool, Undecided> {
+    let room = Room {
+        role: Role::Solution,
+        hash_seed,
+    };
+    let checks: Vec<&Check> = candidate.all_checks().map(|(_, check)| check).collect();
+    let entry_point = &candidate.scenario.entry_point;
+    let asked: Vec<Check> = questions(entry_point, &checks, QUESTIONS, u64::from(hash_seed))
+        .into_iter()
+        .map(|question| question.expecting("None", Origin::Agreement))
+        .collect();
+    let asked: Vec<&Check> = asked.iter().collect();
+    let Some(trials) = bench.roll_call(room, &candidate.code, &asked, &[]).await? else {
+        return Ok(false);
+    };
+    let values: Vec<&Value> = trials
+        .iter()
+        .filter_map(|trial| match &trial.observation.outcome {
+            Outcome::Value { value } => Some(value),
+            Outcome::Raised { .. } | Outcome::Unobservable { .. } | Outcome::Nothing => None,
+        })
+        .collect();
+    Ok(values.windows(2).all(|pair| pair[0].equals(pair[1])))
 }
 
 /// Whether a property holds of results that have nothing in common.

@@ -1,5 +1,5 @@
-//! Rewrites a direct call of the entry point so that what it changes can be seen: literal arguments become given names.
-//! Pure; the gate on steadiness runs what comes out.
+//! Rewrites a call so that what it changes can be seen: literal arguments of the entry point become given names. Pure;
+//! the gate on steadiness runs what comes out.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,25 +10,28 @@ use super::entry::{self, Shape};
 use super::syntax::{Source, bare, named, only_expression};
 use crate::dream::{Candidate, Check, Value, parse_literal};
 
-/// A check whose call runs twice in one interpreter, with every argument that can change under a name.
+/// A check with every argument that can change under a name.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lifted {
     pub(super) check: Check,
     /// Given name to the parameter that it is passed for.
     pub(super) arguments: BTreeMap<String, String>,
+    /// Whether the call runs a second time before what is looked at.
+    pub(super) twice: bool,
 }
 
-/// `None` where calling twice could rightly differ (a setup builds state, the entry point is a class) or the entry
-/// point is not called just once.
+/// `None` where no call with arguments of our own can be told.
 pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     let name = &candidate.scenario.entry_point;
     let code = Source::parse(&candidate.code)?;
-    let Shape::Function { parameters, .. } = entry::find(&code, name).ok()?.shape else {
-        return None;
+    let found = entry::find(&code, name).ok()?;
+    // Calling twice could rightly differ where a setup builds state or the entry point is a class.
+    let Shape::Function { parameters, .. } = &found.shape else {
+        return of_methods(&code, found.node, name, check);
     };
     // A server counts what it is asked: twice is another thing than once.
     if !check.setup.trim().is_empty() || check.serve.is_some() {
-        return None;
+        return of_methods(&code, code.root(), name, check);
     }
     let source = Source::parse(&check.call)?;
     only_expression(&source)?;
@@ -44,6 +47,7 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     let mut lifted = Lifted {
         check: check.clone(),
         arguments: BTreeMap::new(),
+        twice: true,
     };
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     for (at, argument) in named(call.child_by_field_name("arguments")?)
@@ -76,27 +80,83 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
             edits.push((value.byte_range(), new));
         }
     }
-    // A check that looks at an argument after the call has its own say about changes.
-    let inside = call.byte_range();
-    let seen_outside = |(n, _): &(Node<'_>, u32)| {
-        n.kind() == "identifier"
-            && !inside.contains(&n.start_byte())
-            && check.given.contains_key(source.text_of(*n))
-    };
-    let watched: HashSet<_> = source
-        .nodes()
-        .iter()
-        .filter(|n| seen_outside(n))
-        .map(|(n, _)| source.text_of(*n))
-        .collect();
-    lifted
-        .arguments
-        .retain(|name, _| !watched.contains(name.as_str()));
+    forget_watched(&source, *call, check, &mut lifted);
     for (range, new) in edits.into_iter().rev() {
         lifted.check.call.replace_range(range, &new);
     }
     lifted.check.setup = first_call(&lifted.check);
     Some(lifted)
+}
+
+/// As `lift`, for the methods of a class and for what a setup built: only what the check itself gives by name, because
+/// an object may rightly keep a list that was written for it alone.
+fn of_methods(
+    code: &Source<'_>,
+    defined: Node<'_>,
+    entry_point: &str,
+    check: &Check,
+) -> Option<Lifted> {
+    let source = Source::parse(&check.call)?;
+    only_expression(&source)?;
+    let mut lifted = Lifted {
+        check: check.clone(),
+        arguments: BTreeMap::new(),
+        twice: false,
+    };
+    let calls: Vec<_> = source
+        .nodes()
+        .into_iter()
+        .map(|(n, _)| n)
+        .filter(|n| n.kind() == "call")
+        .collect();
+    for call in calls {
+        let function = bare(call.child_by_field_name("function")?);
+        let text = source.text_of(function);
+        let method = text.rsplit('.').next().unwrap_or(text);
+        let wanted = if method == entry_point {
+            "__init__"
+        } else {
+            method
+        };
+        let Some(parameters) = entry::parameters_of(code, defined, &[wanted, method]) else {
+            continue;
+        };
+        for (at, argument) in named(call.child_by_field_name("arguments")?)
+            .into_iter()
+            .enumerate()
+        {
+            let text = source.text_of(argument);
+            if check.given.contains_key(text) {
+                let parameter = parameters.get(at).cloned();
+                let parameter = parameter.unwrap_or_else(|| format!("argument {}", at + 1));
+                lifted.arguments.insert(text.to_owned(), parameter);
+            }
+        }
+    }
+    // Named twice, it is passed and then looked at: the check has its own say about changes.
+    let nodes = source.nodes();
+    let times = |name: &String| {
+        let same =
+            |(n, _): &&(Node<'_>, u32)| n.kind() == "identifier" && source.text_of(*n) == name;
+        nodes.iter().filter(same).count()
+    };
+    lifted.arguments.retain(|name, _| times(name) == 1);
+    Some(lifted)
+}
+
+/// A check that looks at an argument after the call has its own say about changes.
+fn forget_watched(source: &Source<'_>, call: Node<'_>, check: &Check, lifted: &mut Lifted) {
+    let inside = call.byte_range();
+    let watched: HashSet<_> = source
+        .nodes()
+        .iter()
+        .filter(|(n, _)| n.kind() == "identifier" && !inside.contains(&n.start_byte()))
+        .map(|(n, _)| source.text_of(*n))
+        .filter(|name| check.given.contains_key(*name))
+        .collect();
+    lifted
+        .arguments
+        .retain(|name, _| !watched.contains(name.as_str()));
 }
 
 /// The first of two calls, as statements before the second.
@@ -178,6 +238,31 @@ mod tests {
         assert_eq!(
             lifted("f(x)", &[("x", "[1]")]),
             Some(("f(x)".to_owned(), vec![pair("x", "a")]))
+        );
+    }
+
+    #[test]
+    fn methods_are_watched_by_the_names_that_the_check_gives() {
+        let candidate = Candidate {
+            scenario: Scenario {
+                entry_point: "Box".to_owned(),
+                ..Scenario::default()
+            },
+            code: "class Box:\n    def __init__(self, size):\n        pass\n    def put(self, items, n=1):\n        pass\n"
+                .to_owned(),
+            checks: vec![],
+            hidden_checks: vec![],
+        };
+        let check = Check {
+            given: [("xs".to_owned(), "[1]".to_owned())].into(),
+            ..Check::example("Box([2]).put(xs)", "1")
+        };
+        let lifted = lift(&candidate, &check).unwrap();
+        assert!(!lifted.twice);
+        assert_eq!(lifted.check.call, check.call);
+        assert_eq!(
+            lifted.arguments.into_iter().collect::<Vec<_>>(),
+            [("xs".to_owned(), "items".to_owned())]
         );
     }
 

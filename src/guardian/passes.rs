@@ -76,6 +76,7 @@ fn reason(kind: MissKind, suite: Suite) -> Reason {
         (MissKind::Wrong, Suite::Hidden) => Reason::HiddenCheckFailed,
         (MissKind::Limit, _) => Reason::LimitExceeded,
         (MissKind::LeavesProcesses, _) => Reason::LeavesProcesses,
+        (MissKind::LeavesThreads, _) => Reason::LeavesThreads,
         (MissKind::Unobservable, _) => Reason::UnobservableResult,
         (MissKind::SyntaxError, _) => Reason::SyntaxError,
         (MissKind::MissingLibrary, _) => Reason::MissingLibrary,

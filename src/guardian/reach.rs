@@ -53,7 +53,7 @@ const FORBIDDEN_MEMBERS: [(&str, &str); 7] = [
 ];
 
 /// Names that lead to frames and to the interpreter's tables from anywhere.
-const HARNESS_WORDS: [&str; 12] = [
+const HARNESS_WORDS: [&str; 20] = [
     "f_back",
     "f_globals",
     "f_locals",
@@ -66,6 +66,14 @@ const HARNESS_WORDS: [&str; 12] = [
     "__builtins__",
     "__import__",
     "__loader__",
+    "__globals__",
+    "__code__",
+    "__closure__",
+    "gi_code",
+    "cr_code",
+    "ag_code",
+    "co_consts",
+    "co_code",
 ];
 
 /// Distributions whose module has another name.
@@ -90,6 +98,10 @@ pub(super) fn beyond(source: &Source<'_>, libraries: &[String]) -> Option<(Reaso
             "import_statement" => imports(source, node, libraries, &mut modules),
             "import_from_statement" => import_from(source, node, libraries, &mut modules),
             "attribute" => attribute(source, node, &modules),
+            "assignment" | "augmented_assignment" | "delete_statement" => {
+                patched(source, node, &modules)
+            }
+            "call" => set_from_afar(source, node, &modules),
             "identifier" | "string_content" => harness_word(source.text_of(node)),
             _ => None,
         };
@@ -175,6 +187,70 @@ fn attribute(
     }
 }
 
+/// Streams may be put in the place of streams; everything else of a module belongs to everybody.
+const REPLACEABLE: [&str; 3] = ["sys.stdin", "sys.stdout", "sys.stderr"];
+
+/// `math.sqrt = …`: a module is changed for whoever else uses it.
+fn patched(
+    source: &Source<'_>,
+    node: Node<'_>,
+    modules: &HashMap<String, String>,
+) -> Option<(Reason, String)> {
+    let mut open = match node.kind() {
+        "delete_statement" => named(node),
+        _ => vec![node.child_by_field_name("left")?],
+    };
+    while let Some(target) = open.pop() {
+        match target.kind() {
+            "attribute" => {
+                let object = source.text_of(target.child_by_field_name("object")?);
+                let member = source.text_of(target.child_by_field_name("attribute")?);
+                let Some(module) = modules.get(object) else {
+                    continue;
+                };
+                let path = format!("{module}.{member}");
+                if is_module(module) && !REPLACEABLE.contains(&path.as_str()) {
+                    return Some((Reason::ReachesHarness, format!("replaces `{path}`")));
+                }
+            }
+            "pattern_list" | "tuple_pattern" | "list_pattern" | "expression_list" => {
+                open.extend(named(target));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `setattr(math, 'sqrt', …)` and `vars(math)[…] = …`.
+fn set_from_afar(
+    source: &Source<'_>,
+    call: Node<'_>,
+    modules: &HashMap<String, String>,
+) -> Option<(Reason, String)> {
+    let function = source.text_of(call.child_by_field_name("function")?);
+    if !matches!(function, "setattr" | "delattr" | "vars") {
+        return None;
+    }
+    let first = named(call.child_by_field_name("arguments")?)
+        .into_iter()
+        .next()?;
+    let module = modules
+        .get(source.text_of(first))
+        .filter(|m| is_module(m))?;
+    Some((
+        Reason::ReachesHarness,
+        format!("changes `{module}` by `{function}`"),
+    ))
+}
+
+/// Whether an imported name is a module rather than something out of one, as far as the name tells.
+fn is_module(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let known = |name: &str| STANDARD.split_whitespace().any(|m| m == name);
+    !path.contains('.') || (known(last) && !last.starts_with(|c: char| c.is_uppercase()))
+}
+
 fn module(path: &str, libraries: &[String]) -> Option<(Reason, String)> {
     let top = path.split('.').next().unwrap_or(path);
     let private = top.starts_with('_') && top != "__future__";
@@ -244,6 +320,10 @@ mod tests {
             "import inspect\ninspect.signature(f)",
             "x.kill()",
             "import asyncio\nasyncio.run(f())",
+            "import sys, io\nold, sys.stdout = sys.stdout, io.StringIO()",
+            "from dataclasses import dataclass\nself.json = 3\nsetattr(self, 'a', 1)",
+            "import decimal\nctx = decimal.getcontext()\nctx.prec = 3",
+            "from datetime import datetime\nvars(self)",
         ] {
             check(code, None);
         }
@@ -273,6 +353,13 @@ mod tests {
             "__import__('os')",
             "getattr(x, 'f_back')",
             "import concurrent.futures\nconcurrent.futures.ProcessPoolExecutor()",
+            "import math\nmath.sqrt = f",
+            "import json, math as m\nx, m.pi = 1, 3",
+            "import os.path\ndel os.path",
+            "import math\nsetattr(math, 'pi', 3)",
+            "import json\nvars(json)['dumps'] = f",
+            "f.__code__ = g.__code__",
+            "f.__globals__['x'] = 1",
         ] {
             check(code, Some(Reason::ReachesHarness));
         }

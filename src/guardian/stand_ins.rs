@@ -82,6 +82,20 @@ pub(super) fn stand_ins(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
     all
 }
 
+/// Solutions whose answers have nothing in common with each other or with a real one.
+pub(super) fn odd_ones(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
+    let name = candidate.scenario.entry_point.as_str();
+    // One of them also changes what it is given: a check may look at that instead of the result.
+    let meddling = "for value in [*args, *kwargs.values()]:\n        for how in ('append', 'add', 'update'):\n            \
+                    try:\n                getattr(value, how)(('zq', 7919) if how != 'update' else {'zq': 7919})\n            \
+                    except Exception:\n                pass\n    return -7919";
+    let returns = ["return 'zq'", "return [(None,)]", "return None"];
+    std::iter::once(meddling)
+        .chain(returns)
+        .map(|body| plain("answers oddly", shaped(name, shape, body)))
+        .collect()
+}
+
 fn plain(name: &str, code: String) -> StandIn {
     StandIn {
         name: name.to_owned(),

@@ -28,6 +28,7 @@ pub(super) enum MissKind {
     Wrong,
     Limit,
     LeavesProcesses,
+    LeavesThreads,
     Unobservable,
     SyntaxError,
     MissingLibrary,
@@ -89,6 +90,10 @@ pub(super) fn meets(check: &Check, trial: &Trial) -> Result<(), Miss> {
         _ if seen.notes.contains_key("left_processes") => miss(
             MissKind::LeavesProcesses,
             format!("`{}` left a process behind", check.call),
+        ),
+        _ if seen.notes.contains_key("left_threads") => miss(
+            MissKind::LeavesThreads,
+            format!("`{}` left a thread running", check.call),
         ),
         Outcome::Raised {
             stage: Stage::Call,

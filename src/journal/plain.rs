@@ -39,11 +39,17 @@ pub fn reason(code: &str) -> String {
         Reason::LimitExceeded => "a run took too much time or memory",
         Reason::TooSlow => "the code is slower than a check allows",
         Reason::LeavesProcesses => "the code leaves processes running",
+        Reason::LeavesThreads => "the code leaves threads running",
         Reason::MutatesInput => "the code changes its arguments without being asked to",
         Reason::Flaky => "the code does not give the same answer each time",
         Reason::WeakChecks => "the checks would let too many wrong solutions pass",
         Reason::Disagreement => "independent solutions do not agree on the answers",
         Reason::Duplicate => "it resembles an earlier dream too much",
+        Reason::Contaminated => "it is a task of a public benchmark",
+        Reason::HoldsSecret => "it holds what looks like a key or a password",
+        Reason::HoldsPersonalData => {
+            "it holds an address of a person or a path into somebody's home"
+        }
     };
     words.to_owned()
 }

@@ -103,6 +103,9 @@ struct Marks {
     lines: Vec<u32>,
     #[serde(default)]
     mutated: Vec<String>,
+    /// Threads beside the main one, some time after the call had returned.
+    #[serde(default)]
+    threads: u32,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -150,6 +153,9 @@ pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation,
         Outcome::Nothing
     };
     let marks: Marks = said.next().and_then(|l| deep(l).ok()).unwrap_or_default();
+    if marks.threads > 0 {
+        notes.insert("left_threads".to_owned(), marks.threads.to_string());
+    }
     let errno = deep::<Number>(first).ok().and_then(|n| n.errno);
     if answer.left_processes > 0 {
         notes.insert(

@@ -69,6 +69,19 @@ def new_module(name, code):
     return module
 
 
+def other_threads():
+    """How many threads there are beside this one. A thread that was joined may take a moment to be gone."""
+    try:
+        for _ in range(THREAD_TICKS):
+            others = len(_listdir("/proc/self/task")) - 1
+            if others <= 0:
+                break
+            _sleep(0.002)
+        return max(0, others)
+    except OSError:
+        return 0
+
+
 def call(job, fd):
     """The whole of a call job, in the child. The outcome is written before anything else of the job can run."""
     me, lines, stop = _getpid(), set(), None
@@ -114,6 +127,7 @@ def call(job, fd):
         except BaseException as error:
             answer = '{"outcome":"unobservable","type_name":%s}' % _quote(_name(type(error)))
     say(fd, answer)
+    threads = other_threads()
     mutated = []
     for name, value in kept.items():
         try:
@@ -123,7 +137,7 @@ def call(job, fd):
         if not same:
             mutated.append(_quote(name))
     marks = ",".join(map(str, sorted(lines)))
-    say(fd, '{"lines":[%s],"mutated":[%s]}' % (marks, ",".join(mutated)))
+    say(fd, '{"lines":[%s],"mutated":[%s],"threads":%d}' % (marks, ",".join(mutated), threads))
     return 0
 
 

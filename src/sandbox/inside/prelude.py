@@ -31,6 +31,7 @@ MAX_INT_BITS = 400_000  # about 120,000 decimal digits; converting more takes no
 MAX_MESSAGE = 2_000  # characters of an exception's message
 MAX_TMP = 20_000  # files that cleaning up removes before it gives the sandbox up
 MAX_STRETCH = 6  # how many wall limits a job may take where it stands waiting for a CPU; the reader outside knows it
+THREAD_TICKS = 50  # of 2 ms, in which a joined thread must be gone
 TICK_MS = 20  # how often the child's CPU clock is looked at
 ALL_TICKS = 5  # every so many ticks the time of all the job's processes is looked at too
 CHUNK = 1 << 16  # how much is read at once
@@ -39,6 +40,7 @@ USERS = 20_000  # and after so many jobs again
 
 _quote = _json.encode_basestring_ascii
 _write, _getpid, _exit = os.write, os.getpid, os._exit
+_listdir, _sleep = os.listdir, time.sleep
 _mro = type.__dict__["__mro__"].__get__
 _name = type.__dict__["__name__"].__get__
 _prctl = ctypes.CDLL(None).prctl

@@ -1,0 +1,98 @@
+# Which statements of a solution's functions begin, and which of its conditions come out true and false, call by call.
+# Executed as a setup in an interpreter that holds nothing else; the solution is rewritten as a tree, so that the answer
+# does not depend on how an interpreter counts lines. Every call gets the solution anew.
+
+
+def _exercise(text, rows):
+    import ast, sys, types
+
+    steps, turns, hits = [], [], set()
+
+    def probe(name, args, at):
+        call = ast.Call(ast.Name(name, ast.Load()), args, [])
+        return ast.copy_location(call, at)
+
+    class Marks(ast.NodeTransformer):
+        inside = 0
+
+        def block(self, body):
+            made = []
+            for at, statement in enumerate(body):
+                words = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+                silent = isinstance(statement, (ast.Global, ast.Nonlocal)) or (words and at == 0)
+                if self.inside and not silent:
+                    steps.append(statement.lineno)
+                    number = ast.Constant(len(steps) - 1)
+                    made.append(ast.copy_location(ast.Expr(probe("_dreamer_step_", [number], statement)), statement))
+                made.append(self.visit(statement))
+            return made
+
+        def generic_visit(self, node):
+            for field, value in ast.iter_fields(node):
+                if field in ("body", "orelse", "finalbody") and isinstance(value, list):
+                    setattr(node, field, self.block(value))
+                elif isinstance(value, list):
+                    value[:] = [self.visit(v) if isinstance(v, ast.AST) else v for v in value]
+                elif isinstance(value, ast.AST):
+                    setattr(node, field, self.visit(value))
+            return node
+
+        def function(self, node):
+            self.inside += 1
+            node.body = self.block(node.body) if isinstance(node.body, list) else self.visit(node.body)
+            self.inside -= 1
+            return node
+
+        visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = function
+
+        def turn(self, test):
+            test = self.visit(test)
+            if not self.inside or isinstance(test, ast.Constant):
+                return test
+            turns.append(test.lineno)
+            return probe("_dreamer_turn_", [ast.Constant(len(turns) - 1), test], test)
+
+        def conditional(self, node):
+            node.test = self.turn(node.test)
+            for field in ("body", "orelse"):
+                value = getattr(node, field)
+                setattr(node, field, self.block(value) if isinstance(value, list) else self.visit(value))
+            return node
+
+        visit_If = visit_While = visit_IfExp = conditional
+
+        def visit_comprehension(self, node):
+            node.iter = self.visit(node.iter)
+            node.ifs = [self.turn(test) for test in node.ifs]
+            return node
+
+    def turned(number, value):
+        value = bool(value)
+        hits.add((number, value))
+        return value
+
+    tree = ast.fix_missing_locations(Marks().visit(ast.parse(text)))
+    code = compile(tree, "<solution>", "exec", dont_inherit=True)
+    seen = []
+    server = {name: globals()[name] for name in ("base_url",) if name in globals()}
+    for setup, given, call in rows:
+        hits.clear()
+        module = types.ModuleType("solution")
+        module.__dict__.update(_dreamer_step_=hits.add, _dreamer_turn_=turned, __builtins__=__builtins__)
+        sys.modules["solution"] = module
+        try:
+            exec(code, module.__dict__)
+            space = dict(module.__dict__, __name__="__check__", **server)
+            if setup:
+                exec(compile(setup, "<setup>", "exec", dont_inherit=True), space)
+            for name, literal in given:
+                space[name] = eval(literal, {})
+            eval(compile(call.strip(), "<call>", "eval", dont_inherit=True), space)
+        except BaseException:
+            pass
+        marks = list(hits)
+        seen.append((
+            sorted(m for m in marks if type(m) is int),
+            sorted(m for m in marks if type(m) is tuple),
+        ))
+    return steps, turns, seen
