@@ -19,7 +19,7 @@ use crate::journal::{self, Dirs, night};
 use crate::knowledge::Knowledge;
 use crate::llm::LlmError;
 use crate::pack::offline::OfflinePack;
-use crate::sandbox::{Backend, SandboxError};
+use crate::sandbox::{self, Backend, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
@@ -265,7 +265,11 @@ impl Rem<'_> {
             sandbox: tools.sandbox.backend().as_str().to_owned(),
             model: tools.model(),
         });
-        let ended = self.scenarios(&tools, tally).await;
+        let namespace = &engine.settings.sandbox.namespace;
+        let ended = tokio::select! {
+            ended = self.scenarios(&tools, tally) => ended,
+            never = sandbox::keep_sweeping(namespace) => match never {},
+        };
         if tokio::time::timeout(SETTLING, tools.sandbox.settle())
             .await
             .is_err()
@@ -273,6 +277,12 @@ impl Rem<'_> {
             tracing::warn!("a sandbox is slow to go; the next start clears it away");
         }
         drop(containers);
+        // Somebody who came back does not wait for this; the next start does it too.
+        if !permit.is_ended()
+            && let Err(error) = sandbox::sweep(namespace).await
+        {
+            tracing::debug!(%error, "not everything could be swept");
+        }
         ended
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -203,16 +204,39 @@ async fn find_untried(
     })
 }
 
-/// Removes what dead processes of this namespace left behind, by whatever backend: containers and groups. Touches
-/// nothing of a process that still runs. Returns how many things were removed.
+/// How often a program that runs for long looks for what was left behind: an engine that was away may be back.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Removes what dead processes of this namespace left behind, by whatever backend: containers and groups, frozen or
+/// not. Touches nothing that a process which still runs holds. Returns how many things were removed.
 ///
 /// # Errors
-/// `Infra` where an engine answers and then fails.
+/// `Infra` where an engine answers and then fails; what could be ended without it is ended all the same.
 pub async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
-    let containers = docker::sweep(namespace).await?;
+    // Groups first: a frozen container hangs its engine, and an engine that is away must not save its containers.
+    let before = sweep_groups(namespace).await?;
+    let containers = Box::pin(docker::sweep(namespace)).await?;
+    // An engine that was just starting a container may have made its groups anew.
+    let after = sweep_groups(namespace).await?;
+    Ok(before + containers + after)
+}
+
+async fn sweep_groups(namespace: &str) -> Result<u64, SandboxError> {
     let namespace = namespace.to_owned();
     let groups = tokio::task::spawn_blocking(move || Tree::sweep(&namespace)).await;
-    Ok(containers + groups.map_err(|e| SandboxError::Infra(e.to_string()))?)
+    groups.map_err(|e| SandboxError::Infra(e.to_string()))
+}
+
+/// Sweeps now and at intervals, for ever.
+pub async fn keep_sweeping(namespace: &str) -> std::convert::Infallible {
+    loop {
+        match sweep(namespace).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "cleared away what was left of old sandboxes"),
+            Err(error) => tracing::debug!(%error, "not everything could be swept"),
+        }
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+    }
 }
 
 /// Refuses a sandbox that cannot hold a job to all its limits. Asked before a session in strict mode.

@@ -19,6 +19,7 @@ use crate::energy::gate::{Leave, Pause, span};
 use crate::energy::host::HostSenses;
 use crate::energy::{OwnWork, Senses};
 use crate::http::{BindError, Control};
+use crate::sandbox;
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
@@ -60,6 +61,12 @@ pub async fn run(
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));
+    let namespace = context.settings.sandbox.namespace.clone();
+    let over = stop.clone();
+    serving.spawn(async move {
+        let sweeping = sandbox::keep_sweeping(&namespace);
+        let _ = over.run_until_cancelled(sweeping).await;
+    });
     tracing::info!(data_dir = %context.settings.data_dir.display(), "the service is up");
     let mut asked = std::pin::pin!(service_asked_to_stop());
     let exit = loop {

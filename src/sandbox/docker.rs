@@ -125,9 +125,8 @@ impl Docker {
             PermitKind::Operator => "operator".to_owned(),
             PermitKind::Preflight => "preflight".to_owned(),
         };
-        let pid = std::process::id();
         let labels = [
-            (OWNER, format!("{pid}-{}", start_time(pid).unwrap_or(0))),
+            (OWNER, owner()),
             (NAMESPACE, self.namespace.clone()),
             (SESSION, session),
             (JOB, number.to_string()),
@@ -299,14 +298,22 @@ pub(super) async fn sweep(namespace: &str) -> Result<u64, SandboxError> {
 async fn sweep_containers(engine: &bollard::Docker, namespace: &str) -> Result<u64, SandboxError> {
     let mut removed = 0;
     let now = clock::utc().as_second();
-    for (id, labels) in container::labelled(engine, NAMESPACE, namespace).await? {
-        let label = |name| labels.get(name).map_or("", String::as_str);
-        if owner_is_gone(label(OWNER)) || is_over(label(DEADLINE), now) {
-            container::remove(engine, &id).await;
+    for container in container::labelled(engine, NAMESPACE, namespace).await? {
+        let label = |name| container.labels.get(name).map_or("", String::as_str);
+        // Our own that nobody holds were given up while the engine did not answer.
+        let given_up = label(OWNER) == owner() && !container::is_held(&container.name);
+        if given_up || owner_is_gone(label(OWNER)) || is_over(label(DEADLINE), now) {
+            container::remove(engine, &container.id).await;
             removed += 1;
         }
     }
     Ok(removed)
+}
+
+/// This process, as its containers name it.
+fn owner() -> String {
+    let pid = std::process::id();
+    format!("{pid}-{}", start_time(pid).unwrap_or(0))
 }
 
 /// True unless the process that the label names still runs; a label that names none has no living owner.

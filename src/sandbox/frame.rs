@@ -18,6 +18,8 @@ const MAX_NESTING: usize = 310;
 
 /// Linux numbers of the errors that say the disk is full, the file too large, the quota used up.
 const DISK_ERRORS: [i32; 3] = [28, 27, 122];
+/// `ENOMEM`: no more memory.
+const MEMORY_ERROR: i32 = 12;
 /// `EAGAIN`: no more processes.
 const PROCESS_ERROR: i32 = 11;
 
@@ -194,7 +196,7 @@ fn ending(seen: Ending, outcome: &Outcome, errno: Option<i32>, counted: Counted)
         return if refused { Ending::Pids } else { seen };
     };
     let refused = errno == Some(PROCESS_ERROR) || message.contains("start new thread");
-    if classes.first().is_some_and(|c| c == "MemoryError") {
+    if classes.first().is_some_and(|c| c == "MemoryError") || errno == Some(MEMORY_ERROR) {
         Ending::Oom
     } else if errno.is_some_and(|n| DISK_ERRORS.contains(&n)) {
         Ending::Disk
@@ -340,6 +342,11 @@ mod tests {
         let memory = raised("MemoryError", "null");
         assert_eq!(
             read(&memory, "exited", Counted::default()).ending,
+            Ending::Oom
+        );
+        let mapped = raised("OSError", "12");
+        assert_eq!(
+            read(&mapped, "exited", Counted::default()).ending,
             Ending::Oom
         );
         let full = raised("OSError", "28");

@@ -10,7 +10,6 @@ use nix::sys::signal::{Signal, kill as signal};
 use nix::unistd::Pid;
 
 use super::BranchLimits;
-use super::freezing;
 use super::process::is_alive;
 
 /// Version 1 controllers that a tree uses. `freezer` only where there is no unified hierarchy.
@@ -337,11 +336,21 @@ pub(super) fn kill(groups: &[Group], passes: u32) {
         if !any {
             break;
         }
-        // Version 1 cannot end what is frozen.
-        if !groups.iter().any(|g| g.v2) {
-            freezing::freeze(groups, false);
+        // Version 1 cannot end what is frozen, by us or by an engine that paused it: killed first, then thawed.
+        for group in groups.iter().filter(|g| !g.v2) {
+            thaw_below(&group.path);
         }
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn thaw_below(path: &Path) {
+    let state = path.join("freezer.state");
+    if state.exists() {
+        let _ = fs::write(state, "THAWED");
+        for child in children(path) {
+            thaw_below(&child);
+        }
     }
 }
 

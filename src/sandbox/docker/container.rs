@@ -1,8 +1,8 @@
 //! The life of one container, in one task: made, attached, started, and removed whatever happens in between. Called by
 //! the Docker backend alone.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::container::LogOutput;
@@ -31,6 +31,32 @@ const REMOVE_PAUSE: Duration = Duration::from_millis(200);
 /// How long one try to remove may take.
 const REMOVE: Duration = Duration::from_secs(20);
 
+/// Names of the containers that a task of this process holds.
+static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+struct Held(String);
+
+impl Held {
+    fn new(name: &str) -> Self {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(name.to_owned());
+        Self(name.to_owned())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&self.0);
+    }
+}
+
+/// True while a task of this process will remove the container of this name.
+pub(super) fn is_held(name: &str) -> bool {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.contains(name)
+}
+
 pub(super) struct Order {
     pub(super) name: String,
     pub(super) body: ContainerCreateBody,
@@ -57,6 +83,7 @@ pub(super) async fn keep(
     let mut streams = JoinSet::new();
     let mut groups = None;
     let name = order.name.clone();
+    let _held = Held::new(&name);
     // Making it is not interrupted: the engine would make it all the same, and nobody would know.
     let made = create(&engine, &order).await;
     let told = match made {
@@ -198,20 +225,33 @@ pub(super) async fn remove(engine: &bollard::Docker, id: &str) {
     );
 }
 
-/// Containers that carry a label with this value, with all their labels.
+/// A container as a list shows it.
+pub(super) struct Listed {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) labels: HashMap<String, String>,
+}
+
+/// Containers that carry a label with this value, running or not.
 pub(super) async fn labelled(
     engine: &bollard::Docker,
     key: &str,
     value: &str,
-) -> Result<Vec<(String, HashMap<String, String>)>, SandboxError> {
+) -> Result<Vec<Listed>, SandboxError> {
     let wanted = HashMap::from([("label", vec![format!("{key}={value}")])]);
     let options = ListContainersOptionsBuilder::new()
         .all(true)
         .filters(&wanted)
         .build();
     let found = timed("list", engine.list_containers(Some(options))).await?;
-    let read = found
-        .into_iter()
-        .filter_map(|container| Some((container.id?, container.labels.unwrap_or_default())));
+    let read = found.into_iter().filter_map(|container| {
+        let names = container.names.unwrap_or_default();
+        let name = names.first().map_or("", |n| n.trim_start_matches('/'));
+        Some(Listed {
+            id: container.id?,
+            name: name.to_owned(),
+            labels: container.labels.unwrap_or_default(),
+        })
+    });
     Ok(read.collect())
 }
