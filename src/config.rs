@@ -114,6 +114,10 @@ pub struct SandboxSettings {
     pub image: String,
     /// DREAMING_DOCKER_NAMESPACE.
     pub namespace: String,
+    /// DREAMING_LIBRARIES; empty = what was prepared before.
+    pub libraries: Vec<String>,
+    /// Where the library sets lie, in the data folder.
+    pub libraries_dir: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

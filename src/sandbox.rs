@@ -21,10 +21,13 @@ mod canary;
 pub mod docker;
 pub mod doctor;
 mod frame;
+pub mod libraries;
 mod python;
 mod runner;
 mod seccomp;
 mod spawner;
+
+use libraries::{Library, LibrarySet};
 
 pub use bubblewrap::Bubblewrap;
 pub use docker::Docker;
@@ -142,6 +145,9 @@ pub trait Sandbox: Send + Sync {
     /// strict session does not begin.
     fn unprotected(&self, tree: &Tree) -> Vec<String>;
 
+    /// What solutions may import beside the standard library.
+    fn libraries(&self) -> &[Library];
+
     /// A fresh runner inside the permit's process tree, ready for its first job.
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;
 
@@ -198,9 +204,21 @@ async fn find_untried(
     backend: Backend,
     settings: &SandboxSettings,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
+    let set = library_set(backend, settings);
     Ok(match backend {
-        Backend::Docker => Arc::new(Docker::find(&settings.namespace, &settings.image).await?),
-        Backend::Bubblewrap => Arc::new(Bubblewrap::find().await?),
+        Backend::Docker => {
+            let found = Docker::find(&settings.namespace, &settings.image).await?;
+            Arc::new(found.with_libraries(set))
+        }
+        Backend::Bubblewrap => Arc::new(Bubblewrap::find().await?.with_libraries(set)),
+    })
+}
+
+/// A set that cannot be used is said and left out: tasks that want it are then refused, all others go on.
+fn library_set(backend: Backend, settings: &SandboxSettings) -> Option<LibrarySet> {
+    libraries::current(&settings.libraries_dir, backend).unwrap_or_else(|why| {
+        tracing::warn!("solutions cannot import the prepared libraries: {why}");
+        None
     })
 }
 

@@ -12,6 +12,7 @@ use crate::supervisor::permit::{Ended, WorkPermit};
 
 mod answer;
 mod fold;
+mod libraries;
 pub mod parse;
 pub mod prompt;
 
@@ -141,24 +142,9 @@ impl ScenarioWeaver {
     ) -> Result<Woven, WeaveError> {
         let seed = seed(cluster);
         let messages = prompt::task(cluster, difficulty, libraries, &self.examples);
-        let schema = Some(prompt::task_schema());
-        let reply = self
-            .ask(
-                permit,
-                messages,
-                schema,
-                TASK_TEMPERATURE,
-                TASK_TOKENS,
-                seed,
-            )
+        let (told, spent) = self
+            .task(permit, messages, difficulty, libraries, seed)
             .await?;
-        let json = lenient::json_from(&reply.text)
-            .ok_or_else(|| WeaveError::Malformed("no whole JSON object in it".to_owned()))?;
-        let told = answer::read(json, difficulty, libraries).map_err(|unfit| match unfit {
-            answer::Unfit::Rejected(why) => WeaveError::Rejected(why),
-            answer::Unfit::Malformed(what) => WeaveError::Malformed(what),
-            answer::Unfit::Unusable(what) => WeaveError::Unusable(what),
-        })?;
         // Before the checks are asked for: that is most of the work.
         self.refuse_known(&told.scenario, &[], known)?;
         let woven = self.checks_seeded(permit, &told.scenario, seed).await?;
@@ -168,9 +154,53 @@ impl ScenarioWeaver {
             checks: woven.checks,
             hidden_checks: woven.hidden_checks,
             thought: told.thought,
-            tokens: sum(woven.tokens, tokens(&reply)),
+            tokens: sum(woven.tokens, spent),
             prompt_version: PROMPT_VERSION,
         })
+    }
+
+    /// Asks for a task; once more, with the list of what is there, where it wants a library that is not.
+    async fn task(
+        &self,
+        permit: &WorkPermit,
+        mut messages: Vec<Message>,
+        difficulty: Difficulty,
+        libraries: &[String],
+        seed: u64,
+    ) -> Result<(answer::Told, Tokens), WeaveError> {
+        let schema = Some(prompt::task_schema());
+        let mut spent = Tokens::default();
+        let mut wanted = None;
+        for round in 0..2 {
+            let reply = self
+                .ask(
+                    permit,
+                    messages.clone(),
+                    schema.clone(),
+                    TASK_TEMPERATURE,
+                    TASK_TOKENS,
+                    seed.wrapping_add(round),
+                )
+                .await?;
+            spent = sum(spent, tokens(&reply));
+            let json = lenient::json_from(&reply.text)
+                .ok_or_else(|| WeaveError::Malformed("no whole JSON object in it".to_owned()))?;
+            match answer::read(json, difficulty, libraries) {
+                Ok(told) => return Ok((told, spent)),
+                Err(answer::Unfit::Rejected(why)) => return Err(WeaveError::Rejected(why)),
+                Err(answer::Unfit::Malformed(what)) => return Err(WeaveError::Malformed(what)),
+                Err(answer::Unfit::Unusable(what)) => return Err(WeaveError::Unusable(what)),
+                Err(answer::Unfit::Wants(module)) => {
+                    messages.extend(prompt::without(&reply.text, module, libraries));
+                    wanted = Some(module);
+                }
+            }
+        }
+        Err(WeaveError::Unusable(format!(
+            "it wants the library {}, twice; there is {}",
+            wanted.unwrap_or_default(),
+            prompt::imports(libraries)
+        )))
     }
 
     /// Scenarios out of these clusters in turn, woven one at a time as they are asked for: a wake loses at most one.

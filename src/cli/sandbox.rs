@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config::SandboxChoice;
 use crate::dream::{Ending, Observation, WakeReason};
 use crate::sandbox::docker::{self, Prepared};
-use crate::sandbox::{self, Job, Limits, RunnerSpec, Sandbox, SandboxError};
+use crate::sandbox::{self, Job, Limits, RunnerSpec, Sandbox, SandboxError, libraries};
 use crate::supervisor::permit::{self, PermitHolder, WorkPermit};
 use crate::tree::Tree;
 
@@ -40,8 +40,13 @@ enum Command {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         repeat: u32,
     },
-    /// Gets the image that the Docker sandbox needs
-    Prepare,
+    /// Gets what the sandboxes need: Docker's image, and libraries that solutions may import
+    Prepare {
+        /// Fetch these libraries, as wheels and without running anything of theirs; '' for none. Default:
+        /// DREAMING_LIBRARIES, else those that were prepared before
+        #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+        libraries: Option<Vec<String>>,
+    },
     /// Removes what processes that were killed have left behind
     Sweep,
 }
@@ -59,7 +64,7 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
             backend,
             repeat,
         } => run_file(&file, backend, repeat, context).await,
-        Command::Prepare => prepare(context).await,
+        Command::Prepare { libraries } => prepare(libraries, context).await,
         Command::Sweep => sweep(context).await,
     }
 }
@@ -252,33 +257,85 @@ fn in_words(ending: &Ending) -> String {
     }
 }
 
-async fn prepare(context: &Context) -> anyhow::Result<Exit> {
+async fn prepare(libraries: Option<Vec<String>>, context: &Context) -> anyhow::Result<Exit> {
+    let settings = &context.settings.sandbox;
+    let (image, mut exit) = prepare_image(context).await;
+    let configured = Some(&settings.libraries).filter(|names| !names.is_empty());
+    let wanted: Option<Vec<String>> = libraries.or_else(|| configured.cloned()).map(|names| {
+        let names = names.into_iter().map(|name| name.trim().to_owned());
+        names.filter(|name| !name.is_empty()).collect()
+    });
+    let tree = Tree::open(&settings.namespace).context("the process tree")?;
+    let (permit, holder) = permit::operator(Arc::new(tree));
+    let preparing = libraries::prepare(settings, wanted.as_deref(), &permit);
+    let sets = match until_interrupted(preparing, &holder).await {
+        Ok(sets) => sets,
+        Err(SandboxError::Interrupted(_)) => return Ok(Exit::Interrupted),
+        // Nobody asked for any: then the image is all there is to say.
+        Err(_) if wanted.is_none() => Vec::new(),
+        Err(error) => {
+            tracing::error!("{error}");
+            exit = exit.max(Exit::Undecided);
+            Vec::new()
+        }
+    };
+    if context.json {
+        let sets: Vec<Json> = sets.iter().map(as_json).collect();
+        let told = json!({ "image": settings.image, "result": image, "libraries": sets });
+        say(&told.to_string())?;
+        return Ok(exit);
+    }
+    say(&format!("{}: {}", settings.image, image.replace('_', " ")))?;
+    for set in &sets {
+        show_set(set)?;
+    }
+    Ok(exit)
+}
+
+async fn prepare_image(context: &Context) -> (&'static str, Exit) {
     let settings = &context.settings.sandbox;
     if settings.choice == SandboxChoice::Bubblewrap {
         tracing::info!("bubblewrap uses this machine's own Python: nothing to prepare");
-        return report(context, &settings.image, "not_needed");
+        return ("not_needed", Exit::Done);
     }
     match docker::prepare(&settings.image).await {
-        Ok(Prepared::Present) => report(context, &settings.image, "present"),
-        Ok(Prepared::Pulled) => report(context, &settings.image, "pulled"),
-        Ok(Prepared::Built) => report(context, &settings.image, "built"),
+        Ok(Prepared::Present) => ("present", Exit::Done),
+        Ok(Prepared::Pulled) => ("pulled", Exit::Done),
+        Ok(Prepared::Built) => ("built", Exit::Done),
         Err(error) => {
             tracing::error!("{error}");
             if settings.choice == SandboxChoice::Auto {
                 tracing::info!("without this image the sandbox is bubblewrap, which needs none");
             }
-            Ok(Exit::Undecided)
+            ("failed", Exit::Undecided)
         }
     }
 }
 
-fn report(context: &Context, image: &str, how: &str) -> anyhow::Result<Exit> {
-    if context.json {
-        say(&json!({ "image": image, "result": how }).to_string())?;
-    } else {
-        say(&format!("{image}: {}", how.replace('_', " ")))?;
-    }
-    Ok(Exit::Done)
+fn as_json(prepared: &libraries::Prepared) -> Json {
+    let set = prepared.set.as_ref();
+    json!({
+        "backend": prepared.backend,
+        "result": prepared.how.as_str(),
+        "set": set.map(|set| &set.id),
+        "libraries": set.map(|set| &set.libraries),
+    })
+}
+
+fn show_set(prepared: &libraries::Prepared) -> anyhow::Result<()> {
+    let Some(set) = &prepared.set else {
+        return Ok(());
+    };
+    let names: Vec<String> = set
+        .libraries
+        .iter()
+        .map(|library| format!("{} {}", library.name, library.version))
+        .collect();
+    let (backend, how) = (prepared.backend.as_str(), prepared.how.as_str());
+    say(&format!(
+        "libraries in {backend}: {how}: {}",
+        names.join(", ")
+    ))
 }
 
 async fn sweep(context: &Context) -> anyhow::Result<Exit> {

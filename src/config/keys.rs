@@ -19,6 +19,7 @@ pub enum Id {
     Sandbox,
     SandboxImage,
     DockerNamespace,
+    Libraries,
     Priority,
     LlmUrl,
     LlmModel,
@@ -106,7 +107,7 @@ const fn key(
 use Form::{Bare, Quoted};
 
 /// In the order in which `config generate` prints them.
-pub static KEYS: [Key; 22] = [
+pub static KEYS: [Key; 23] = [
     key(
         Id::Enable,
         ("ENABLE_DREAMING", "enable_dreaming"),
@@ -229,6 +230,14 @@ pub static KEYS: [Key; 22] = [
         ("venom-dream-worker", ""),
         "2 to 48 letters, digits, `_`, `.` or `-`, a letter or digit first",
         "Containers are named after it with a dash and a number behind, and labelled with it.",
+    ),
+    key(
+        Id::Libraries,
+        ("DREAMING_LIBRARIES", "libraries"),
+        Quoted,
+        ("", "those that were prepared last; at first none"),
+        "names of Python libraries with commas between, such as numpy,pyyaml==6.0.2",
+        "Libraries that solutions may import, fetched by `dreamer sandbox prepare` and by nothing else.",
     ),
     key(
         Id::Priority,

@@ -80,6 +80,10 @@ impl Reader<'_> {
                 choice: self.get(Id::Sandbox, |_, text| sandbox(text)),
                 image: self.get(Id::SandboxImage, |_, text| image(text)),
                 namespace: self.get(Id::DockerNamespace, |_, text| namespace(text)),
+                libraries: self
+                    .find(Id::Libraries, |_, text| libraries(text))
+                    .unwrap_or_default(),
+                libraries_dir: data_dir.join("libraries"),
             },
             llm: LlmSettings {
                 choice: self
@@ -257,6 +261,26 @@ fn namespace(text: &str) -> Result<String, String> {
     } else {
         Err("cannot begin a container's name".to_owned())
     }
+}
+
+fn libraries(text: &str) -> Result<Vec<String>, String> {
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.=<>~!*+[]".contains(&b);
+    let mut all = Vec::new();
+    for name in names {
+        let first = name
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
+        if !first || !name.bytes().all(plain) {
+            return Err(format!("`{name}` names no library"));
+        }
+        all.push(name.to_owned());
+    }
+    Ok(all)
 }
 
 fn llm(text: &str) -> Result<LlmChoice, String> {

@@ -155,6 +155,10 @@ fn value_of(id: Id, settings: &Settings, origins: &Origins) -> Value {
         }),
         Id::SandboxImage => json!(sandbox.image),
         Id::DockerNamespace => json!(sandbox.namespace),
+        Id::Libraries => match sandbox.libraries.as_slice() {
+            [] => Value::Null,
+            names => json!(names.join(",")),
+        },
         Id::LlmUrl => match &llm.choice {
             LlmChoice::Find => Value::Null,
             LlmChoice::Forbidden => json!("none"),

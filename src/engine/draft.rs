@@ -59,6 +59,13 @@ pub(super) enum Drafted {
     },
 }
 
+impl Drafted {
+    fn refused(title: String, why: impl Into<String>) -> Self {
+        let (why, key) = (why.into(), None);
+        Self::Refused { title, why, key }
+    }
+}
+
 impl Scene<'_> {
     pub(super) async fn draft(
         &self,
@@ -318,24 +325,22 @@ impl Scene<'_> {
             .title
             .clone()
             .unwrap_or_else(|| first_words(&line.task_prompt));
+        if let Some(why) = self.tools.without_libraries(&line.libraries) {
+            return Ok(Drafted::refused(title, why));
+        }
         let began = clock::monotonic();
         let _asking = self.tools.asking();
         let named = writers.weaver.scenario_for(self.permit, &line).await;
         let Some((scenario, spent)) = self.woven_or_nothing(named)? else {
-            return Ok(Drafted::Refused {
+            return Ok(Drafted::refused(
                 title,
-                why: "no entry point could be told from the task".to_owned(),
-                key: None,
-            });
+                "no entry point could be told from the task",
+            ));
         };
         tally.spent(spent);
         let suites = writers.weaver.checks_for(self.permit, &scenario).await;
         let Some(suites) = self.woven_or_nothing(suites)? else {
-            return Ok(Drafted::Refused {
-                title,
-                why: "the model wrote no usable checks".to_owned(),
-                key: None,
-            });
+            return Ok(Drafted::refused(title, "the model wrote no usable checks"));
         };
         tally.spent(suites.tokens);
         let candidate = Candidate {
@@ -363,9 +368,10 @@ impl Scene<'_> {
         };
         let began = clock::monotonic();
         let _asking = self.tools.asking();
+        let (there, known) = (self.tools.libraries(), self.tools.known());
         let woven = writers
             .weaver
-            .weave_scenario(self.permit, &cluster, difficulty, &[], &self.tools.known())
+            .weave_scenario(self.permit, &cluster, difficulty, &there, &known)
             .await;
         // Whatever came of it, the next session should look elsewhere first.
         self.engine.knowledge.mark_dreamed(cluster.id)?;

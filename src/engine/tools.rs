@@ -8,7 +8,7 @@ use crate::dream::{Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::LlmClient;
 use crate::pack::offline::{Inspiration, OfflinePack};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, ScenarioWeaver};
 
@@ -119,6 +119,25 @@ impl Tools {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(sketch);
+    }
+
+    /// What woven tasks may ask solutions to import.
+    pub(super) fn libraries(&self) -> Vec<String> {
+        libraries::modules(self.sandbox.libraries())
+    }
+
+    /// Why a task that names these libraries cannot be solved here; nothing where it can.
+    pub(super) fn without_libraries(&self, wanted: &[String]) -> Option<String> {
+        let absent = libraries::absent(self.sandbox.libraries(), wanted)?;
+        let there = self.libraries();
+        let there = if there.is_empty() {
+            "none is there".to_owned()
+        } else {
+            format!("there is {}", there.join(", "))
+        };
+        Some(format!(
+            "it wants the library {absent}, and {there}; fetch it with `dreamer sandbox prepare --libraries {absent}`"
+        ))
     }
 
     /// Held around every question to the model.

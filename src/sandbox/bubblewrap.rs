@@ -20,6 +20,7 @@ use nix::sys::resource::Resource;
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
+use super::libraries::{INSIDE, Library, LibrarySet, with_set};
 use super::python::Interpreter;
 use super::runner::{Keeper, Keepers, Parts, Runner, StderrTail};
 use super::spawner::Spawner;
@@ -53,6 +54,7 @@ const GONE: Duration = Duration::from_secs(5);
 pub struct Bubblewrap {
     pub(super) program: PathBuf,
     python: Interpreter,
+    libraries: Option<LibrarySet>,
     /// The system calls that a job may make, in the kernel's form.
     filter: Vec<u8>,
     spawner: Arc<Spawner>,
@@ -82,6 +84,7 @@ impl Bubblewrap {
         Ok(Self {
             program,
             python,
+            libraries: None,
             filter,
             spawner: Arc::new(spawner),
             keepers: Keepers::new(),
@@ -94,8 +97,21 @@ impl Bubblewrap {
         Self { program, ..self }
     }
 
+    /// With these libraries for every sandbox.
+    #[must_use]
+    pub fn with_libraries(self, libraries: Option<LibrarySet>) -> Self {
+        Self { libraries, ..self }
+    }
+
     fn command(&self, spec: &RunnerSpec, filter: RawFd) -> Command {
         let mut command = Command::new(&self.program);
+        if let Some(set) = &self.libraries {
+            command.arg("--ro-bind").arg(set.site()).arg(INSIDE);
+            // What their compiled parts may count on to be there.
+            for (inside, outside) in &self.python.common {
+                command.arg("--ro-bind").arg(outside).arg(inside);
+            }
+        }
         command
             .args(arguments(&self.python, spec.hash_seed, filter))
             .env_clear()
@@ -197,7 +213,11 @@ impl Sandbox for Bubblewrap {
     }
 
     fn image_digest(&self) -> String {
-        self.python.digest.clone()
+        with_set(&self.python.digest, self.libraries.as_ref())
+    }
+
+    fn libraries(&self) -> &[Library] {
+        self.libraries.as_ref().map_or(&[], |set| &set.libraries)
     }
 
     fn unprotected(&self, tree: &Tree) -> Vec<String> {
@@ -325,6 +345,7 @@ mod tests {
                 ),
                 ("/lib/libz.so.1".into(), "/usr/lib/libz.so.1.3".into()),
             ],
+            common: Vec::new(),
             hidden: vec!["/opt/py/lib/python3.12/site-packages".into()],
             library_path: vec!["/opt/py/lib".into()],
             digest: String::new(),

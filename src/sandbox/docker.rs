@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, ResourcesUlimits,
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
     SystemInfoCgroupDriverEnum,
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::libraries::{INSIDE, Library, LibrarySet, with_set};
 use super::runner::{BOOT, Keeper, Keepers, Parts, Runner};
 use super::{Backend, RunnerSpec, Sandbox, SandboxError, cpu_milli, seccomp};
 use crate::clock;
@@ -71,6 +72,7 @@ pub struct Docker {
     engine: bollard::Docker,
     digest: String,
     namespace: String,
+    libraries: Option<LibrarySet>,
     /// True where containers can be put into our own groups.
     cgroupfs: bool,
     runtime: Option<String>,
@@ -106,6 +108,7 @@ impl Docker {
             engine,
             digest,
             namespace: namespace.to_owned(),
+            libraries: None,
             cgroupfs: info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
             runtime: runtimes
                 .contains_key(SAFER_RUNTIME)
@@ -142,6 +145,12 @@ impl Docker {
 }
 
 impl Docker {
+    /// With these libraries for every container.
+    #[must_use]
+    pub fn with_libraries(self, libraries: Option<LibrarySet>) -> Self {
+        Self { libraries, ..self }
+    }
+
     fn body(
         &self,
         spec: &RunnerSpec,
@@ -152,8 +161,20 @@ impl Docker {
         if let Some(host) = &mut body.host_config {
             host.cgroup_parent = parent;
             host.runtime.clone_from(&self.runtime);
+            host.mounts = self.libraries.as_ref().map(|set| vec![mount_of(set)]);
         }
         body
+    }
+}
+
+/// The one thing of the host's that a container sees, for reading only.
+fn mount_of(set: &LibrarySet) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(set.site().to_string_lossy().into_owned()),
+        target: Some(INSIDE.to_owned()),
+        read_only: Some(true),
+        ..Mount::default()
     }
 }
 
@@ -233,12 +254,16 @@ impl Sandbox for Docker {
     }
 
     fn image_digest(&self) -> String {
-        self.digest.clone()
+        with_set(&self.digest, self.libraries.as_ref())
     }
 
     /// The engine enforces them all.
     fn unprotected(&self, _tree: &Tree) -> Vec<String> {
         Vec::new()
+    }
+
+    fn libraries(&self) -> &[Library] {
+        self.libraries.as_ref().map_or(&[], |set| &set.libraries)
     }
 
     fn gaps(&self, tree: &Tree) -> Vec<String> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 /// Where distributions put it. Only places that root owns: nothing of a user's home may enter a sandbox.
-const PLACES: [&str; 3] = [
+pub(super) const PLACES: [&str; 3] = [
     "/usr/bin/python3",
     "/usr/local/bin/python3",
     "/run/current-system/sw/bin/python3",
@@ -35,12 +35,24 @@ def each(info, size, data):
     names.append((info.contents.name or b"").decode())
     return 0
 ctypes.CDLL(None).dl_iterate_phdr(each, None)
+own, names = names, []
+for name in COMMON.split():
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        pass
+ctypes.CDLL(None).dl_iterate_phdr(each, None)
 print(json.dumps({
     "version": list(sys.version_info[:2]), "full": sys.version, "executable": os.path.realpath(sys.executable),
     "stdlib": sorted({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}),
-    "libraries": [n for n in names if n.startswith("/")],
+    "libraries": [n for n in own if n.startswith("/")],
+    "common": [n for n in names if n.startswith("/") and n not in own],
 }))
 "#;
+
+/// What compiled libraries may count on where they say that they run on any Linux, beside the C library.
+const COMMON: &str = "libstdc++.so.6 libgcc_s.so.1 libz.so.1 libexpat.so.1 libatomic.so.1 libnsl.so.1 libcrypt.so.1 \
+    libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libresolv.so.2 libm.so.6";
 
 #[derive(Debug, Deserialize)]
 struct Report {
@@ -49,6 +61,7 @@ struct Report {
     executable: PathBuf,
     stdlib: Vec<PathBuf>,
     libraries: Vec<PathBuf>,
+    common: Vec<PathBuf>,
 }
 
 /// The interpreter and its files.
@@ -57,6 +70,8 @@ pub(super) struct Interpreter {
     pub(super) executable: PathBuf,
     /// What a sandbox sees: the path there and the host's file or folder behind it.
     pub(super) files: Vec<(PathBuf, PathBuf)>,
+    /// The same for what only library sets need.
+    pub(super) common: Vec<(PathBuf, PathBuf)>,
     /// Folders inside `files` that a sandbox sees empty: other people's packages.
     pub(super) hidden: Vec<PathBuf>,
     /// Folders of libraries that the loader does not look into by itself.
@@ -110,6 +125,11 @@ impl Interpreter {
             }
             files.push((library, real));
         }
+        let common = report.common.into_iter().filter_map(|library| {
+            let real = library.canonicalize().ok()?;
+            Some((library, real))
+        });
+        let common = common.collect();
         let zones = PathBuf::from("/usr/share/zoneinfo");
         if zones.is_dir() {
             files.push((zones.clone(), zones));
@@ -120,6 +140,7 @@ impl Interpreter {
             digest: fingerprint(&report.full, &report.executable, &files),
             executable: report.executable,
             files,
+            common,
             hidden,
             library_path,
         })
@@ -128,7 +149,14 @@ impl Interpreter {
 
 fn ask(python: &Path) -> Result<Report, String> {
     let output = Command::new(python)
-        .args(["-S", "-s", "-E", "-B", "-c", SCRIPT])
+        .args([
+            "-S",
+            "-s",
+            "-E",
+            "-B",
+            "-c",
+            &SCRIPT.replace("COMMON", &format!("{COMMON:?}")),
+        ])
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::null())

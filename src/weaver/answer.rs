@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::libraries;
 use crate::dream::{Difficulty, Scenario};
 
 /// Shorter task texts leave open what is asked for.
@@ -27,6 +28,8 @@ pub(super) enum Unfit {
     Malformed(String),
     /// A task that cannot be judged by its results.
     Unusable(String),
+    /// A task for a library that is not there.
+    Wants(&'static str),
 }
 
 #[derive(Deserialize)]
@@ -49,11 +52,7 @@ struct Answer {
     test_cases: Vec<Json>,
 }
 
-pub(super) fn read(
-    json: Json,
-    difficulty: Difficulty,
-    libraries: &[String],
-) -> Result<Told, Unfit> {
+pub(super) fn read(json: Json, difficulty: Difficulty, present: &[String]) -> Result<Told, Unfit> {
     let answer: Answer =
         serde_json::from_value(json).map_err(|e| Unfit::Malformed(e.to_string()))?;
     let task = answer.task_prompt.trim();
@@ -83,6 +82,10 @@ pub(super) fn read(
             "it was copied from documentation: {mark:?}"
         )));
     }
+    if let Some(module) = libraries::absent(&task_prompt, present) {
+        return Err(Unfit::Wants(module));
+    }
+    let spoken_of = libraries::spoken_of(&task_prompt);
     let text = |json: &Json| json.as_str().map(line).filter(|l| !l.is_empty());
     let lower = task_prompt.to_lowercase();
     let scenario = Scenario {
@@ -93,9 +96,9 @@ pub(super) fn read(
         },
         description: line(&answer.description),
         difficulty,
-        libraries: libraries
+        libraries: present
             .iter()
-            .filter(|l| lower.contains(&l.to_lowercase()))
+            .filter(|l| lower.contains(&l.to_lowercase()) || spoken_of.contains(&l.as_str()))
             .cloned()
             .collect(),
         test_cases: answer

@@ -159,13 +159,9 @@ fn task_request(
         Difficulty::Medium => ("two or three simple ideas", "solved in 5 to 15 lines"),
         Difficulty::Complex => ("four or more simple ideas", "solved in 12 to 40 lines"),
     };
-    let imports = if libraries.is_empty() {
-        "only Python's standard library".to_owned()
-    } else {
-        format!(
-            "Python's standard library and, where it helps, {}",
-            libraries.join(", ")
-        )
+    let imports = match libraries {
+        [] => format!("only {}", imports(libraries)),
+        [..] => imports(libraries),
     };
     format!(
         "{TASK_MARK} that takes an idea from the text between the two {fence} lines. The text is data from somebody's \
@@ -183,6 +179,31 @@ fn task_request(
          - reject: empty, or one sentence why the text holds nothing that a function could do.\n\
          Answer with one JSON object."
     )
+}
+
+/// What a solution may import, in words.
+pub(super) fn imports(libraries: &[String]) -> String {
+    if libraries.is_empty() {
+        return "Python's standard library".to_owned();
+    }
+    format!(
+        "Python's standard library and, where it helps, {}",
+        libraries.join(", ")
+    )
+}
+
+/// The request for the same task anew, after an answer that wants a library that is not there.
+pub(super) fn without(answer: &str, module: &str, libraries: &[String]) -> [Message; 2] {
+    let end = answer.floor_char_boundary(MAX_DATA);
+    let again = format!(
+        "The library {module} is not there and cannot be installed. There is {}. Write the task anew, so that it needs \
+         nothing else. Answer with one JSON object.",
+        imports(libraries)
+    );
+    [
+        message(Role::Assistant, answer[..end].to_owned()),
+        message(Role::User, again),
+    ]
 }
 
 /// The owner's text, bounded: fragments in turn, so that a cluster that is dreamed of again shows another side.

@@ -10,6 +10,7 @@ mod energy;
 mod guardian;
 mod journal;
 mod knowledge;
+mod libraries;
 mod llm;
 mod pack;
 mod sandbox;

@@ -370,3 +370,59 @@ async fn a_real_model_is_spoken_to_and_whatever_it_says_ends_in_a_named_result()
     }
     assert!(llm.spent().completion > 0);
 }
+
+fn task_that_says(extra: &str) -> String {
+    serde_json::json!({
+        "reject": "", "thought": "a list", "title": "Mean", "description": "The mean.",
+        "entry_point": "mean_of", "signature": "def mean_of(xs: list) -> float:",
+        "task_prompt": format!("Write a function mean_of(xs) that returns the mean of the numbers in xs {extra}; 0.0 for an empty list."),
+        "concepts": ["mean"], "test_cases": ["an empty list gives 0.0"],
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_task_for_a_library_that_is_not_there_goes_back_with_the_list_of_what_is() {
+    let fake = FakeLlm::scripted(|asked| {
+        Behaviour::Say(match asked.number {
+            0 => task_that_says("with the pandas library"),
+            1 => task_that_says("with PyYAML"),
+            _ => "no checks today".to_owned(),
+        })
+    })
+    .await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let there = ["yaml".to_owned(), "numpy".to_owned()];
+    let woven = weaver
+        .weave_scenario(&permit, &clusters()[0], Difficulty::Simple, &there, &[])
+        .await;
+    // The task itself was taken: it fell only for want of checks.
+    assert!(
+        matches!(woven, Err(WeaveError::TooFewChecks { .. })),
+        "{woven:?}"
+    );
+    let asked = fake.asked();
+    assert!(asked[0].question().contains("yaml, numpy"));
+    let again = asked[1].question();
+    assert!(again.contains("The library pandas is not there"), "{again}");
+    assert!(again.contains("yaml, numpy"), "{again}");
+}
+
+#[tokio::test]
+async fn a_model_that_insists_on_an_absent_library_is_refused() {
+    let fake = FakeLlm::always(Behaviour::Say(task_that_says("as a numpy array"))).await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let woven = weaver
+        .weave_scenario(&permit, &clusters()[0], Difficulty::Simple, &[], &[])
+        .await;
+    let Err(WeaveError::Unusable(why)) = woven else {
+        panic!("{woven:?}");
+    };
+    assert!(
+        why.contains("numpy") && why.contains("standard library"),
+        "{why}"
+    );
+    assert_eq!(fake.asked().len(), 2);
+}

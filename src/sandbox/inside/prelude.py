@@ -13,10 +13,15 @@ globals().update({k: v for k, v in vars(builtins).items() if not k.startswith("_
 
 import sys
 
-sys.path[:] = [p for p in sys.path if p]
+# A library set comes last: nothing in it stands in for the standard library.
+sys.path[:] = [p for p in sys.path if p] + ["/libraries"]
 
 import _json, _sitebuiltins, ast, atexit, ctypes, errno, io, json, linecache, math, mmap, os, resource, select, signal
 import threading, time, traceback, types
+
+# Libraries of numbers start a thread for each processor at once; a job's processes and its memory are counted.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 # What solutions import most: loaded once here, inherited by every child.
 import abc, asyncio, bisect, collections, collections.abc, concurrent.futures, contextlib, copy, dataclasses, datetime
