@@ -169,9 +169,28 @@ pub async fn select(
     settings: &SandboxSettings,
     permit: &WorkPermit,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
+    choose(settings, permit, false).await
+}
+
+/// As `select`, for who opens many runners: containers are started ahead. Waits in `settle` before it ends.
+///
+/// # Errors
+/// As `select`.
+pub async fn select_for_many(
+    settings: &SandboxSettings,
+    permit: &WorkPermit,
+) -> Result<Arc<dyn Sandbox>, SandboxError> {
+    choose(settings, permit, true).await
+}
+
+async fn choose(
+    settings: &SandboxSettings,
+    permit: &WorkPermit,
+    many: bool,
+) -> Result<Arc<dyn Sandbox>, SandboxError> {
     let mut tried = Vec::new();
     for &backend in order(settings.choice) {
-        match find(backend, settings, permit).await {
+        match find(backend, settings, permit, many).await {
             Ok(found) => return Ok(found),
             Err(SandboxError::Interrupted(ended)) => return Err(ended.into()),
             Err(SandboxError::Unavailable(why)) => tried.push(why),
@@ -194,8 +213,9 @@ async fn find(
     backend: Backend,
     settings: &SandboxSettings,
     permit: &WorkPermit,
+    many: bool,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
-    let found = find_untried(backend, settings).await?;
+    let found = find_untried(backend, settings, many).await?;
     try_out(found.as_ref(), permit).await?;
     Ok(found)
 }
@@ -203,12 +223,14 @@ async fn find(
 async fn find_untried(
     backend: Backend,
     settings: &SandboxSettings,
+    many: bool,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
     let set = library_set(backend, settings);
     Ok(match backend {
         Backend::Docker => {
             let found = Docker::find(&settings.namespace, &settings.image).await?;
-            Arc::new(found.with_libraries(set))
+            let found = found.with_libraries(set);
+            Arc::new(if many { found.starting_ahead() } else { found })
         }
         Backend::Bubblewrap => Arc::new(Bubblewrap::find().await?.with_libraries(set)),
     })

@@ -91,7 +91,7 @@ async fn run_file(
     let tree = Tree::open(&settings.namespace).context("the process tree")?;
     let (permit, holder) = permit::operator(Arc::new(tree));
     let running = async {
-        let chosen = sandbox::select(&settings, &permit).await?;
+        let chosen = sandbox::select_for_many(&settings, &permit).await?;
         let done = repeat_runs(chosen.as_ref(), &permit, &code, repeat, context.json).await;
         let _ = tokio::time::timeout(SETTLE, chosen.settle()).await;
         done

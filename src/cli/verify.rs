@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -14,12 +15,14 @@ use super::{Context, Exit, asked_to_stop, say};
 use crate::dream::{GateOutcome, GateReport, Reason, Tier, VerdictKind, WakeReason};
 use crate::guardian::candidate_file::{Candidates, Entry};
 use crate::guardian::{Context as Known, Guardian, Judgement};
-use crate::sandbox;
+use crate::sandbox::{self, Sandbox, SandboxError};
 use crate::supervisor::permit::{self, PermitHolder, WorkPermit};
 use crate::tree::Tree;
 
 /// Width of a title or a detail in a table.
 const SHOWN: usize = 100;
+/// How long the end of the command waits for the end of its sandboxes.
+const SETTLE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Args {
@@ -67,8 +70,24 @@ async fn interrupt(
     Ok(Exit::Interrupted)
 }
 
+/// Verifies, and waits until no sandbox is left.
 async fn verify_all(args: &Args, context: &Context, permit: &WorkPermit) -> anyhow::Result<Exit> {
-    let guardian = match sandbox::select(&context.settings.sandbox, permit).await {
+    let found = sandbox::select_for_many(&context.settings.sandbox, permit).await;
+    let settling = found.as_ref().ok().cloned();
+    let exit = verify_with(found, args, context, permit).await;
+    if let Some(sandbox) = settling {
+        let _ = tokio::time::timeout(SETTLE, sandbox.settle()).await;
+    }
+    exit
+}
+
+async fn verify_with(
+    found: Result<Arc<dyn Sandbox>, SandboxError>,
+    args: &Args,
+    context: &Context,
+    permit: &WorkPermit,
+) -> anyhow::Result<Exit> {
+    let guardian = match found {
         Ok(sandbox) => Ok(Guardian::new(sandbox)),
         Err(error) => {
             let why = error.to_string();

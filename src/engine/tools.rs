@@ -64,7 +64,7 @@ impl Tools {
         if let Err(error) = sandbox::sweep(&engine.settings.sandbox.namespace).await {
             tracing::debug!(%error, "nothing could be swept");
         }
-        let sandbox = sandbox::select(&engine.settings.sandbox, permit).await?;
+        let sandbox = sandbox::select_for_many(&engine.settings.sandbox, permit).await?;
         if engine.settings.dreaming.strict {
             sandbox::require_protection(sandbox.as_ref(), permit)?;
         }

@@ -288,6 +288,7 @@ impl Sandbox for Bubblewrap {
             keeper: Keeper::new(&self.keepers, stop, keeping),
             limits: spec.limits,
             count_processes: !tree.limits_processes(),
+            seed: None,
         };
         Runner::begin(permit, parts).await
     }

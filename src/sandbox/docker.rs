@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
     SystemInfoCgroupDriverEnum,
 };
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +27,11 @@ use crate::tree::{Tree, is_alive, start_time};
 
 mod container;
 mod image;
+mod pool;
 
-use container::Order;
+use container::{Opened, Order};
 pub use image::{Prepared, prepare};
+use pool::{Pool, Stage, Wish};
 
 /// Whose container it is: `<pid>-<start of that process>`.
 const OWNER: &str = "dreamer.owner";
@@ -76,6 +80,8 @@ pub struct Docker {
     /// True where containers can be put into our own groups.
     cgroupfs: bool,
     runtime: Option<String>,
+    /// Where containers are started ahead.
+    pool: Option<Arc<Pool>>,
     keepers: Keepers,
 }
 
@@ -113,8 +119,16 @@ impl Docker {
             runtime: runtimes
                 .contains_key(SAFER_RUNTIME)
                 .then(|| SAFER_RUNTIME.to_owned()),
+            pool: None,
             keepers: Keepers::new(),
         })
+    }
+
+    /// Starts containers ahead for what is asked for again and again. They are part of what `settle` waits for.
+    #[must_use]
+    pub fn starting_ahead(mut self) -> Self {
+        self.pool = Some(Arc::default());
+        self
     }
 
     fn order(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Order {
@@ -175,6 +189,85 @@ fn mount_of(set: &LibrarySet) -> Mount {
         target: Some(INSIDE.to_owned()),
         read_only: Some(true),
         ..Mount::default()
+    }
+}
+
+impl Docker {
+    /// Has a container made, by a task that owns it: whoever goes away, it removes it.
+    fn make(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Coming {
+        let stop = CancellationToken::new();
+        let (sender, opened) = oneshot::channel();
+        let order = self.order(permit, spec);
+        let keeper = Keeper::new(
+            &self.keepers,
+            stop.clone(),
+            container::keep(self.engine.clone(), order, permit.clone(), stop, sender),
+        );
+        Coming { keeper, opened }
+    }
+
+    async fn open_cold(
+        &self,
+        permit: &WorkPermit,
+        spec: &RunnerSpec,
+    ) -> Result<Runner, SandboxError> {
+        let parts = self.make(permit, spec).parts(permit, spec).await?;
+        Runner::begin(permit, parts).await
+    }
+
+    /// Fills the pool in the background.
+    fn start_ahead(&self, permit: &WorkPermit, spec: &RunnerSpec) {
+        let Some(pool) = &self.pool else { return };
+        let (wishes, round) = pool.wishes(spec);
+        for wish in wishes {
+            let coming = self.make(permit, spec);
+            let (pool, permit, spec) = (Arc::clone(pool), permit.clone(), spec.clone());
+            // Ends with the permit at the latest; what it makes is the pool's or gone: the handle is not needed.
+            drop(Handle::current().spawn(async move {
+                let made = coming.stage(&wish, &permit, &spec).await;
+                if let Err(error) = &made {
+                    tracing::debug!(%error, "no container could be started ahead");
+                }
+                pool.put(round, permit, (spec, wish), made.ok());
+            }));
+        }
+    }
+}
+
+/// A container on its way.
+struct Coming {
+    keeper: Keeper,
+    opened: oneshot::Receiver<Result<Opened, SandboxError>>,
+}
+
+impl Coming {
+    async fn parts(self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Parts, SandboxError> {
+        let opened = permit.race(self.opened).await?;
+        let opened = opened
+            .map_err(|_| SandboxError::Infra("docker: the container was given up".to_owned()))??;
+        Ok(Parts {
+            input: opened.input,
+            output: Box::new(opened.output),
+            errors: opened.errors,
+            branch: opened.branch,
+            keeper: self.keeper,
+            limits: spec.limits,
+            count_processes: false,
+            seed: None,
+        })
+    }
+
+    async fn stage(
+        self,
+        wish: &Wish,
+        permit: &WorkPermit,
+        spec: &RunnerSpec,
+    ) -> Result<Stage, SandboxError> {
+        let parts = self.parts(permit, spec).await?;
+        Ok(match wish {
+            Wish::Blank => Stage::Blank(parts),
+            Wish::Ready => Stage::Ready(Runner::begin(permit, parts).await?),
+        })
     }
 }
 
@@ -276,31 +369,35 @@ impl Sandbox for Docker {
 
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError> {
         permit.running().await?;
-        let stop = CancellationToken::new();
-        let (sender, opened) = oneshot::channel();
-        let order = self.order(permit, spec);
-        // From here on the task owns the container: whoever goes away, it removes it.
-        let keeper = Keeper::new(
-            &self.keepers,
-            stop.clone(),
-            container::keep(self.engine.clone(), order, permit.clone(), stop, sender),
-        );
-        let opened = permit.race(opened).await?;
-        let opened = opened
-            .map_err(|_| SandboxError::Infra("docker: the container was given up".to_owned()))??;
-        let parts = Parts {
-            input: opened.input,
-            output: Box::new(opened.output),
-            errors: opened.errors,
-            branch: opened.branch,
-            keeper,
-            limits: spec.limits,
-            count_processes: false,
+        let waiting = match &self.pool {
+            Some(pool) => pool.take(permit, spec).await,
+            None => None,
         };
-        Runner::begin(permit, parts).await
+        let runner = match waiting {
+            Some(Stage::Ready(runner)) => Ok(runner),
+            Some(Stage::Blank(mut parts)) => {
+                parts.seed = Some(spec.hash_seed);
+                match Runner::begin(permit, parts).await {
+                    // It died while it waited: once more, with a new one.
+                    Err(SandboxError::Infra(why)) => {
+                        tracing::debug!(why, "a waiting container was of no use");
+                        self.open_cold(permit, spec).await
+                    }
+                    other => other,
+                }
+            }
+            None => self.open_cold(permit, spec).await,
+        };
+        if runner.is_ok() {
+            self.start_ahead(permit, spec);
+        }
+        runner
     }
 
     async fn settle(&self) {
+        if let Some(pool) = &self.pool {
+            pool.empty();
+        }
         self.keepers.settled().await;
     }
 

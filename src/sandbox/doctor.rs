@@ -16,7 +16,7 @@ pub async fn findings(
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     for &backend in order(settings.choice) {
-        match find_untried(backend, settings).await {
+        match find_untried(backend, settings, false).await {
             Ok(sandbox) => {
                 found.extend(of_one(sandbox.as_ref(), data_dir, permit).await);
                 for gap in sandbox.gaps(permit.tree()) {

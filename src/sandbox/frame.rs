@@ -121,6 +121,8 @@ struct Number {
 pub(super) struct Counted {
     pub(super) oom_kills: u64,
     pub(super) process_refusals: u64,
+    /// Nothing counts refused processes here: the job's own word is taken for it.
+    pub(super) refusals_unknown: bool,
 }
 
 /// Reads the runner's answer; the flag says whether the runner is clean.
@@ -142,6 +144,7 @@ pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation,
     let counted = Counted {
         oom_kills: counted.oom_kills.max(answer.oom_kills),
         process_refusals: counted.process_refusals.max(answer.process_refusals),
+        ..counted
     };
     let mut notes = BTreeMap::new();
     let mut said = said.lines();
@@ -200,7 +203,7 @@ fn ending(seen: Ending, outcome: &Outcome, errno: Option<i32>, counted: Counted)
         Ending::Oom
     } else if errno.is_some_and(|n| DISK_ERRORS.contains(&n)) {
         Ending::Disk
-    } else if refused && counted.process_refusals > 0 {
+    } else if refused && (counted.process_refusals > 0 || counted.refusals_unknown) {
         Ending::Pids
     } else {
         seen
@@ -360,6 +363,11 @@ mod tests {
             read(&fork, "exited", Counted::default()).ending,
             Ending::Exited(0)
         );
+        let unknown = Counted {
+            refusals_unknown: true,
+            ..Counted::default()
+        };
+        assert_eq!(read(&fork, "exited", unknown).ending, Ending::Pids);
         let value = "{\"outcome\":\"value\",\"value\":\"none\"}\n";
         assert_eq!(read(value, "exited", refused).ending, Ending::Exited(0));
     }

@@ -60,6 +60,17 @@ pub(super) struct Parts {
     pub(super) keeper: Keeper,
     pub(super) limits: Limits,
     pub(super) count_processes: bool,
+    /// The hash seed, where the interpreter was started before anybody knew it: it starts itself once more.
+    pub(super) seed: Option<u32>,
+}
+
+/// Turns the interpreter that reads this into a fresh one with this hash seed, which reads on.
+fn started_anew(seed: u32) -> Vec<u8> {
+    let boot = serde_json::Value::from(BOOT);
+    let program = format!(
+        "import os, sys\nos.execve(sys.executable, [sys.executable, '-S', '-s', '-B', '-c', {boot}], dict(os.environ, PYTHONHASHSEED='{seed}'))"
+    );
+    frame::framed(program.as_bytes())
 }
 
 /// The task that owns a sandbox's process. Dropping this tells it to end the process; it then finishes by itself, and
@@ -113,6 +124,11 @@ impl Keeper {
             stop,
             task: Some(task),
         }
+    }
+
+    /// False once the process is gone.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| !task.is_finished())
     }
 
     async fn finish(mut self) {
@@ -188,6 +204,7 @@ impl Runner {
     /// Sends the program inside and waits until it is ready.
     pub(super) async fn begin(permit: &WorkPermit, parts: Parts) -> Result<Self, SandboxError> {
         let (sender, replies) = mpsc::channel(1);
+        let seed = parts.seed;
         // Ends with the sandbox's output, which ends with the sandbox: the handle is not needed.
         drop(Handle::current().spawn(drain(parts.output, sender)));
         let mut runner = Self {
@@ -200,7 +217,8 @@ impl Runner {
             count_processes: parts.count_processes,
             spent: true,
         };
-        let program = frame::framed(RUNNER.as_bytes());
+        let mut program = seed.map_or_else(Vec::new, started_anew);
+        program.extend(frame::framed(RUNNER.as_bytes()));
         let froze = AtomicBool::new(false);
         match runner.exchange(permit, &program, READY, &froze).await? {
             Some(ready) if ready.starts_with(b"{\"ready\"") => {
@@ -221,6 +239,11 @@ impl Runner {
     #[must_use]
     pub fn is_spent(&self) -> bool {
         self.spent
+    }
+
+    /// False once it has ended without being told to.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.spent && self.keeper.is_at_work() && !self.replies.is_closed()
     }
 
     /// Runs one job and waits for its end.
@@ -279,6 +302,7 @@ impl Runner {
             process_refusals: after
                 .process_refusals
                 .saturating_sub(before.process_refusals),
+            refusals_unknown: self.count_processes,
         };
         let Some(answer) = answer else {
             if counted.oom_kills > 0 {
@@ -308,6 +332,7 @@ impl Runner {
         Counted {
             oom_kills: self.branch.oom_kills(),
             process_refusals: self.branch.process_refusals(),
+            refusals_unknown: self.count_processes,
         }
     }
 

@@ -51,6 +51,12 @@ impl WorkPermit {
         &self.kind
     }
 
+    /// True for handles on one and the same permit.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.pace.same_channel(&other.pace)
+    }
+
     /// The process tree that holds everything this permit starts.
     #[must_use]
     pub fn tree(&self) -> &Arc<Tree> {

@@ -10,12 +10,11 @@ use nix::sys::signal::{Signal, kill as signal};
 use nix::unistd::Pid;
 
 use super::BranchLimits;
+use super::delegated;
 use super::process::is_alive;
 
 /// Version 1 controllers that a tree uses. `freezer` only where there is no unified hierarchy.
 const V1: [&str; 5] = ["memory", "pids", "cpuacct", "cpu", "freezer"];
-/// Version 2 controllers that a tree asks for.
-const V2: [&str; 3] = ["memory", "pids", "cpu"];
 /// The kernel's own period in which a group's CPU time is counted.
 const CPU_PERIOD_US: u64 = 100_000;
 /// A group is busy for a moment after its last process ended: waits of one millisecond, 200 in all.
@@ -61,7 +60,7 @@ impl Hierarchy {
     pub(super) fn make(&self, name: &str) -> io::Result<Group> {
         let parent = self.mount.join(&self.base);
         if self.v2 {
-            enable_controllers(&parent);
+            delegated::divide(&parent);
         }
         let path = parent.join(name);
         fs::create_dir(&path)?;
@@ -127,18 +126,8 @@ fn own_group(own: &str, hierarchy: &Hierarchy) -> Option<PathBuf> {
                 .split(',')
                 .any(|n| hierarchy.controllers.iter().any(|c| c == n))
         };
-        ours.then(|| PathBuf::from(path.trim_start_matches('/')))
+        ours.then(|| delegated::handed(PathBuf::from(path.trim_start_matches('/'))))
     })
-}
-
-/// Hands the controllers down; each alone, because one that is missing would refuse them all.
-fn enable_controllers(group: &Path) {
-    for controller in V2 {
-        let _ = fs::write(
-            group.join("cgroup.subtree_control"),
-            format!("+{controller}"),
-        );
-    }
 }
 
 fn words(path: &Path) -> Vec<String> {
@@ -187,7 +176,7 @@ impl Group {
 
     pub(super) fn divide(&self, name: &str) -> io::Result<Self> {
         if self.v2 {
-            enable_controllers(&self.path);
+            delegated::divide(&self.path);
         }
         let path = self.path.join(name);
         fs::create_dir(&path)?;

@@ -85,7 +85,7 @@ pub async fn prepare(
     let mut done: Vec<Prepared> = Vec::new();
     let mut absent = Vec::new();
     for &backend in order(settings.choice) {
-        match find_untried(backend, settings).await {
+        match find_untried(backend, settings, false).await {
             Ok(sandbox) => {
                 let one = Preparing {
                     sets: &settings.libraries_dir,

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use dreamer::clock;
 use dreamer::dream::{Ending, Outcome, Stage, Value};
-use dreamer::sandbox::{Job, Limits, RunnerSpec};
+use dreamer::sandbox::{Job, Limits, RunnerSpec, Sandbox};
 
-use super::bench::{benches, call, given, int, traced, value, with_setup};
+use super::bench::{
+    benches, call, containers_of, docker_of, given, int, new_permit, spec, traced, value,
+    with_setup,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_gives_its_value_and_its_output() {
@@ -221,4 +224,38 @@ async fn sixty_runs_in_one_sandbox_are_quick() {
         );
         assert!(ran < Duration::from_secs(30), "{ran:?}");
     }
+}
+
+/// Containers that were started ahead answer like any other, whatever their seed, and go with `settle`.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_that_were_started_ahead_are_as_good_as_new() {
+    let namespace = "dreamer-it-ahead";
+    let Some(docker) = docker_of(namespace).await else {
+        return;
+    };
+    let docker = docker.starting_ahead();
+    let (permit, _holder) = new_permit(namespace);
+    let mut hashes = Vec::new();
+    for hash_seed in [1, 1, 1, 2, 3, 1] {
+        let spec = RunnerSpec {
+            hash_seed,
+            ..spec()
+        };
+        let mut runner = docker.open(&permit, &spec).await.expect("it opens");
+        let code = "import os\ndef f():\n    open('/tmp/mark', 'x').close()\n    return hash('x')";
+        let seen = runner
+            .run(&permit, &call(code, "f()"))
+            .await
+            .expect("it runs");
+        hashes.push(value(&seen).clone());
+        runner.close().await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    assert!(!containers_of(namespace).is_empty(), "some wait");
+    assert!(hashes[..3].iter().all(|h| *h == hashes[0]) && hashes[5] == hashes[0]);
+    assert_ne!(hashes[3], hashes[0]);
+    assert_ne!(hashes[4], hashes[3]);
+    docker.settle().await;
+    assert_eq!(containers_of(namespace), [] as [String; 0]);
+    assert_eq!(permit.tree().processes(), [] as [u32; 0]);
 }

@@ -212,3 +212,17 @@ pub(super) fn spec_with(limits: Limits) -> RunnerSpec {
         limits,
     }
 }
+
+/// The engine of this machine with an image that it runs, unless there is none.
+pub(super) async fn docker_of(namespace: &str) -> Option<Docker> {
+    match Docker::find(namespace, IMAGE).await {
+        Ok(docker) => {
+            ledger("docker");
+            Some(docker)
+        }
+        Err(error) => {
+            left_out("docker", &error.to_string());
+            None
+        }
+    }
+}
