@@ -6,7 +6,7 @@ use crate::clock;
 use crate::dream::{
     Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, Suite, TaskLine, Topic,
 };
-use crate::guardian::inputs::{Question, questions};
+use crate::guardian::inputs::{Question, edge_questions, questions};
 use crate::pack::offline::PackTask;
 use crate::pack::source::{SourceTask, with_answers};
 use crate::sandbox::Job;
@@ -21,8 +21,10 @@ use super::{EngineError, Scene, Tally};
 
 /// Examples of the source from which enough calls near them can be made.
 const EXAMPLES_TO_GO_BY: usize = 3;
-/// Checks of a task whose answers the real thing gives: twice what a proof needs, so that mutants fall too.
-const MOST_ANSWERS: usize = 14;
+/// Calls near those that are there, until there are so many: twice what a proof needs, so that mutants fall too.
+const NEAR_ANSWERS: usize = 14;
+/// Checks of a task whose answers the real thing gives: a person still reads them.
+const MOST_ANSWERS: usize = 30;
 /// Any seed will do, as long as it is the same when a scenario is tried again.
 const NEAR_SEED: u64 = 1;
 
@@ -240,9 +242,15 @@ impl Scene<'_> {
             .map(|(_, check)| check)
             .chain(&answers)
             .collect();
-        let wanted = MOST_ANSWERS.saturating_sub(shown.len());
+        let edges = edge_questions(&name, &shown);
+        let wanted = NEAR_ANSWERS.saturating_sub(shown.len());
         let near = questions(&name, &shown, wanted, NEAR_SEED);
-        answers.extend(self.answered(&code, near, &text).await?);
+        let near = near
+            .into_iter()
+            .filter(|question| !edges.contains(question));
+        let asked = edges.iter().cloned().chain(near).collect();
+        answers.extend(self.answered(&code, asked, &text).await?);
+        answers.truncate(MOST_ANSWERS);
         let (visible, hidden) = with_answers(&mut candidate.scenario, answers);
         candidate.checks.extend(visible);
         candidate.hidden_checks.extend(hidden);

@@ -5,6 +5,7 @@
 //! type, its sign, its alphabet, whether it is sorted), or taken from another call. What a solution does outside of that
 //! is nobody's claim, so a question on which it raises proves nothing.
 
+mod edges;
 mod near;
 
 use std::collections::{BTreeMap, HashSet};
@@ -90,6 +91,35 @@ pub fn questions(entry_point: &str, checks: &[&Check], most: usize, seed: u64) -
     found
 }
 
+/// Questions at the edges of what each argument may be: empty, one element, zero, negative, every punctuation mark. For
+/// who can be asked beyond what the checks show: a real thing that is to be written anew, never another solution.
+///
+/// Each edge once for each argument, in the first call that has it.
+#[must_use]
+pub fn edge_questions(entry_point: &str, checks: &[&Check]) -> Vec<Question> {
+    let mut known: HashSet<_> = checks.iter().map(|check| asked_by(check).key()).collect();
+    let mut seen: HashSet<Place> = HashSet::new();
+    let mut found = Vec::new();
+    let examples = checks
+        .iter()
+        .filter(|check| !matches!(check.kind, CheckKind::Raises { .. }) && check.serve.is_none());
+    for base in examples.filter_map(|check| Base::of(check, entry_point)) {
+        for (at, hole) in base.holes.iter().enumerate() {
+            if !seen.insert(hole.place.clone()) {
+                continue;
+            }
+            for edge in edges::of(&hole.value) {
+                let mut question = base.question.clone();
+                base.fill(&mut question, at, &edge);
+                if known.insert(question.key()) {
+                    found.push(question);
+                }
+            }
+        }
+    }
+    found
+}
+
 fn asked_by(check: &Check) -> Question {
     Question {
         setup: check.setup.clone(),
@@ -99,7 +129,7 @@ fn asked_by(check: &Check) -> Question {
 }
 
 /// Where a literal stands: literals of one place are of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Place {
     Given(String),
     /// The last part of the called name and the argument's position or keyword.
@@ -171,17 +201,22 @@ impl Base {
             let Some(kin) = kin.get(&hole.place) else {
                 continue;
             };
-            let literal = kin.near(&hole.value, dice).to_literal();
-            match (hole.part, &hole.place) {
-                (Part::Setup, _) => question.setup.replace_range(hole.range.clone(), &literal),
-                (Part::Call, _) => question.call.replace_range(hole.range.clone(), &literal),
-                (Part::Given, Place::Given(name)) => {
-                    question.given.insert(name.clone(), literal);
-                }
-                (Part::Given, Place::Argument(..)) => {}
-            }
+            self.fill(&mut question, at, &kin.near(&hole.value, dice).to_literal());
         }
         question
+    }
+
+    /// Puts a literal into one place; with several, from the back.
+    fn fill(&self, question: &mut Question, at: usize, literal: &str) {
+        let hole = &self.holes[at];
+        match (hole.part, &hole.place) {
+            (Part::Setup, _) => question.setup.replace_range(hole.range.clone(), literal),
+            (Part::Call, _) => question.call.replace_range(hole.range.clone(), literal),
+            (Part::Given, Place::Given(name)) => {
+                question.given.insert(name.clone(), literal.to_owned());
+            }
+            (Part::Given, Place::Argument(..)) => {}
+        }
     }
 }
 

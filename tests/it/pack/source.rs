@@ -255,7 +255,7 @@ fn sections_of_prose_become_tasks() {
 
 #[test]
 fn library_pages_become_tasks_without_a_solution() {
-    let text = ":mod:`bisect` --- x\n===============\n\n.. module:: bisect\n\n.. function:: bisect_left(a, x)\n\n   Where to put x.\n\n   >>> import bisect\n   >>> bisect.bisect_left([1, 2], 2)\n   1\n   >>> bisect_left([], 3)\n   0\n\nOther words.\n\n>>> from itertools import chain\n>>> list(chain([1], [2]))\n[1, 2]\n>>> bisect.bisect([1], 1)\n1\n>>> 'x'.join(['a'])\n'a'\n";
+    let text = ":mod:`bisect` --- x\n===============\n\n.. module:: bisect\n\n.. function:: bisect_left(a, x)\n\n   Where to put x.\n\n   >>> import bisect\n   >>> bisect.bisect_left([1, 2], 2)\n   1\n   >>> bisect_left([], 3)\n   0\n\n.. function:: bisect(a, x)\n\n   Where to put x, behind what equals it, so that the list stays sorted.\n\nOther words.\n\n>>> from itertools import chain\n>>> list(chain([1], [2]))\n[1, 2]\n>>> bisect.bisect([1], 1)\n1\n>>> 'x'.join(['a'])\n'a'\n";
     let tasks = source_tasks(&document("bisect.rst.txt", FragmentKind::Prose, text));
     let found: Vec<_> = tasks
         .iter()
@@ -282,8 +282,8 @@ fn library_pages_become_tasks_without_a_solution() {
                 true,
                 vec!["bisect_left([1, 2], 2)", "bisect_left([], 3)"]
             ),
-            ("itertools.chain", true, vec!["list(chain([1], [2]))"]),
-        ]
+        ],
+        "`itertools.chain` is mentioned, not described"
     );
     assert!(
         tasks
