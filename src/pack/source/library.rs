@@ -271,10 +271,14 @@ fn imports_name(line: &str, name: &str) -> bool {
 
 /// An import line whose name is not used any more.
 fn unused(line: &str, call: &str, setup: &str) -> bool {
-    let Some(module) = line.strip_prefix("import ") else {
+    let is_import = |line: &str| line.starts_with("import ") || line.starts_with("from ");
+    let Some(bound) = line.rsplit(' ').next().filter(|_| is_import(line)) else {
         return false;
     };
-    let name = module.rsplit(' ').next().unwrap_or(module);
-    let used = format!("{}.", name.split('.').next().unwrap_or(name));
-    !call.contains(&used) && !setup.lines().any(|l| l != line && l.contains(&used))
+    let name = bound.split('.').next().unwrap_or(bound);
+    let names = |text: &str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == name)
+    };
+    !names(call) && !setup.lines().any(|l| !is_import(l) && names(l))
 }
