@@ -25,8 +25,8 @@ pub use record::{
     Sketch, Topic,
 };
 pub use session::{
-    Complexity, Funnel, Generator, RemRequest, SessionReport, SessionStatus, TaskLine, Tokens,
-    Trigger, WakeReason,
+    Complexity, Funnel, GateCount, Generator, Measured, PlantRate, RemRequest, SessionReport,
+    SessionStatus, TaskLine, Tokens, Trigger, WakeReason,
 };
 pub use value::Value;
 pub use verdict::{GateOutcome, GateReport, Reason, Tier, VerdictKind};

@@ -23,11 +23,14 @@ use crate::sandbox::{self, Backend, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
+mod borrowed;
 pub mod budget;
 mod draft;
 mod finish;
 mod observe;
+mod peers;
 mod plan;
+mod plants;
 pub mod progress;
 pub mod settle;
 mod solve;
@@ -76,6 +79,8 @@ pub enum EngineError {
     Pack(#[from] crate::pack::offline::PackError),
     #[error("{MOST_UNDECIDED} scenarios in a row could not be decided; the last because {0}")]
     Undecided(String),
+    #[error("the Guardian cannot be trusted: {0}; nothing more is saved")]
+    Untrusted(String),
     #[error("only a session may dream")]
     NotASession,
 }
@@ -114,6 +119,7 @@ impl EngineError {
             | Self::Journal(_)
             | Self::Pack(_)
             | Self::Undecided(_)
+            | Self::Untrusted(_)
             | Self::NotASession => None,
         }
     }

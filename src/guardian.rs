@@ -4,7 +4,9 @@
 mod adequate;
 mod agreement;
 mod bench;
+pub mod benchmarks;
 pub mod candidate_file;
+mod clean;
 mod entry;
 mod exercised;
 mod form;
@@ -13,7 +15,9 @@ pub mod inputs;
 mod learned;
 mod lift;
 mod mutants;
+mod novel;
 mod passes;
+pub mod plants;
 mod reach;
 mod reached;
 mod roll_call;
@@ -24,6 +28,7 @@ mod steady;
 mod suite;
 pub mod syntax;
 mod trial;
+mod words;
 
 use std::sync::Arc;
 
@@ -34,6 +39,7 @@ use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
 use agreement::Panel;
 use bench::{Bench, Role, Room};
+pub use novel::{Benchmarks, Known, sketch};
 use ruling::{Docket, Hearing, Ruling, Stop};
 
 /// What the session knows about a candidate beyond its text.
@@ -44,6 +50,8 @@ pub struct Context {
     pub agreement: Agreement,
     /// Other solutions of the same task that pass the checks and were made without knowledge of this one.
     pub peers: Vec<Peer>,
+    /// What the candidate is compared with; `None` leaves the comparison out, as where a saved dream is proven again.
+    pub known: Option<Known>,
 }
 
 /// A solution to compare with.
@@ -67,11 +75,43 @@ pub enum Agreement {
 }
 
 /// Code that passed every gate. Private fields, no Clone, no Deserialize: it cannot be made elsewhere.
+///
+/// ```compile_fail,E0451
+/// # fn forge(candidate: dreamer::dream::Candidate) -> dreamer::guardian::VerifiedDream {
+/// dreamer::guardian::VerifiedDream {
+///     candidate: Box::new(candidate),
+///     tier: dreamer::dream::Tier::Gold,
+///     evidence: Vec::new(),
+///     contaminated: false,
+/// }
+/// # }
+/// ```
+///
+/// ```compile_fail,E0599
+/// # fn twice(dream: dreamer::guardian::VerifiedDream) -> dreamer::guardian::VerifiedDream {
+/// dream.clone()
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn read(text: &str) -> Result<dreamer::guardian::VerifiedDream, serde_json::Error> {
+/// serde_json::from_str(text)
+/// # }
+/// ```
+///
+/// What these three lack is only the right to do it; the same code with a type of its own compiles:
+///
+/// ```
+/// # fn read(text: &str) -> Result<dreamer::dream::Candidate, serde_json::Error> {
+/// serde_json::from_str(text)
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct VerifiedDream {
     candidate: Box<Candidate>,
     tier: Tier,
     evidence: Vec<GateReport>,
+    contaminated: bool,
 }
 
 impl VerifiedDream {
@@ -81,6 +121,11 @@ impl VerifiedDream {
 
     pub fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// A task of a public benchmark that a person chose: never exported.
+    pub fn contaminated(&self) -> bool {
+        self.contaminated
     }
 
     /// Each gate: outcome and figures.
@@ -135,7 +180,8 @@ impl Guardian {
         bench.close().await;
         let gates = docket.gates;
         match heard {
-            Ok((tier, candidate)) => Judgement::Verified(VerifiedDream {
+            Ok((tier, candidate, contaminated)) => Judgement::Verified(VerifiedDream {
+                contaminated,
                 candidate: Box::new(candidate),
                 tier,
                 evidence: gates,
@@ -156,7 +202,7 @@ async fn hear(
     bench: &mut Bench<'_>,
     candidate: &Candidate,
     context: &Context,
-) -> Result<(Tier, Candidate), Stop> {
+) -> Result<(Tier, Candidate, bool), Stop> {
     let code = candidate.code.as_str();
     let [first, second, third] = hash_seeds(candidate);
     let room = Room {
@@ -212,11 +258,17 @@ async fn hear(
         "adequate",
         adequate::rule(bench, first, &mut candidate, &trials, &panel).await,
     )?;
+    docket.note("clean", Ok(clean::rule(&candidate)))?;
+    let (new, contaminated) = match &context.known {
+        Some(known) => novel::rule(&candidate, known),
+        None => (Ruling::Skipped("nothing to compare with".to_owned()), false),
+    };
+    docket.note("new", Ok(new))?;
     let tier = match context.agreement {
         Agreement::Skipped | Agreement::Reached(_) => Tier::Gold,
         Agreement::NotReached(_) => Tier::Silver,
     };
-    Ok((tier, candidate))
+    Ok((tier, candidate, contaminated))
 }
 
 /// Not a gate of its own: interpreters are opened side by side.

@@ -92,6 +92,7 @@ pub fn publish(
         candidate: dream.candidate().clone(),
         tier: dream.tier(),
         evidence: dream.evidence().to_vec(),
+        contaminated: dream.contaminated(),
     };
     // Consumed: a proof makes one dream.
     drop(dream);
@@ -103,6 +104,7 @@ struct Proof {
     candidate: Candidate,
     tier: Tier,
     evidence: Vec<GateReport>,
+    contaminated: bool,
 }
 
 /// Everything that will ever be known of the dream, so that its files come from the row alone.
@@ -112,6 +114,7 @@ fn row_of(dirs: &Dirs, proof: Proof, publication: Publication) -> DreamRow {
         candidate,
         tier,
         evidence,
+        contaminated,
     } = proof;
     let code_text = files::code_text(
         &dream_id,
@@ -143,7 +146,7 @@ fn row_of(dirs: &Dirs, proof: Proof, publication: Publication) -> DreamRow {
             generator: publication.generator,
             sha256,
             review: Review::Pending,
-            contaminated: false,
+            contaminated,
             topic: publication.topic,
             dropped_checks: publication.dropped_checks,
             seconds: publication.seconds,

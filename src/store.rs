@@ -9,6 +9,7 @@ pub mod doctor;
 mod dreams;
 mod knowledge;
 mod lessons;
+mod plants;
 mod row;
 mod sessions;
 
@@ -64,6 +65,7 @@ fn migrations() -> Migrations<'static> {
         M::up(sessions::SCHEMA),
         M::up(dreams::SCHEMA),
         M::up(lessons::SCHEMA),
+        M::up(plants::SCHEMA),
     ])
 }
 

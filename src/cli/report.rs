@@ -1,6 +1,8 @@
 //! The session's report as a person reads it at the end of `dreamer dream`: what was tried, what passed, why the
 //! others fell, where the files are, what to do next. Pure; colours only where the caller asks for them.
 
+mod planted;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -124,6 +126,7 @@ fn headline(out: &mut String, report: &SessionReport, ink: Ink) {
             report.tokens.completion
         );
     }
+    planted::write(out, report);
     if report.requeued > 0 {
         let _ = writeln!(
             out,

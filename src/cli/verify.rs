@@ -14,8 +14,9 @@ use super::text::{clean_line, clean_short};
 use super::{Context, Exit, asked_to_stop, say};
 use crate::dream::{GateOutcome, GateReport, Reason, Tier, VerdictKind, WakeReason};
 use crate::guardian::candidate_file::{Candidates, Entry};
-use crate::guardian::{Context as Known, Guardian, Judgement};
+use crate::guardian::{self, Benchmarks, Guardian, Judgement, Known};
 use crate::sandbox::{self, Sandbox, SandboxError};
+use crate::store::Store;
 use crate::supervisor::permit::{self, PermitHolder, WorkPermit};
 use crate::tree::Tree;
 
@@ -32,6 +33,12 @@ pub struct Args {
     /// Show every gate with its figures
     #[arg(long)]
     explain: bool,
+    /// Judge tasks of public benchmarks too, and mark them, instead of refusing them
+    #[arg(long)]
+    allow_benchmarks: bool,
+    /// Refuse what is a saved dream over again
+    #[arg(long)]
+    against_saved: bool,
 }
 
 /// One candidate's verdict, as other programs read it.
@@ -42,6 +49,9 @@ struct Judged<'a> {
     verdict: VerdictKind,
     reasons: Vec<Reason>,
     gates: Vec<GateReport>,
+    /// A public benchmark's task that was judged all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    contaminated: bool,
     /// What is wrong with a line that is no candidate, or why nothing could be decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -97,6 +107,15 @@ async fn verify_with(
             Err(why)
         }
     };
+    let mut saved = Known::default();
+    if args.allow_benchmarks {
+        saved.benchmarks = Benchmarks::Mark;
+    }
+    let database = context.settings.database();
+    if args.against_saved && database.exists() {
+        let sketches = Store::open(&database)?.sketches()?.into_iter();
+        saved.sketches = sketches.map(|(_, sketch)| sketch).collect();
+    }
     let mut exit = Exit::Done;
     let mut counts = [0_u32; 4];
     for path in &args.files {
@@ -112,6 +131,8 @@ async fn verify_with(
                 continue;
             }
         };
+        // What was accepted before in the same file counts as known.
+        let mut known = saved.clone();
         for entry in Candidates::new(BufReader::new(opened)) {
             if permit.is_ended() {
                 return Ok(Exit::Interrupted);
@@ -127,7 +148,7 @@ async fn verify_with(
                     break;
                 }
             };
-            let verdict = judge(guardian.as_ref(), permit, &file, entry).await;
+            let verdict = judge(guardian.as_ref(), permit, &file, entry, &mut known).await;
             exit = exit.max(exit_of(verdict.verdict));
             counts[place(verdict.verdict)] += 1;
             show(context, args.explain, &verdict)?;
@@ -156,6 +177,7 @@ async fn judge<'f>(
     permit: &WorkPermit,
     file: &'f str,
     entry: Entry,
+    known: &mut Known,
 ) -> Judged<'f> {
     let mut line = Judged {
         file,
@@ -163,6 +185,7 @@ async fn judge<'f>(
         verdict: VerdictKind::Unverified,
         reasons: Vec::new(),
         gates: Vec::new(),
+        contaminated: false,
         error: None,
         title: String::new(),
     };
@@ -192,8 +215,14 @@ async fn judge<'f>(
             return line;
         }
     };
-    match guardian.judge(permit, &candidate, &Known::default()).await {
+    let asked = guardian::Context {
+        known: Some(known.clone()),
+        ..guardian::Context::default()
+    };
+    match guardian.judge(permit, &candidate, &asked).await {
         Judgement::Verified(dream) => {
+            known.sketches.push(guardian::sketch(&candidate));
+            line.contaminated = dream.contaminated();
             line.verdict = match dream.tier() {
                 Tier::Gold => VerdictKind::Gold,
                 Tier::Silver => VerdictKind::Silver,

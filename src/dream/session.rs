@@ -164,6 +164,36 @@ pub struct Funnel {
     pub saved: u64,
 }
 
+/// What a session measured of its Guardian.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// Gate to how many candidates passed it, and to the seconds spent in it.
+    #[serde(default)]
+    pub gates: BTreeMap<String, GateCount>,
+    /// Class of planted bad candidates (`certain`, `shown`) to how many got through.
+    #[serde(default)]
+    pub plants: BTreeMap<String, PlantRate>,
+}
+
+/// One gate over a session.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct GateCount {
+    pub passed: u64,
+    pub failed: u64,
+    pub seconds: f64,
+}
+
+/// What became of planted bad candidates of one class, over the last 300.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct PlantRate {
+    pub tried: u64,
+    /// Accepted though they were bad.
+    pub through: u64,
+    /// 95 % interval of the rate.
+    pub low: f64,
+    pub high: f64,
+}
+
 /// The answer of `enter_rem_phase`. The first six keys are always there, also on a refusal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionReport {
@@ -190,6 +220,8 @@ pub struct SessionReport {
     pub generator: BTreeMap<String, u64>,
     #[serde(default)]
     pub funnel: Funnel,
+    #[serde(flatten, default)]
+    pub guardian: Box<Measured>,
     /// Scenarios that were interrupted and will be tried again.
     #[serde(default)]
     pub requeued: u64,
@@ -218,6 +250,7 @@ impl SessionReport {
             tokens: Tokens::default(),
             generator: BTreeMap::new(),
             funnel: Funnel::default(),
+            guardian: Box::default(),
             requeued: 0,
             model: None,
             hints: Vec::new(),

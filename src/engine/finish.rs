@@ -3,13 +3,12 @@
 
 use crate::clock;
 use crate::dream::{
-    Attempt, AttemptOutcome, Candidate, DroppedCheck, GateReport, Reason, Scenario, Sketch, Tier,
-    Tokens,
+    Attempt, AttemptOutcome, Candidate, DroppedCheck, GateReport, Generator, Reason, Scenario,
+    Tier, Tokens,
 };
-use crate::guardian::{Judgement, VerifiedDream};
+use crate::guardian::{self, Benchmarks, Context, Judgement, Known, VerifiedDream};
 use crate::ids::AttemptId;
 use crate::journal::{self, Publication};
-use crate::similarity;
 
 use super::draft::{Draft, Drafted};
 use super::plan::Plan;
@@ -110,13 +109,13 @@ impl Scene<'_> {
         };
         tally.settled();
         self.phase(Phase::Proving);
-        match self
-            .tools
-            .guardian
-            .judge(self.permit, &candidate, &context)
-            .await
-        {
+        let context = Context {
+            known: Some(self.known_to(&draft)?),
+            ..context
+        };
+        match self.judge(&candidate, &context, tally).await? {
             Judgement::Verified(dream) => {
+                tally.gates(dream.evidence());
                 if let Err(below) = keep(dream.tier(), self.engine.settings.dreaming.strict) {
                     tally.not_kept(dream.tier());
                     let gates = dream.evidence().to_vec();
@@ -131,6 +130,7 @@ impl Scene<'_> {
                 self.save(draft, dream, dropped, tokens, tally).await
             }
             Judgement::Rejected { reasons, gates } => {
+                tally.gates(&gates);
                 tally.rejected(&reasons);
                 let why = gates
                     .last()
@@ -161,6 +161,41 @@ impl Scene<'_> {
         }
     }
 
+    /// The Guardian's word, given again where a planted mutant of the dream got through: what tells the mutant from the
+    /// dream is a check from then on.
+    async fn judge(
+        &self,
+        candidate: &Candidate,
+        context: &Context,
+        tally: &mut Tally,
+    ) -> Result<Judgement, EngineError> {
+        let guardian = &self.tools.guardian;
+        let judged = guardian.judge(self.permit, candidate, context).await;
+        let Judgement::Verified(dream) = judged else {
+            return Ok(judged);
+        };
+        let lacking = self.plant(dream.candidate(), tally).await?;
+        if lacking.is_empty() {
+            return Ok(Judgement::Verified(dream));
+        }
+        let mut stronger = dream.candidate().clone();
+        stronger.hidden_checks.extend(lacking);
+        Ok(guardian.judge(self.permit, &stronger, context).await)
+    }
+
+    /// What a dream must be unlike: everything that was saved. Tasks that a person gave may be a benchmark's.
+    fn known_to(&self, draft: &Draft) -> Result<Known, EngineError> {
+        let saved = self.engine.store.sketches()?.into_iter();
+        Ok(Known {
+            sketches: saved.map(|(_, sketch)| sketch).collect(),
+            exact_only: draft.generator == Generator::Offline,
+            benchmarks: match draft.provenance.tasks_line {
+                Some(_) => Benchmarks::Mark,
+                None => Benchmarks::Refuse,
+            },
+        })
+    }
+
     async fn save(
         &self,
         draft: Draft,
@@ -179,7 +214,7 @@ impl Scene<'_> {
             topic: draft.topic.clone(),
             thought: draft.thought.clone(),
             dropped_checks: dropped,
-            sketch: sketch_of(dream.candidate()),
+            sketch: guardian::sketch(dream.candidate()),
             tokens,
             seconds: (clock::monotonic() - draft.began).as_secs_f64(),
             at: clock::utc(),
@@ -290,13 +325,4 @@ fn keep(tier: Tier, strict: bool) -> Result<(), &'static str> {
         Tier::Silver if strict => Err("silver: strict mode keeps gold alone"),
         Tier::Silver | Tier::Gold => Ok(()),
     }
-}
-
-/// What later tasks are compared with.
-fn sketch_of(candidate: &Candidate) -> Sketch {
-    let checks: Vec<_> = candidate
-        .all_checks()
-        .map(|(_, check)| check.clone())
-        .collect();
-    similarity::sketch(&candidate.scenario, &checks)
 }

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 
 use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite};
-use crate::guardian::syntax::fingerprint;
-use crate::guardian::{Agreement, Context, Peer};
+use crate::guardian::{Agreement, Context};
 
+use super::borrowed::is_copy;
 use super::draft::Draft;
+use super::peers::{oracle_of, peers_of};
 use super::progress::Phase;
 use super::settle::{
     Answer, ENOUGH_EVIDENCE, Settlement, Tried, differ, meets, observable, settle, told,
@@ -263,6 +264,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                     wrong_attempts,
                     agreement,
                     peers,
+                    known: None,
                 },
                 dropped,
             }
@@ -278,29 +280,6 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
             }
         }
     }
-}
-
-/// Who else can be asked: the other solutions that pass the kept checks and are no copies, and the real thing.
-fn peers_of(draft: &Draft, winner: usize, wrong: &[usize], tried: &[Tried]) -> Vec<Peer> {
-    let entry_point = &draft.candidate.scenario.entry_point;
-    let mut known = HashSet::from([fingerprint(&tried[winner].code, entry_point)]);
-    let related =
-        |s: usize| tried[s].mended_from == Some(winner) || tried[winner].mended_from == Some(s);
-    let others = (0..tried.len()).filter(|s| *s != winner && !wrong.contains(s) && !related(*s));
-    let others = others.filter(|s| known.insert(fingerprint(&tried[*s].code, entry_point)));
-    let others = others.map(|s| Peer {
-        code: tried[s].code.clone(),
-        origin: Origin::Model,
-    });
-    oracle_of(draft).into_iter().chain(others).collect()
-}
-
-/// What answers for the task though no model wrote it.
-fn oracle_of(draft: &Draft) -> Option<Peer> {
-    Some(Peer {
-        code: draft.oracle.clone()?,
-        origin: Origin::Reference,
-    })
 }
 
 /// A solution that came with its task: its own answers are the question, so nobody settles anything.
@@ -320,6 +299,7 @@ fn by_its_author(draft: &Draft) -> Solved {
             wrong_attempts: draft.wrong.clone(),
             agreement,
             peers: oracle_of(draft).into_iter().collect(),
+            known: None,
         },
         dropped: Vec::new(),
     }
@@ -401,77 +381,4 @@ fn fault_of(settlement: &Settlement, checks: &[(Suite, Check)], tried: &[Tried])
         solution: *best,
         seen,
     })
-}
-
-/// Whether `code` hands the work to the real thing that it should write anew: that would prove nothing.
-fn is_copy(draft: &Draft, code: &str) -> bool {
-    draft
-        .reference
-        .as_deref()
-        .is_some_and(|real| borrows(code, real))
-}
-
-/// Whether `code` takes the real thing from its module, under whatever name the module goes.
-fn borrows(code: &str, reference: &str) -> bool {
-    let (module, name) = reference
-        .rsplit_once('.')
-        .unwrap_or(("builtins", reference));
-    let top = module.split('.').next().unwrap_or(module);
-    let mut has_module = false;
-    for line in code.lines().map(str::trim_start) {
-        if let Some(rest) = line.strip_prefix("from ") {
-            let (from, names) = rest.split_once(" import ").unwrap_or((rest, ""));
-            let takes = names
-                .split([' ', ',', '(', ')'])
-                .any(|n| n == name || n == "*");
-            if from.split('.').next() == Some(top) && takes {
-                return true;
-            }
-            has_module |= from.split('.').next() == Some(top) && module.contains('.');
-        } else if let Some(names) = line.strip_prefix("import ") {
-            has_module |= names.split([' ', ',', '.']).any(|n| n == top);
-        }
-    }
-    let mentions = |text: &str| {
-        code.match_indices(text).any(|(at, _)| {
-            let next = code[at + text.len()..].chars().next();
-            next.is_none_or(|c| !c.is_alphanumeric() && c != '_')
-        })
-    };
-    has_module && (mentions(&format!(".{name}")) || code.contains("getattr"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_solution_that_borrows_the_real_thing_is_seen() {
-        assert!(borrows(
-            "import statistics\n\ndef mean(xs):\n    return statistics.mean(xs)\n",
-            "statistics.mean"
-        ));
-        assert!(borrows("    from os.path import join\n", "os.path.join"));
-        assert!(borrows(
-            "import math, bisect as b\nf = b.bisect\n",
-            "bisect.bisect"
-        ));
-        assert!(borrows("from math import sqrt, dist as d\n", "math.dist"));
-        assert!(borrows("from math import *\n", "math.dist"));
-        assert!(borrows("import builtins\nx = builtins.sorted\n", "sorted"));
-        assert!(borrows(
-            "from urllib import parse\nx = parse.quote(s)\n",
-            "urllib.parse.quote"
-        ));
-        assert!(!borrows(
-            "def mean(xs):\n    return sum(xs) / len(xs)\n",
-            "statistics.mean"
-        ));
-        assert!(!borrows(
-            "import math\n\ndef dist(p, q):\n    return math.sqrt(2)\n",
-            "math.dist"
-        ));
-        assert!(!borrows("import math\nx = math.distance\n", "math.dist"));
-        assert!(!borrows("import math\n", "sorted"));
-    }
 }

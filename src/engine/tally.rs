@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::dream::{Generator, Reason, SessionReport, SessionStatus, Tier, Tokens, WakeReason};
+use crate::dream::{
+    GateOutcome, GateReport, Generator, PlantRate, Reason, SessionReport, SessionStatus, Tier,
+    Tokens, WakeReason,
+};
 use crate::ids::SessionId;
 
 /// The running count of one session.
@@ -126,6 +129,29 @@ impl Tally {
             .first()
             .map_or_else(|| "unknown".to_owned(), ToString::to_string);
         *self.report.rejections.entry(reason).or_default() += 1;
+    }
+
+    /// What the gates made of a candidate, and how long they took.
+    pub fn gates(&mut self, reports: &[GateReport]) {
+        for report in reports {
+            let count = self
+                .report
+                .guardian
+                .gates
+                .entry(report.gate.clone())
+                .or_default();
+            match report.outcome {
+                GateOutcome::Pass => count.passed += 1,
+                GateOutcome::Fail => count.failed += 1,
+                GateOutcome::Skipped => {}
+            }
+            count.seconds += report.ms as f64 / 1000.0;
+        }
+    }
+
+    /// How planted bad candidates of a class fared.
+    pub fn plants(&mut self, class: &str, rate: PlantRate) {
+        self.report.guardian.plants.insert(class.to_owned(), rate);
     }
 
     /// Interrupted or undecided: will be tried again, counts as nothing.

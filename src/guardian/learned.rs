@@ -78,7 +78,7 @@ fn loosely(a: &Value, b: &Value) -> bool {
 }
 
 /// The literal arguments of the entry point's call, and what it must give.
-fn example(check: &Check, name: &str) -> Option<(Vec<Value>, Value)> {
+pub(super) fn example(check: &Check, name: &str) -> Option<(Vec<Value>, Value)> {
     let CheckKind::Example { expect } = &check.kind else {
         return None;
     };

@@ -146,6 +146,10 @@ fn dream_part(out: &mut String, dream: &NightDream) {
         let _ = writeln!(out, "  - {}", example(check));
     }
     let _ = writeln!(out, "- Gates: {}", gates(&record.evidence));
+    let strength = record.evidence.iter().find(|gate| gate.gate == "adequate");
+    if let Some(gate) = strength {
+        let _ = writeln!(out, "- Strength: {}", markdown(&short(&gate.detail, 300)));
+    }
     for source in record.provenance.sources.iter().take(EXAMPLES) {
         let _ = writeln!(
             out,

@@ -153,6 +153,7 @@ fn proof() -> Proof {
             checks: vec![example("add(1, 2)", "3")],
             hidden_checks: vec![example("add(-1, 1)", "0")],
         },
+        contaminated: false,
         tier: Tier::Gold,
         evidence: vec![GateReport {
             gate: "parses".to_owned(),

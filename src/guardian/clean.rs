@@ -1,0 +1,242 @@
+//! Gate 9, first part: nothing that is to be shown to others holds a secret, an address of a person or a path into
+//! somebody's home folder. Pure. Judges by the look that such things have; what it names is only their kind, never
+//! their text.
+
+use super::ruling::Ruling;
+use crate::dream::{Candidate, CheckKind, Reason};
+
+/// Beginnings of keys that well-known services give out, with the fewest characters that follow.
+const KEYS: [(&str, usize); 14] = [
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("AIza", 35),
+    ("ghp_", 36),
+    ("gho_", 36),
+    ("ghs_", 36),
+    ("github_pat_", 40),
+    ("glpat-", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("sk-", 32),
+    ("sk_live_", 20),
+    ("npm_", 36),
+    ("hf_", 30),
+];
+
+/// Names that stand for anybody, in addresses and in paths.
+const ANYBODY: &str = "user users username name me you myuser admin root test tester testuser demo sample example someone \
+    somebody anyone anybody info contact hello mail email support sales noreply no-reply office team alice bob carol \
+    charlie dave eve john jane doe john.doe jane.doe johndoe janedoe foo bar baz runner app ubuntu vagrant";
+
+/// Domains that belong to nobody, or to documentation.
+const NOBODYS: &str = "example.com example.org example.net example.edu localhost test.com domain.com email.com mail.com \
+    company.com site.com foo.com bar.com mydomain.com yourdomain.com";
+
+pub(super) fn rule(candidate: &Candidate) -> Ruling {
+    for (place, text) in texts(candidate) {
+        if let Some(what) = secret(text) {
+            return Ruling::Fail(Reason::HoldsSecret, format!("{place} holds {what}"));
+        }
+        if let Some(what) = personal(text) {
+            return Ruling::Fail(Reason::HoldsPersonalData, format!("{place} holds {what}"));
+        }
+    }
+    Ruling::Pass("no secrets, addresses or home folders".to_owned())
+}
+
+fn texts(candidate: &Candidate) -> Vec<(&'static str, &str)> {
+    let scenario = &candidate.scenario;
+    let mut all = vec![
+        ("the code", candidate.code.as_str()),
+        ("the task", scenario.task_prompt.as_str()),
+        ("the task", scenario.title.as_str()),
+        ("the task", scenario.description.as_str()),
+    ];
+    for (_, check) in candidate.all_checks() {
+        all.push(("a check", &check.setup));
+        all.push(("a check", &check.call));
+        all.extend(check.given.values().map(|text| ("a check", text.as_str())));
+        match &check.kind {
+            CheckKind::Example { expect } => all.push(("a check", expect)),
+            CheckKind::Property { holds } => all.push(("a check", holds)),
+            CheckKind::Raises { .. } => {}
+        }
+    }
+    all
+}
+
+fn secret(text: &str) -> Option<&'static str> {
+    if text.contains("-----BEGIN") && text.contains("PRIVATE KEY") {
+        return Some("a private key");
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    for token in text.split(|c: char| !is_part(c)) {
+        let key = KEYS.iter().any(|(start, more)| {
+            token
+                .strip_prefix(start)
+                .is_some_and(|rest| rest.len() >= *more && is_random(rest))
+        });
+        if key {
+            return Some("an access key");
+        }
+    }
+    let web_token = |token: &str| {
+        let parts: Vec<&str> = token.split('.').collect();
+        parts.len() == 3 && token.starts_with("eyJ") && parts.iter().all(|p| p.len() >= 16)
+    };
+    if text.split(|c: char| !is_part(c) && c != '.').any(web_token) {
+        return Some("a signed token");
+    }
+    text.lines()
+        .any(assigned_secret)
+        .then_some("a password or a key")
+}
+
+/// `api_key = "…"` with something that nobody would type.
+fn assigned_secret(line: &str) -> bool {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let lower = line.to_ascii_lowercase();
+    let named = ["api_key", "apikey", "secret", "passwd", "password", "token"];
+    named.iter().any(|name| {
+        let after = lower.find(name).and_then(|at| line.get(at + name.len()..));
+        let after = after
+            .unwrap_or_default()
+            .trim_start_matches(QUOTES)
+            .trim_start();
+        let value = after
+            .strip_prefix(['=', ':'])
+            .unwrap_or_default()
+            .trim_start();
+        let quoted = value
+            .strip_prefix(QUOTES)
+            .and_then(|rest| rest.split(QUOTES).next());
+        quoted.is_some_and(|quoted| quoted.len() >= 20 && is_random(quoted))
+    })
+}
+
+/// Digits, small and capital letters mixed, or long hexadecimal: words do not look so.
+fn is_random(text: &str) -> bool {
+    let has = |kind: fn(&char) -> bool| text.chars().filter(kind).count() >= 3;
+    let digits = has(char::is_ascii_digit);
+    let mixed = digits && has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase);
+    let capitals = digits
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+    let hexadecimal = digits && text.len() >= 32 && text.chars().all(|c| c.is_ascii_hexdigit());
+    let distinct: std::collections::BTreeSet<char> = text.chars().collect();
+    (mixed || capitals || hexadecimal) && distinct.len() >= 8 && !text.contains(' ')
+}
+
+fn personal(text: &str) -> Option<&'static str> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | '%');
+    if text.split(|c: char| !is_part(c)).any(is_address) {
+        return Some("an address of a person");
+    }
+    let homes = ["/home/", "/Users/", "\\Users\\", "\\\\Users\\\\"];
+    let somebodys = |start: &str| {
+        text.match_indices(start).any(|(at, _)| {
+            let rest = text.get(at + start.len()..).unwrap_or_default();
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))
+                .collect();
+            let inside = rest[name.len()..].starts_with(['/', '\\']);
+            inside && !name.is_empty() && !is_anybody(&name)
+        })
+    };
+    homes
+        .into_iter()
+        .any(somebodys)
+        .then_some("a path into a home folder")
+}
+
+fn is_address(token: &str) -> bool {
+    let token = token.trim_matches(['.', '-']);
+    let Some((local, domain)) = token.split_once('@') else {
+        return false;
+    };
+    let labels: Vec<&str> = domain.split('.').collect();
+    let real = labels.len() >= 2
+        && labels.iter().all(|l| !l.is_empty() && !l.contains('@'))
+        && labels
+            .last()
+            .is_some_and(|l| l.len() >= 2 && l.chars().all(char::is_alphabetic));
+    let reserved = NOBODYS.split_whitespace().any(|d| d == domain)
+        || ["example", "test", "invalid", "local"].contains(labels.last().unwrap_or(&""))
+        || labels.contains(&"example");
+    // `a@b.co`, `foo@bar.com`: nobody's.
+    let made_up = local.len() <= 4 || labels.first().is_some_and(|l| l.len() <= 3);
+    real && !reserved && !made_up && !is_anybody(local)
+}
+
+fn is_anybody(name: &str) -> bool {
+    let plain = name.to_ascii_lowercase();
+    let plain = plain.trim_end_matches(|c: char| c.is_ascii_digit());
+    plain.len() <= 1 || ANYBODY.split_whitespace().any(|n| n == plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{personal, secret};
+
+    /// Put together here, so that no scanner takes this file for a leak.
+    fn random(start: &str, length: usize) -> String {
+        let letters = "aB3xY9kQ7mZ2pL5wT8rN4cV6";
+        start
+            .chars()
+            .chain(letters.chars().cycle().take(length))
+            .collect()
+    }
+
+    #[test]
+    fn keys_of_the_usual_forms_are_told() {
+        for text in [
+            format!("x = '{}'", random("ghp_", 36)),
+            format!("{}Q7{}", "AKIA", "ABCD2345EFGH67"),
+            format!("-----{} RSA PRIVATE {}-----", "BEGIN", "KEY"),
+            format!("eyJ{0}.eyJ{0}.{0}", random("", 20)),
+            format!("API_KEY = \"{}\"", random("", 24)),
+            format!("{{'password': '{}'}}", random("", 22)),
+        ] {
+            assert!(secret(&text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ordinary_text_is_no_secret() {
+        for text in [
+            "def token(text): return text.split()[0]",
+            "is_strong('Passw0rd!')",
+            "password = 'correct horse battery staple'",
+            "sk-learn is no key",
+            "secret = 'abcdefghijklmnopqrstuvwxyz'",
+            "hashlib.sha256(b'').hexdigest()",
+        ] {
+            assert_eq!(secret(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_from_placeholders() {
+        for text in [
+            "Write to maria.kowalska@posteo.de.",
+            "open('/home/mkowalska/notes.txt')",
+            "C:\\Users\\mkowalska\\x",
+        ] {
+            assert!(personal(text).is_some(), "{text}");
+        }
+        for text in [
+            "user@example.com",
+            "is_email('first.last@sub.example.org')",
+            "a@b.co and foo@bar.com",
+            "john.doe@company.com",
+            "/home/user/file.txt",
+            "/home/",
+            "x @ y",
+            "@dataclass",
+        ] {
+            assert_eq!(personal(text), None, "{text}");
+        }
+    }
+}
