@@ -427,7 +427,8 @@ async fn read_frame(output: &mut (dyn AsyncRead + Send + Unpin)) -> Option<Vec<u
     if length > MAX_FRAME {
         return None;
     }
-    let mut body = Vec::new();
+    // As large as it will be: pieces of every size in between would stay behind in the allocator's rooms.
+    let mut body = Vec::with_capacity(length);
     let read = output
         .take(length as u64)
         .read_to_end(&mut body)

@@ -1,16 +1,18 @@
 # The run of one child, watched from process 1: its clocks, its output, its end, and what it leaves behind.
 
 
-def waited(pid):
-    """The longest time in milliseconds that a thread of a process stood ready and got no CPU. The dream's work has
-    the lowest priority there is: on a busy machine it waits, and that is not the job's fault."""
+def waited(me):
+    """The longest time in milliseconds that a thread of any of the job's processes stood ready and got no CPU. The
+    dream's work has the lowest priority there is: on a busy machine it waits, and that is not the job's fault."""
     longest = 0
-    try:
-        for task in os.listdir("/proc/%d/task" % pid):
-            with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
-                longest = max(longest, int(f.read().split()[1]))
-    except (OSError, ValueError, IndexError):
-        pass
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != me:
+            try:
+                for task in os.listdir("/proc/%s/task" % name):
+                    with open("/proc/%s/task/%s/schedstat" % (name, task)) as f:
+                        longest = max(longest, int(f.read().split()[1]))
+            except (OSError, ValueError, IndexError):
+                pass
     return longest / 1e6
 
 
@@ -154,7 +156,7 @@ def watch(pid, limits, streams, server):
             if max(cpu_ms, spent) > limits["cpu_ms"]:
                 return "cpu"
             # What its own other processes ran instead is no excuse.
-            if over > 0 and over > waited(pid) - max(0, spent - cpu_ms):
+            if over > 0 and over > waited(me) - max(0, spent - cpu_ms):
                 return "wall"
             if over > limits["wall_ms"] * (MAX_STRETCH - 1):
                 return "starved"

@@ -86,7 +86,7 @@ async fn random_hostile_jobs_in_a_row_leave_nothing() {
     }
     let before = Before::look();
     let (mut wrong, mut memory, mut latest) = (Vec::new(), 0, [Duration::ZERO; 2]);
-    let mut late = 0;
+    let (mut late, mut starved) = (0, 0);
     for n in 0..jobs {
         if n == jobs / 4 {
             memory = resident();
@@ -95,6 +95,11 @@ async fn random_hostile_jobs_in_a_row_leave_nothing() {
         let backend = bench.sandbox.backend();
         let program = &programs[dice.below(programs.len())];
         let (ending, known, gone) = one(bench, program, &bait).await;
+        // No verdict, and said so: another program took the machine.
+        if matches!(&ending, Ending::Infra(why) if why.contains("no CPU time")) {
+            starved += 1;
+            continue;
+        }
         if !program.endings(backend).iter().any(|e| same(e, &ending)) {
             wrong.push(format!(
                 "{} on {}: {ending:?}",
@@ -124,7 +129,7 @@ async fn random_hostile_jobs_in_a_row_leave_nothing() {
     let left = before.left(namespace).await;
     println!(
         "{jobs} jobs: {} wrong endings, {} things left, memory {memory} bytes {:+.1} %, known at most {:?} and gone at \
-         most {:?} after the limit, {late} late",
+         most {:?} after the limit, {late} late, {starved} starved",
         wrong.len(),
         left.len(),
         growth * 100.0,
@@ -136,7 +141,10 @@ async fn random_hostile_jobs_in_a_row_leave_nothing() {
     let most = if jobs < MANY { GROWTH_OF_FEW } else { GROWTH };
     assert!(growth < most, "memory grew by {:.1} %", growth * 100.0);
     // A machine that does other things at the same time is late itself; the full count wants a quiet one.
-    assert!(late <= jobs / 50, "{late} of {jobs} were late");
+    assert!(
+        late + starved <= jobs / 50,
+        "{late} of {jobs} were late, {starved} starved"
+    );
 }
 
 /// Kills the program at a random moment of a row of jobs, then starts it again: nothing may be left.
