@@ -7,7 +7,6 @@ mod config;
 mod control;
 mod doctor;
 mod energy;
-mod energy_load;
 mod guardian;
 mod journal;
 mod knowledge;
