@@ -14,6 +14,7 @@ pub mod host;
 pub mod load;
 pub mod notice;
 pub mod own;
+pub mod simulated;
 
 pub use notice::{Hear, Listening, Notice, Noticed};
 pub use own::OwnWork;

@@ -23,6 +23,7 @@ pub mod permit;
 mod reflex;
 pub mod schedule;
 pub mod state;
+pub mod state_store;
 pub mod view;
 pub mod wake_test;
 
@@ -44,6 +45,7 @@ use memory::Memory;
 use permit::{PermitHolder, PermitKind, WorkPermit};
 use reflex::Reflex;
 use state::{Effect, Event, State};
+use state_store::StateStore;
 
 /// How often we look while nothing runs: a start may be late by this much, and the look must cost next to nothing.
 const LOOK_AWAKE: Duration = Duration::from_secs(5);
@@ -142,6 +144,8 @@ pub struct Supervisor {
     heavy: Dwell,
     /// Pointer input up to this moment is judged by itself; a look that finds it finds nothing new.
     judged_input: Option<Instant>,
+    /// The newest input that was told; a look that was under way then has not seen it.
+    told_input: Option<Instant>,
 
     looks: JoinSet<Reading>,
     look_began: Instant,
@@ -151,7 +155,7 @@ pub struct Supervisor {
     /// The report of the session that ended last, until it is settled how it counts.
     report: Option<SessionReport>,
     current: Snapshot,
-    snapshot: watch::Sender<Snapshot>,
+    snapshot: Arc<StateStore<Snapshot>>,
     known_settings: watch::Sender<Arc<Settings>>,
     told: broadcast::Sender<Told>,
     commands: mpsc::Receiver<Command>,
@@ -179,7 +183,8 @@ impl Supervisor {
         let (commands_in, commands) = mpsc::channel(COMMANDS);
         let (urgent_in, urgent) = mpsc::channel(COMMANDS);
         let (progress_in, progress) = mpsc::channel(TOLD);
-        let (snapshot, snapshot_out) = watch::channel(Snapshot::first());
+        let snapshot = Arc::new(StateStore::new(Snapshot::first()));
+        let snapshot_out = snapshot.subscribe();
         let (known_settings, settings_out) = watch::channel(Arc::clone(&settings));
         let (told, _) = broadcast::channel(TOLD);
         let root = CancellationToken::new();
@@ -222,6 +227,7 @@ impl Supervisor {
             requests: HashMap::new(),
             heavy: Dwell::default(),
             judged_input: None,
+            told_input: None,
             looks: JoinSet::new(),
             look_began: now,
             next_look: now,
@@ -335,6 +341,9 @@ impl Supervisor {
                 answers.push(Box::new(move || {
                     reply.send(()).ok();
                 }));
+            }
+            Happening::Command(Command::Ping { reply }) => {
+                reply.send(()).ok();
             }
             Happening::Command(Command::Reload { settings }) => {
                 self.settings = Arc::clone(&settings);
@@ -644,6 +653,9 @@ impl Supervisor {
     /// Input, told as it happened.
     fn noticed(&mut self, noticed: &Noticed, now: Instant) {
         let at = noticed.at;
+        if noticed.what != Notice::Sleep {
+            self.told_input = self.told_input.max(Some(at));
+        }
         let event = match noticed.what {
             Notice::Key | Notice::Login => Event::Input { at },
             Notice::Pointer => {
@@ -661,6 +673,13 @@ impl Supervisor {
 
     /// Judges one look at the machine.
     fn looked(&mut self, reading: &Reading, now: Instant) {
+        let mut reading = reading.clone();
+        if let Some(at) = self.told_input {
+            let ago = now.saturating_duration_since(at);
+            let seen = reading.presence.last_input.unwrap_or(ago);
+            reading.presence.last_input = Some(seen.min(ago));
+        }
+        let reading = &reading;
         let wall = (self.wall)();
         let utc = wall.timestamp();
         let known = self.memory.get();
@@ -790,11 +809,12 @@ impl Supervisor {
         self.current.waking = waking;
         self.current.waiting = self.state.waiting().cloned();
         self.current.pause = self.memory.get().pause;
-        if *self.snapshot.borrow() == self.current {
-            return;
-        }
-        self.current.version += 1;
-        self.snapshot.send_replace(self.current.clone());
+        // Nobody else writes: a conflict would be a bug, and the newest state wins.
+        let written = self
+            .snapshot
+            .compare_and_set(self.current.version, self.current.clone());
+        debug_assert!(written.is_ok(), "the supervisor is the only writer");
+        self.current.version = written.unwrap_or_else(|conflict| conflict.found);
         if renamed {
             self.told
                 .send(Told::State {

@@ -4,11 +4,17 @@
 //! belongs to data alone.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Mutex;
 
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Sources;
+
+pub mod rotate;
+
+use rotate::Rotating;
 
 /// How logs look; made from the process by [`Output::from_process`], by hand in tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +26,8 @@ pub struct Output {
     pub colours: bool,
     /// The journal of systemd writes the time itself.
     pub timestamps: bool,
+    /// Instead of standard error: a file that is turned when it is full.
+    pub file: Option<PathBuf>,
 }
 
 /// Why logging did not start. Exit code 64.
@@ -30,6 +38,12 @@ pub enum TelemetryError {
         filter: String,
         #[source]
         source: ParseError,
+    },
+    #[error("the log file {path} cannot be written")]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
     },
     #[error("logging was started twice")]
     Twice,
@@ -45,6 +59,7 @@ impl Output {
             filter: variable("RUST_LOG"),
             colours: variable("NO_COLOR").is_none() && std::io::stderr().is_terminal(),
             timestamps: variable("JOURNAL_STREAM").is_none(),
+            file: None,
         }
     }
 
@@ -72,10 +87,17 @@ impl Output {
 /// A filter that does not parse, or a second call in one process.
 pub fn start(output: &Output) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
         .with_env_filter(output.filter()?)
-        .with_ansi(output.colours)
         .with_target(output.verbose > 1);
+    if let Some(path) = &output.file {
+        let file = Rotating::open(path, rotate::FULL_BYTES).map_err(|source| {
+            let path = path.clone();
+            TelemetryError::File { path, source }
+        })?;
+        let lines = lines.with_ansi(false).with_writer(Mutex::new(file));
+        return lines.finish().try_init().map_err(|_| TelemetryError::Twice);
+    }
+    let lines = lines.with_writer(std::io::stderr).with_ansi(output.colours);
     let started = if output.timestamps {
         lines.finish().try_init()
     } else {

@@ -36,7 +36,10 @@ enum Command {
     /// Dream now
     Dream(dream::Args),
     /// Run the service in the foreground, as systemd and launchd start it
-    Run,
+    Run(service::RunArgs),
+    /// Hand the service to systemd or launchd, or take it back
+    #[command(subcommand)]
+    Service(service::install::Command),
     /// What the dreamer is doing, and the totals
     Status,
     /// Why it does not dream: every gate with its reading and its threshold
@@ -110,7 +113,11 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         return config::generate(env);
     }
     let sources = Sources::from_process(cli.config);
-    telemetry::start(&telemetry::Output::from_process(&sources, cli.verbose))?;
+    let mut output = telemetry::Output::from_process(&sources, cli.verbose);
+    if let Command::Run(args) = &cli.command {
+        output.file.clone_from(&args.log);
+    }
+    telemetry::start(&output)?;
     let (settings, origins) = Settings::load(&sources)?;
     let context = Context {
         colour: colour(&sources),
@@ -118,6 +125,13 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         settings,
         origins,
     };
+    if let Command::Run(service::RunArgs {
+        simulate: Some(file),
+        ..
+    }) = &cli.command
+    {
+        return service::simulate::run(file, &context);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -130,10 +144,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 async fn answer(command: Command, context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     match command {
         Command::Dream(args) => dream::run(args, context).await,
-        Command::Run => {
-            let read_again = || Settings::load(sources).map(|(settings, _)| settings);
-            service::run(context, read_again).await
-        }
+        Command::Run(_) => service::run(context, sources).await,
+        Command::Service(command) => service::install::run(&command, context, sources),
         Command::Status => service::status(context).await,
         Command::Why => service::why(context).await,
         Command::Wake => service::wake(context).await,

@@ -2,6 +2,7 @@
 //! `status`, `why`, `pause` and `resume` answer from what lies on this machine.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::stop::{Reload, Stop, service_asked_to_stop};
 use super::{Context, Exit, duration, say};
 use crate::app::App;
 use crate::clock;
-use crate::config::{ConfigErrors, Settings};
+use crate::config::{Settings, Sources};
 use crate::energy::gate::{Leave, Pause, span};
 use crate::energy::host::HostSenses;
 use crate::energy::{OwnWork, Senses};
@@ -27,11 +28,34 @@ use crate::supervisor::{
 };
 use crate::tree::Tree;
 
+pub mod install;
+mod notify;
+pub mod simulate;
+mod unit;
+
+use notify::Manager;
+
 /// Between the two looks that a share of the processor takes where no service has been looking all along.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// An event loop that has not come round for this long is stuck: it never waits for anything.
+const ANSWERS: Duration = Duration::from_secs(2);
+
+/// For a service manager that does not ask whether we live.
+const NEVER: Duration = Duration::from_hours(24);
+
 /// The control socket has answers of milliseconds to finish.
 const CLOSING: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    /// Play a scripted day instead, faster than it passes; see src/energy/simulated.rs for its words
+    #[arg(long, value_name = "FILE")]
+    pub simulate: Option<PathBuf>,
+    /// Write the log here instead of to standard error; it is turned when it is full
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+}
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct PauseArgs {
@@ -42,10 +66,8 @@ pub struct PauseArgs {
 
 /// The service in the foreground, until a signal. The parts are joined once this process alone owns the data folder:
 /// what a crash left may only be mended by its owner. SIGHUP reads the settings again.
-pub async fn run(
-    context: &Context,
-    read_again: impl Fn() -> Result<Settings, ConfigErrors>,
-) -> anyhow::Result<Exit> {
+pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
+    let manager = Manager::of(sources);
     // Before anything else: a signal that comes early must not end what is half built.
     let mut reload = Reload::listen();
     let control = match Control::bind(&context.settings.data_dir).await {
@@ -68,15 +90,29 @@ pub async fn run(
         let _ = over.run_until_cancelled(sweeping).await;
     });
     tracing::info!(data_dir = %context.settings.data_dir.display(), "the service is up");
+    manager.ready();
+    let mut states = supervisor.watch();
+    let mut pulse = tokio::time::interval(manager.every().unwrap_or(NEVER));
     let mut asked = std::pin::pin!(service_asked_to_stop());
     let exit = loop {
         tokio::select! {
+            biased;
             asked = &mut asked => break match asked {
                 Stop::Interrupt => Exit::Interrupted,
                 Stop::Terminate => Exit::Done,
             },
             () = supervisor.gone() => break Exit::Undecided,
-            () = reload.asked() => match read_again() {
+            _ = pulse.tick(), if manager.every().is_some() => {
+                // Only a loop that comes round lives.
+                if tokio::time::timeout(ANSWERS, supervisor.answers()).await == Ok(true) {
+                    manager.alive();
+                }
+            }
+            changed = states.changed() => if changed.is_ok() {
+                let now = states.borrow_and_update().clone();
+                manager.status(&told(&now));
+            },
+            () = reload.asked() => match Settings::load(sources).map(|(settings, _)| settings) {
                 Ok(settings) => {
                     let (settings, kept) = app.reload(settings);
                     supervisor.reload(settings).await;
@@ -91,6 +127,7 @@ pub async fn run(
             },
         }
     };
+    manager.stopping();
     // The dreams first, the door last: whoever follows a session still hears of its end.
     supervisor.shutdown().await;
     stop.cancel();
@@ -101,6 +138,14 @@ pub async fn run(
         tracing::debug!("a client kept its connection");
     }
     Ok(exit)
+}
+
+/// The state in the words of a service manager's one line.
+fn told(now: &Snapshot) -> String {
+    match (now.name, now.waking) {
+        (name, Some(reason)) => format!("{} ({})", name.as_str(), reason.as_str()),
+        (name, None) => name.as_str().to_owned(),
+    }
 }
 
 /// What it is doing, and the totals.

@@ -20,11 +20,13 @@ mod inputs;
 mod power;
 mod processes;
 mod server;
+mod waiting;
 mod watch;
 
 use inputs::LastInput;
 use processes::Processes;
 use server::{Owner, Servers};
+use waiting::Waiting;
 use watch::Seen;
 
 /// Below this the counters' own grain (10 ms a processor) drowns the share; the sample before is kept.
@@ -68,6 +70,7 @@ pub struct HostSenses {
     seen: Seen,
     awake: Awake,
     servers: Servers,
+    waiting: Waiting,
     before: Option<Sample>,
     share: Sensed<f64>,
     /// `None` where the library finds no way in.
@@ -93,8 +96,10 @@ struct Sample {
     family: BTreeMap<u32, f64>,
     /// The container engine's processes, by process id.
     engine: BTreeMap<u32, f64>,
-    /// Model servers, by the process that listens.
+    /// Model servers, by the process that listens or each process of the user that does.
     servers: BTreeMap<u32, f64>,
+    /// What others waited for a processor, all in all.
+    waited: f64,
 }
 
 impl HostSenses {
@@ -114,6 +119,7 @@ impl HostSenses {
             seen: Seen::default(),
             awake: Awake::default(),
             servers: Servers::default(),
+            waiting: Waiting::default(),
             before: None,
             share: Sensed::Unknown("there is only one look so far".to_owned()),
             components: Components::new().ok(),
@@ -184,16 +190,21 @@ impl HostSenses {
         }
         self.servers.ask(&ours.servers);
         let mut servers = BTreeMap::new();
+        let mut serving = BTreeSet::new();
         for (url, owner) in self.servers.find(&self.roots.proc, all) {
             match owner {
                 Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
                 Owner::Process(pid) => {
-                    let used = all
-                        .family(pid)
-                        .into_iter()
-                        .map(|pid| all.used(pid, true))
-                        .sum();
+                    let members = all.family(pid);
+                    let used = members.iter().map(|pid| all.used(*pid, true)).sum();
                     servers.insert(pid, used);
+                    serving.extend(members);
+                }
+                Owner::User(user) => {
+                    for pid in all.of_user(&self.roots.proc, user) {
+                        servers.insert(pid, all.used(pid, false));
+                        serving.insert(pid);
+                    }
                 }
                 Owner::Unknown if ours.servers.contains(&url) => {
                     trouble = Some(format!(
@@ -203,8 +214,16 @@ impl HostSenses {
                 Owner::Elsewhere | Owner::Unknown => {}
             }
         }
+        let engine_pids: BTreeSet<u32> = all.named(&ENGINE).collect();
+        let waited = self.waiting.look(&self.roots.proc, all, |pid| {
+            family.contains(&pid)
+                || in_groups.contains(&pid)
+                || (!ours.servers.is_empty() && serving.contains(&pid))
+                || (ours.containers && engine_pids.contains(&pid))
+        });
         let sample = Sample {
             at: now,
+            waited,
             busy,
             total,
             base,
@@ -339,12 +358,8 @@ fn presence(
 /// What others used between two looks, by the parts that both looks have.
 fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
     let unknown = |why: &str| Sensed::Unknown(why.to_owned());
-    if after
-        .servers
-        .keys()
-        .any(|pid| !before.servers.contains_key(pid))
-        && !ours.servers.is_empty()
-    {
+    // A server's own children come and go; a server that appears is another matter.
+    if before.servers.is_empty() && !after.servers.is_empty() && !ours.servers.is_empty() {
         return unknown("the model server that works for us was just found");
     }
     let grown = |before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>| -> f64 {
@@ -370,6 +385,7 @@ fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
         busy: sample.busy,
         total: sample.total,
         ours,
+        waited: sample.waited,
     };
     let gap = after.at.saturating_duration_since(before.at);
     load::others(counters(before, 0.0), counters(after, part), gap).map_or_else(

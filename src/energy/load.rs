@@ -16,19 +16,24 @@ pub struct Counters {
     pub total: f64,
     /// The part of `busy` that was ours.
     pub ours: f64,
+    /// Time that others stood ready to run and had no processor, summed over all of them.
+    pub waited: f64,
 }
 
-/// Share of the machine that others used between two looks; `None` where the two do not compare.
+/// Share of the machine that others used or stood waiting for between two looks; `None` where the two do not compare.
 #[must_use]
 pub fn others(before: Counters, after: Counters, gap: Duration) -> Option<f64> {
     let total = after.total - before.total;
     let busy = after.busy - before.busy;
     let ours = after.ours - before.ours;
+    let waited = (after.waited - before.waited).max(0.0);
     // A child that left our tree without being waited for takes its past with it: the sum falls.
     if gap > LONGEST_GAP || total <= 0.0 || busy < 0.0 || ours < 0.0 {
         return None;
     }
-    Some(((busy - ours) / total).clamp(0.0, 1.0))
+    // Ours is counted to the nanosecond and the whole in ticks: a difference below nothing is none.
+    let used = (busy - ours).max(0.0);
+    Some(((used + waited) / total).clamp(0.0, 1.0))
 }
 
 /// A look that could not tell breaks no row, but a row of such looks does: after this long nothing is known.
@@ -77,7 +82,12 @@ mod tests {
     use crate::clock;
 
     fn at(busy: f64, total: f64, ours: f64) -> Counters {
-        Counters { busy, total, ours }
+        Counters {
+            busy,
+            total,
+            ours,
+            waited: 0.0,
+        }
     }
 
     #[test]
@@ -94,6 +104,16 @@ mod tests {
     fn another_programs_load_is_a_share_of_the_whole_machine() {
         let share = others(at(0.0, 0.0, 0.0), at(2.0, 2.0, 0.5), Duration::from_secs(1));
         assert_eq!(share, Some(0.75));
+    }
+
+    #[test]
+    fn a_program_that_is_starved_needs_what_it_waits_for() {
+        let after = Counters {
+            waited: 0.6,
+            ..at(2.0, 2.0, 1.0)
+        };
+        let share = others(at(0.0, 0.0, 0.0), after, Duration::from_secs(1));
+        assert!((share.expect("it is known") - 0.8).abs() < 1e-9);
     }
 
     #[test]

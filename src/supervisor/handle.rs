@@ -56,6 +56,9 @@ pub(super) enum Command {
     Reload {
         settings: Arc<Settings>,
     },
+    Ping {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// What never waits behind a command.
@@ -186,6 +189,13 @@ impl SupervisorHandle {
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.borrow())
+    }
+
+    /// Returns once the event loop has come round; false where it does not any more.
+    pub async fn answers(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.commands.send(Command::Ping { reply }).await;
+        asked.is_ok() && answer.await.is_ok()
     }
 
     /// Goes by other settings from the next look on; a session that runs is judged by them too.

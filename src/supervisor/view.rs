@@ -120,6 +120,16 @@ pub struct Snapshot {
     pub reports: Arc<VecDeque<Arc<SessionReport>>>,
 }
 
+impl super::state_store::Versioned for Snapshot {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
 impl Snapshot {
     pub(super) fn first() -> Self {
         Self {

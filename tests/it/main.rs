@@ -7,6 +7,7 @@ mod config;
 mod control;
 mod doctor;
 mod energy;
+mod energy_load;
 mod guardian;
 mod journal;
 mod knowledge;

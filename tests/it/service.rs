@@ -111,3 +111,112 @@ async fn a_hangup_reads_the_settings_again_and_refuses_bad_ones() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(socket_is_gone(&world.path().join("data")));
 }
+
+/// A service manager as far as the service sees one: a socket that it talks to.
+#[tokio::test]
+async fn a_service_manager_hears_that_it_is_up_lives_and_stops() {
+    let world = World::new();
+    world.write("dreamer.toml", "");
+    let path = world.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    manager
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("it is set");
+    let mut command = dreamer(&world);
+    command
+        .arg("run")
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "400000");
+    let (service, _client) = Service::start_by(&mut command, &world).await;
+    let hear = || {
+        let mut buffer = [0; 200];
+        let length = manager.recv(&mut buffer).expect("something is said");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let until = |wanted: &str| {
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|last| last != wanted) {
+            heard.push(hear());
+            assert!(heard.len() < 50, "{wanted} is not said: {heard:?}");
+        }
+        heard
+    };
+    assert_eq!(until("READY=1"), ["READY=1"], "the first word");
+    until("STATUS=awake");
+    until("WATCHDOG=1");
+    until("WATCHDOG=1");
+    let (took, code) = service.end(Signal::SIGTERM);
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    until("STOPPING=1");
+}
+
+#[test]
+fn a_scripted_day_runs_faster_than_it_passes() {
+    let world = World::new();
+    world.write("dreamer.toml", "");
+    let script = world.write(
+        "day.txt",
+        "start 2026-11-20T21:50[UTC]\n21:55 key\n02:10 pointer\n02:15 load 90%\n02:20 load 5%\n\
+         02:30 key\nend 04:00\n",
+    );
+    let output = dreamer(&world)
+        .args(["run", "--simulate"])
+        .arg(script)
+        .stdout(Stdio::piped())
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{text}");
+    insta::assert_snapshot!(text, @r"
+    Fri 21:50:00  starting
+    Fri 21:50:00  awake
+    Fri 22:25:00  settling
+    Fri 22:25:30  dreaming  idle
+    Fri 23:05:30  awake  after a session that was completed
+    Sat 02:00:00  settling
+    Sat 02:00:30  dreaming  by night
+    Sat 02:10:00  frozen  presence
+    Sat 02:10:20  dreaming  by night
+    Sat 02:15:02  frozen  load
+    Sat 02:20:30  dreaming  by night
+    Sat 02:30:00  awake  after a session that ended: presence
+    Sat 02:35:00  settling
+    Sat 02:35:30  dreaming  by night
+    Sat 03:15:30  settling
+    Sat 03:16:00  dreaming  idle
+    Sat 03:56:00  awake  after a session that was completed
+    ");
+}
+
+#[test]
+fn the_unit_is_shown_installed_and_removed() {
+    let world = World::new();
+    world.write("dreamer.toml", "");
+    let run = |words: &[&str]| {
+        let output = dreamer(&world)
+            .args(["service"])
+            .args(words)
+            .stdout(Stdio::piped())
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8(output.stdout).expect("text");
+        (output.status.code(), text)
+    };
+    let (code, unit) = run(&["print"]);
+    assert_eq!(code, Some(0));
+    assert!(unit.contains("Type=notify") && unit.contains("WatchdogSec="));
+    let data = world.path().join("data");
+    assert!(
+        unit.contains(&format!("DREAMING_DATA_DIR={}", data.display())),
+        "{unit}"
+    );
+    let path = world.path().join(".config/systemd/user/dreamer.service");
+    let (code, said) = run(&["install", "--enable", "--no-start"]);
+    assert_eq!(code, Some(0), "{said}");
+    let written = std::fs::read_to_string(&path).expect("it is written");
+    assert!(written.contains("ENABLE_DREAMING=true"));
+    run(&["uninstall"]);
+    assert!(!path.exists());
+    assert_eq!(run(&["uninstall"]).0, Some(1), "nothing is there any more");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Sensed;
@@ -14,10 +15,15 @@ const WORK: [usize; 5] = [0, 1, 2, 5, 6];
 /// All of them: user, nice, system, idle, iowait, irq, softirq, steal.
 const ALL: usize = 8;
 
+/// The process that all threads of the kernel descend from.
+const KERNEL: u32 = 2;
+
 #[derive(Debug, Clone, PartialEq)]
 struct Process {
     parent: u32,
     name: String,
+    /// Running, or ready to.
+    ready: bool,
     on_terminal: bool,
     /// Seconds of its own, and of its children that it has waited for.
     own: f64,
@@ -95,6 +101,28 @@ impl Processes {
         self.all.keys().copied()
     }
 
+    /// Running, or ready to.
+    pub(super) fn wants_to_run(&self, pid: u32) -> bool {
+        self.all.get(&pid).is_some_and(|process| process.ready)
+    }
+
+    /// A thread of the kernel itself.
+    pub(super) fn is_kernels(&self, pid: u32) -> bool {
+        pid == KERNEL
+            || self
+                .all
+                .get(&pid)
+                .is_some_and(|process| process.parent == KERNEL)
+    }
+
+    /// Every process of a user.
+    pub(super) fn of_user(&self, proc: &Path, user: u32) -> Vec<u32> {
+        let owned = |pid: &u32| {
+            fs::metadata(proc.join(pid.to_string())).is_ok_and(|about| about.uid() == user)
+        };
+        self.pids().filter(owned).collect()
+    }
+
     pub(super) fn lives(&self, pid: u32) -> bool {
         self.all.contains_key(&pid)
     }
@@ -117,6 +145,7 @@ fn parse(stat: &str) -> Option<Process> {
     Some(Process {
         parent: fields.get(1)?.parse().ok()?,
         name,
+        ready: *fields.first()? == "R",
         on_terminal: fields.get(4)?.parse::<i64>().ok()? != 0,
         own: seconds(11)? + seconds(12)?,
         waited: seconds(13)? + seconds(14)?,

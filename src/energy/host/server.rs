@@ -16,13 +16,21 @@ pub(super) enum Owner {
     /// On another machine: its load is none of this one's.
     Elsewhere,
     Process(u32),
+    /// Whose process it is cannot be asked, but the socket names its user: all that this user runs counts.
+    User(u32),
     Unknown,
 }
 
 /// The servers that ever worked for us, and who listens there as far as it was found.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    known: BTreeMap<String, Option<u32>>,
+    known: BTreeMap<String, Option<Listener>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    Process(u32),
+    User(u32),
 }
 
 impl Servers {
@@ -41,11 +49,22 @@ impl Servers {
                 Target::Elsewhere => Owner::Elsewhere,
                 Target::Unclear => Owner::Unknown,
                 Target::Port(port) => {
-                    if !listener.is_some_and(|pid| all.lives(pid)) {
-                        *listener =
-                            listening(proc, port).and_then(|inode| holder(proc, all, inode));
+                    let lives = |known| match known {
+                        Listener::Process(pid) => all.lives(pid),
+                        Listener::User(_) => true,
+                    };
+                    if !listener.is_some_and(lives) {
+                        *listener = listening(proc, port).and_then(|socket| {
+                            holder(proc, all, socket.inode)
+                                .map(Listener::Process)
+                                .or_else(|| socket.somebody_elses().map(Listener::User))
+                        });
                     }
-                    listener.map_or(Owner::Unknown, Owner::Process)
+                    match listener {
+                        Some(Listener::Process(pid)) => Owner::Process(*pid),
+                        Some(Listener::User(user)) => Owner::User(*user),
+                        None => Owner::Unknown,
+                    }
                 }
             };
             found.push((url.clone(), owner));
@@ -105,20 +124,42 @@ fn is_ours(address: IpAddr) -> bool {
     std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// Inode of the socket that listens on a port.
-fn listening(proc: &Path, port: u16) -> Option<u64> {
+/// A socket that listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Socket {
+    inode: u64,
+    user: u32,
+}
+
+impl Socket {
+    /// The user, where it is a server's own: neither we ourselves nor the one that everything else runs as.
+    fn somebody_elses(self) -> Option<u32> {
+        let me = nix::unistd::getuid().as_raw();
+        (self.user != 0 && self.user != me).then_some(self.user)
+    }
+}
+
+/// The socket that listens on a port.
+fn listening(proc: &Path, port: u16) -> Option<Socket> {
     ["net/tcp", "net/tcp6"].iter().find_map(|table| {
         let text = fs::read_to_string(proc.join(table)).ok()?;
         text.lines().skip(1).find_map(|line| listener(line, port))
     })
 }
 
-/// A line of `/proc/net/tcp`: number, local address, remote address, state, …, inode as the tenth field.
-fn listener(line: &str, port: u16) -> Option<u64> {
+/// A line of `/proc/net/tcp`: number, local address, remote address, state, …, user as the eighth field, inode as the
+/// tenth.
+fn listener(line: &str, port: u16) -> Option<Socket> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (_, local) = fields.get(1)?.rsplit_once(':')?;
     let here = u16::from_str_radix(local, 16).ok()? == port && *fields.get(3)? == LISTEN;
-    here.then(|| fields.get(9)?.parse().ok()).flatten()
+    if !here {
+        return None;
+    }
+    Some(Socket {
+        inode: fields.get(9)?.parse().ok()?,
+        user: fields.get(7)?.parse().ok()?,
+    })
 }
 
 /// The process that holds a socket. Other users' processes cannot be asked without rights: then nobody is found.
@@ -156,8 +197,10 @@ mod tests {
 
     #[test]
     fn only_a_listening_socket_names_its_inode() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1 0";
-        assert_eq!(listener(line, 8080), Some(4711));
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 994 0 4711 1 0";
+        let socket = listener(line, 8080).expect("it listens");
+        assert_eq!((socket.inode, socket.user), (4711, 994));
+        assert_eq!(socket.somebody_elses(), Some(994));
         assert_eq!(listener(line, 8081), None);
         assert_eq!(listener(&line.replace(" 0A ", " 01 "), 8080), None);
         assert_eq!(listener("", 8080), None);

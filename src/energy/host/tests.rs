@@ -11,6 +11,7 @@ fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {
         family: BTreeMap::new(),
         engine: BTreeMap::from([(7, base)]),
         servers: servers.iter().copied().collect(),
+        waited: 0.0,
     }
 }
 

@@ -31,6 +31,15 @@ pub(crate) fn ledger(part: &str) {
         .expect("the ledger takes a line");
 }
 
+/// True in `scripts/soak`, which runs the long tests with their full counts.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long tests run is the test run's own business, no setting of the program"
+)]
+pub(crate) fn full() -> bool {
+    std::env::var_os("DREAMER_TEST_FULL").is_some_and(|value| !value.is_empty())
+}
+
 /// Says on standard error what a test leaves out here, and why.
 pub(crate) fn left_out(what: &str, why: &str) {
     // A test that cannot speak must not fail for it.

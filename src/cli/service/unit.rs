@@ -1,0 +1,188 @@
+//! The service's own files: a systemd unit or a launchd agent with real paths in it. Pure; made from the files in
+//! `deploy/`, so that what is installed is what was reviewed.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Settings;
+
+const USER: &str = include_str!("../../../deploy/dreamer.service");
+const SYSTEM: &str = include_str!("../../../deploy/dreamer-system.service");
+const LAUNCHD: &str = include_str!("../../../deploy/dev.dreamer.plist");
+
+/// Who starts the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// systemd, for one user's session.
+    User,
+    /// systemd, for the machine.
+    System,
+    /// launchd, for one user; nobody has tried it on a Mac.
+    Launchd,
+}
+
+impl Kind {
+    /// Where the file belongs.
+    pub(super) fn path(self, home: Option<&Path>, config: Option<&Path>) -> Option<PathBuf> {
+        match self {
+            Self::User => Some(config?.join("systemd/user/dreamer.service")),
+            Self::System => Some(PathBuf::from("/etc/systemd/system/dreamer.service")),
+            Self::Launchd => Some(home?.join("Library/LaunchAgents/dev.dreamer.plist")),
+        }
+    }
+
+    /// The command that makes the manager read it and start the service, as words.
+    pub(super) fn start(self) -> Vec<Vec<String>> {
+        let words = |all: &[&str]| all.iter().map(|&word| word.to_owned()).collect();
+        match self {
+            Self::User => vec![
+                words(&["systemctl", "--user", "daemon-reload"]),
+                words(&["systemctl", "--user", "enable", "--now", "dreamer"]),
+            ],
+            Self::System => vec![
+                words(&["systemctl", "daemon-reload"]),
+                words(&["systemctl", "enable", "--now", "dreamer"]),
+            ],
+            Self::Launchd => vec![words(&["launchctl", "load", "-w"])],
+        }
+    }
+
+    pub(super) fn stop(self) -> Vec<Vec<String>> {
+        let words = |all: &[&str]| all.iter().map(|&word| word.to_owned()).collect();
+        match self {
+            Self::User => vec![words(&[
+                "systemctl",
+                "--user",
+                "disable",
+                "--now",
+                "dreamer",
+            ])],
+            Self::System => vec![words(&["systemctl", "disable", "--now", "dreamer"])],
+            Self::Launchd => vec![words(&["launchctl", "unload", "-w"])],
+        }
+    }
+}
+
+/// What the file says. Paths that the settings give relative are written out in full, because a service starts in a
+/// folder of its own.
+pub(super) fn render(kind: Kind, program: &Path, settings: &Settings, enable: bool) -> String {
+    match kind {
+        Kind::User | Kind::System => systemd(kind, program, settings, enable),
+        Kind::Launchd => launchd(program, settings, enable),
+    }
+}
+
+fn environment(kind: Kind, settings: &Settings, enable: bool) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    if enable {
+        all.push(("ENABLE_DREAMING", "true".to_owned()));
+    }
+    if kind != Kind::System {
+        let path = |path: &Path| path.display().to_string();
+        all.push(("DREAMING_DATA_DIR", path(&settings.data_dir)));
+        all.push(("DREAMING_OUTPUT_DIR", path(&settings.output_dir)));
+        if let Some(file) = &settings.config_file {
+            all.push(("DREAMING_CONFIG", path(file)));
+        }
+    }
+    all
+}
+
+fn systemd(kind: Kind, program: &Path, settings: &Settings, enable: bool) -> String {
+    let template = if kind == Kind::User { USER } else { SYSTEM };
+    let mut lines: Vec<String> = Vec::new();
+    for line in template.lines() {
+        if line.starts_with("ExecStart=") {
+            let program = quoted(&program.display().to_string());
+            lines.push(format!("ExecStart={program} run"));
+            let pairs = environment(kind, settings, enable).into_iter();
+            lines.extend(pairs.map(|(name, value)| {
+                format!("Environment={}", quoted(&format!("{name}={value}")))
+            }));
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// One word of a unit file, whatever is in it: systemd takes `%` and `\` for its own.
+fn quoted(word: &str) -> String {
+    let escaped = word
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('%', "%%")
+        .replace('$', "$$");
+    format!("\"{escaped}\"")
+}
+
+fn launchd(program: &Path, settings: &Settings, enable: bool) -> String {
+    let mut plist = LAUNCHD.replace(
+        "/Users/USER/.cargo/bin/dreamer",
+        &xml(&program.display().to_string()),
+    );
+    let pairs: Vec<String> = environment(Kind::Launchd, settings, enable)
+        .into_iter()
+        .map(|(name, value)| {
+            let value = xml(&value);
+            format!("        <key>{name}</key>\n        <string>{value}</string>\n")
+        })
+        .collect();
+    let pairs = pairs.concat();
+    let block = format!("    <key>EnvironmentVariables</key>\n    <dict>\n{pairs}    </dict>\n");
+    plist = plist.replacen(
+        "    <key>RunAtLoad</key>\n",
+        &format!("{block}    <key>RunAtLoad</key>\n"),
+        1,
+    );
+    let logs = settings.data_dir.join("service.log");
+    plist.replace(
+        "/Users/USER/Library/Logs/dreamer.log",
+        &xml(&logs.display().to_string()),
+    )
+}
+
+fn xml(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::defaults_in(Path::new("/srv/my dreams/100%"))
+    }
+
+    #[test]
+    fn a_unit_names_the_program_and_every_path_in_full() {
+        let unit = render(Kind::User, Path::new("/opt/d/dreamer"), &settings(), true);
+        assert!(
+            unit.contains("ExecStart=\"/opt/d/dreamer\" run\n"),
+            "{unit}"
+        );
+        assert!(unit.contains("Environment=\"ENABLE_DREAMING=true\"\n"));
+        assert!(unit.contains("Environment=\"DREAMING_DATA_DIR=/srv/my dreams/100%%\"\n"));
+        assert!(unit.contains("Type=notify\n") && unit.contains("WatchdogSec="));
+        assert!(unit.contains("KillMode=mixed\n"));
+        let asked_nothing = render(Kind::User, Path::new("/d"), &settings(), false);
+        assert!(!asked_nothing.contains("\"ENABLE_DREAMING=true\""));
+    }
+
+    #[test]
+    fn the_machines_unit_keeps_its_own_folder() {
+        let unit = render(Kind::System, Path::new("/d"), &settings(), false);
+        assert!(unit.contains("DREAMING_DATA_DIR=/var/lib/dreamer"));
+        assert!(!unit.contains("my dreams"));
+    }
+
+    #[test]
+    fn an_agent_is_escaped_for_its_own_format() {
+        let plist = render(Kind::Launchd, Path::new("/a&b/dreamer"), &settings(), true);
+        assert!(plist.contains("<string>/a&amp;b/dreamer</string>"));
+        assert!(plist.contains("<key>ENABLE_DREAMING</key>"));
+        assert!(!plist.contains("/Users/USER/.cargo"));
+    }
+}

@@ -1,0 +1,322 @@
+//! Whose load it is, on the real machine: a dream that burns every processor, a model server that somebody else
+//! started, and another program beside them. One test at a time, and only where nothing else needs the machine.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dreamer::clock::{self, Instant};
+use dreamer::config::{SandboxChoice, Settings};
+use dreamer::dream::{Complexity, RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
+use dreamer::energy::host::HostSenses;
+use dreamer::energy::{OwnWork, Power, Presence, Reading, Sensed, Senses};
+use dreamer::sandbox::{self, Job, Limits, RunnerSpec};
+use dreamer::supervisor::permit::{self, PermitKind, WorkPermit};
+use dreamer::supervisor::{
+    Counts, Purpose, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle, SupervisorParts,
+};
+use dreamer::tree::Tree;
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use crate::support::{World, full, ledger, left_out};
+
+/// How long a burning dream must not wake itself: a minute in the full run.
+fn while_burning() -> Duration {
+    Duration::from_secs(if full() { 60 } else { 8 })
+}
+
+/// The share of others above which nothing can be told of a machine that is not ours alone.
+const BUSY_ALREADY: f64 = 0.25;
+
+/// The real load, everything else calm. Keeps every share that was read.
+struct LoadAlone {
+    host: HostSenses,
+    shares: Arc<Mutex<Vec<Sensed<f64>>>>,
+}
+
+impl Senses for LoadAlone {
+    fn read(&mut self, now: Instant) -> Reading {
+        let share = self.host.read(now).load_of_others;
+        self.shares
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(share.clone());
+        Reading {
+            presence: Presence::headless(),
+            load_of_others: share,
+            memory_used: Sensed::Known(0.1),
+            temperature_c: Sensed::Unknown("not asked".to_owned()),
+            power: Sensed::Known(Power::Mains),
+        }
+    }
+}
+
+/// A dream of `count` sandboxes that burn until the permit is over.
+fn burning(settings: &Settings, count: u32) -> RunSession {
+    let choice = settings.sandbox.clone();
+    Arc::new(move |permit: WorkPermit, _, _| {
+        let choice = choice.clone();
+        Box::pin(async move {
+            let PermitKind::Session(id) = permit.kind().clone() else {
+                panic!("not a session's permit")
+            };
+            if count > 0 {
+                let sandbox = sandbox::select(&choice, &permit).await.expect("a sandbox");
+                let mut work = tokio::task::JoinSet::new();
+                for hash_seed in 0..count {
+                    let (permit, sandbox) = (permit.clone(), Arc::clone(&sandbox));
+                    work.spawn(async move {
+                        let limits = Limits {
+                            cpu_ms: 600_000,
+                            wall_ms: 600_000,
+                            ..Limits::default()
+                        };
+                        let spec = RunnerSpec { hash_seed, limits };
+                        let mut runner = sandbox.open(&permit, &spec).await?;
+                        let code = "while True: pass".to_owned();
+                        runner.run(&permit, &Job::Program { code }).await
+                    });
+                }
+                permit.ended().await;
+                work.shutdown().await;
+                sandbox.settle().await;
+            }
+            let ended = permit.ended().await;
+            let mut report = SessionReport::empty(id, SessionStatus::Interrupted);
+            report.wake_reason = Some(ended.0);
+            report
+        })
+    })
+}
+
+struct Bench {
+    supervisor: SupervisorHandle,
+    tree: Arc<Tree>,
+    shares: Arc<Mutex<Vec<Sensed<f64>>>>,
+    own: OwnWork,
+    _world: World,
+}
+
+impl Bench {
+    /// `None` where the machine is busy already or has no sandbox.
+    async fn start(test: &str, sandboxes: u32) -> Option<Self> {
+        let world = World::new();
+        let mut settings = Settings::defaults_in(world.path());
+        settings.sandbox.choice = SandboxChoice::Bubblewrap;
+        settings.sandbox.namespace = format!("dreamer-it-{test}");
+        let tree = Tree::with_niceness(&settings.sandbox.namespace, 19).expect("a tree");
+        let tree = Arc::new(tree);
+        let (permit, _holder) = permit::operator(Arc::clone(&tree));
+        if let Err(error) = sandbox::select(&settings.sandbox, &permit).await {
+            left_out(test, &error.to_string());
+            return None;
+        }
+        let own = OwnWork::new();
+        let shares = Arc::default();
+        let mut senses = LoadAlone {
+            host: HostSenses::new(Arc::clone(&tree), own.clone()),
+            shares: Arc::clone(&shares),
+        };
+        let mut quiet = senses.read(clock::monotonic()).load_of_others;
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            quiet = senses.read(clock::monotonic()).load_of_others;
+        }
+        if quiet.known().is_none_or(|share| share > BUSY_ALREADY) {
+            left_out(test, &format!("other programs need the machine: {quiet:?}"));
+            return None;
+        }
+        ledger("bubblewrap");
+        let supervisor = Supervisor::start(SupervisorParts {
+            run_session: burning(&settings, sandboxes),
+            settings,
+            purpose: Purpose::Requests,
+            senses: Box::new(senses),
+            tree: Arc::clone(&tree),
+            counts: Arc::new(|| Ok(Counts::default())),
+            wall: Arc::new(clock::local),
+            cron: false,
+        });
+        let request = RemRequest {
+            trigger: Trigger::Manual,
+            max_scenarios: None,
+            complexity: Complexity::Simple,
+            for_duration: None,
+            tasks: Vec::new(),
+            tasks_file: None,
+        };
+        supervisor.request(request).await.expect("it is free");
+        Some(Self {
+            supervisor,
+            tree,
+            shares,
+            own,
+            _world: world,
+        })
+    }
+
+    async fn until(&self, limit: Duration, holds: impl Fn(&Snapshot) -> bool) -> bool {
+        let mut watch = self.supervisor.watch();
+        let found = tokio::time::timeout(limit, watch.wait_for(|now| holds(now))).await;
+        matches!(found, Ok(Ok(_)))
+    }
+
+    /// Every share that was read since the last call.
+    fn shares(&self) -> Vec<Sensed<f64>> {
+        std::mem::take(&mut *self.shares.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Another program of this machine, started so that it is no descendant of this process; gone with the test.
+struct Other {
+    pid: Pid,
+    _note: World,
+}
+
+impl Other {
+    fn start(program: &str, words: &[&str]) -> Option<Self> {
+        let note = World::new();
+        let file = note.path().join("pid");
+        let shell =
+            r#"exec setsid -f /bin/sh -c 'echo $$ > "$0.new"; mv "$0.new" "$0"; exec "$@"' "$@""#;
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", shell, "sh"]).arg(&file).arg(program);
+        command.args(words).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().ok().filter(ExitStatus::success)?;
+        let began = clock::monotonic();
+        let pid = loop {
+            if let Ok(text) = std::fs::read_to_string(&file) {
+                break text.trim().parse().ok()?;
+            }
+            if began.elapsed() > Duration::from_secs(5) {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let started = Self {
+            pid: Pid::from_raw(pid),
+            _note: note,
+        };
+        // A program that is not installed is gone at once.
+        std::thread::sleep(Duration::from_millis(100));
+        started.lives().then_some(started)
+    }
+
+    fn lives(&self) -> bool {
+        kill(self.pid, None).is_ok()
+    }
+
+    /// As a person ends it: it takes its workers with it.
+    fn end(&self) {
+        kill(self.pid, Signal::SIGTERM).ok();
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.end();
+        // It leads its own session: what it forked is in its group.
+        killpg(self.pid, Signal::SIGKILL).ok();
+    }
+}
+
+fn frozen_by_load(now: &Snapshot) -> bool {
+    now.name == StateName::Frozen && now.waking == Some(WakeReason::Load)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dream_that_burns_every_processor_does_not_wake_itself_and_another_program_does() {
+    let Some(bench) = Bench::start("own-load", 2).await else {
+        return;
+    };
+    let before = bench.tree.cpu_time();
+    let woken = bench
+        .until(while_burning(), |now| now.waking.is_some())
+        .await;
+    let used = bench.tree.cpu_time().saturating_sub(before).as_secs_f64();
+    assert!(!woken, "it woke itself: {:?}", bench.shares());
+    let had = while_burning().as_secs_f64() * 2.0;
+    assert!(
+        used > had * 0.5,
+        "it burned {used:.1} of {had:.1} CPU seconds"
+    );
+    bench.shares();
+
+    let words = [
+        "--cpu",
+        "2",
+        "--cpu-load",
+        "80",
+        "--timeout",
+        "120s",
+        "--quiet",
+    ];
+    let Some(stress) = Other::start("stress-ng", &words) else {
+        left_out("another program's load", "stress-ng is not installed");
+        bench.supervisor.shutdown().await;
+        return;
+    };
+    ledger("stress-ng");
+    let began = clock::monotonic();
+    assert!(
+        bench.until(Duration::from_secs(8), frozen_by_load).await,
+        "{:?}",
+        bench.shares()
+    );
+    let took = began.elapsed();
+    _ = writeln!(std::io::stderr(), "stress-ng was answered after {took:?}");
+    assert!(
+        took < Duration::from_secs(4),
+        "{took:?}: {:?}",
+        bench.shares()
+    );
+    if full() {
+        stress.end();
+        let quiet = Duration::from_secs(45);
+        let again = |now: &Snapshot| now.name == StateName::Dreaming;
+        assert!(bench.until(quiet, again).await, "{:?}", bench.shares());
+    }
+    bench.supervisor.shutdown().await;
+}
+
+/// A busy child process stands for the model server: it listens, and burns as many processors as there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_works_for_us_does_not_wake_us_whoever_started_it() {
+    let Some(bench) = Bench::start("served", 0).await else {
+        return;
+    };
+    let port = {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        free.local_addr().expect("an address").port()
+    };
+    let program = format!(
+        "import os,socket\ns=socket.create_server(('127.0.0.1',{port}))\nos.fork()\nwhile True: pass\n"
+    );
+    let url = format!("http://127.0.0.1:{port}");
+    let in_flight = bench.own.begin_llm(&url);
+    let Some(server) = Other::start("python3", &["-c", &program]) else {
+        left_out("a server of somebody else", "python3 is not installed");
+        return;
+    };
+    // It is found when it listens; from then on nothing of it is somebody else's.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bench.shares();
+    let woken = bench
+        .until(while_burning(), |now| now.waking.is_some())
+        .await;
+    assert!(!woken, "{:?}", bench.shares());
+    // The very same load with no request of ours in flight is another program's.
+    drop(in_flight);
+    assert!(
+        bench.until(Duration::from_secs(6), frozen_by_load).await,
+        "{:?}",
+        bench.shares()
+    );
+    bench.supervisor.shutdown().await;
+    drop(server);
+}
