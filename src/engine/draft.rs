@@ -154,6 +154,14 @@ impl Scene<'_> {
         draft.key = Some(task.key);
         if !draft.solved {
             draft = self.with_more_checks(draft, tally).await?;
+            let alike = all_alike(&draft.candidate);
+            if let Some(answer) = alike {
+                return Ok(Drafted::Refused {
+                    title: draft.candidate.scenario.title,
+                    why: format!("every call gives {answer}: nothing can be told from that"),
+                    key: draft.key,
+                });
+            }
             let checks = draft.candidate.all_checks().count();
             if checks < ENOUGH_EXAMPLES {
                 return Ok(Drafted::Refused {
@@ -426,6 +434,16 @@ impl Scene<'_> {
                 Ok(None)
             }
         }
+    }
+}
+
+/// The one answer that all checks expect, where they do: code that gives it always would pass.
+fn all_alike(candidate: &Candidate) -> Option<String> {
+    let mut kinds = candidate.all_checks().map(|(_, check)| &check.kind);
+    let first = kinds.next()?;
+    match first {
+        CheckKind::Example { expect } if kinds.all(|kind| kind == first) => Some(expect.clone()),
+        CheckKind::Example { .. } | CheckKind::Raises { .. } | CheckKind::Property { .. } => None,
     }
 }
 

@@ -12,10 +12,10 @@ use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, parse_l
 
 /// Confirmed model expectations that a winner needs where no evidence speaks for it.
 const LEAST_CONFIRMED: usize = 3;
-/// Share of the model's expectations that a winner must confirm, in percent, by how many independent solutions give the
-/// same answers throughout: an unrelated function that happens to agree with another wrong one confirms few, and the more
-/// solutions agree, the less likely is it that they are wrong together.
-const LEAST_SHARE_PERCENT: [usize; 3] = [60, 60, 40];
+/// Share of the model's expectations that a winner must confirm, in percent: an unrelated function that happens to
+/// agree with another wrong one confirms few. Tried at 40 where three solutions agree: of the first four dreams that it
+/// let through one was false (all three had overlooked that a list should be sorted).
+const LEAST_SHARE_PERCENT: usize = 60;
 /// Answers that no model wrote which stand in for a second solution.
 pub(super) const ENOUGH_EVIDENCE: usize = 3;
 /// What the Guardian asks for.
@@ -128,9 +128,8 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
         return unsettled(Some(case.solution), why, true);
     }
     let enough_evidence = evidence.len() >= ENOUGH_EVIDENCE;
-    let supporters = supporters(case.solution, tried);
-    let least_share = LEAST_SHARE_PERCENT[supporters.min(LEAST_SHARE_PERCENT.len() - 1)];
-    let few = case.confirmed < LEAST_CONFIRMED || case.confirmed * 100 < model_checks * least_share;
+    let few = case.confirmed < LEAST_CONFIRMED
+        || case.confirmed * 100 < model_checks * LEAST_SHARE_PERCENT;
     if few && !enough_evidence {
         let why = format!(
             "the best solution confirms only {} of {model_checks} expectations",
