@@ -674,6 +674,12 @@ impl Supervisor {
     /// Judges one look at the machine.
     fn looked(&mut self, reading: &Reading, now: Instant) {
         let mut reading = reading.clone();
+        // What was read is as old as the look.
+        let lag = now.saturating_duration_since(self.look_began);
+        reading.presence.last_input = reading
+            .presence
+            .last_input
+            .map(|ago| ago.saturating_add(lag));
         if let Some(at) = self.told_input {
             let ago = now.saturating_duration_since(at);
             let seen = reading.presence.last_input.unwrap_or(ago);

@@ -96,11 +96,11 @@ fn end(
     now: Instant,
 ) -> Option<WakeReason> {
     let manual = running.trigger == Trigger::Manual;
-    let ran_for = now.saturating_duration_since(running.since);
-    let somebody = reading
-        .presence
-        .last_input
-        .is_some_and(|ago| ago <= ran_for);
+    // `since` may lie a moment ahead: then everything so far was forgiven.
+    let ran_for = now.checked_duration_since(running.since);
+    let somebody = ran_for
+        .zip(reading.presence.last_input)
+        .is_some_and(|(ran_for, ago)| ago <= ran_for);
     let lost_sight = running.trigger == Trigger::Idle && reading.presence.blind.is_some();
     let empty = match reading.power.known() {
         Some(Power::Battery { percent }) => {

@@ -169,7 +169,6 @@ fn a_scripted_day_runs_faster_than_it_passes() {
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{text}");
     insta::assert_snapshot!(text, @r"
-    Fri 21:50:00  starting
     Fri 21:50:00  awake
     Fri 22:25:00  settling
     Fri 22:25:30  dreaming  idle

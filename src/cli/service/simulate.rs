@@ -55,17 +55,27 @@ async fn play(script: Arc<Script>, context: &Context) -> anyhow::Result<Exit> {
     });
     let mut states = supervisor.watch();
     let mut before = None;
+    // A state that lasted no time at all is not shown: which of them a follower sees is chance.
+    let mut pending: Option<(jiff::Zoned, String)> = None;
     let mut over = std::pin::pin!(tokio::time::sleep_until(begun + script.length));
     loop {
         let seen = states.borrow_and_update().clone();
         if before != Some((seen.name, seen.waking)) {
             before = Some((seen.name, seen.waking));
-            say(&line(&seen, &wall(), context.json)?)?;
+            let now = wall();
+            let text = line(&seen, &now, context.json)?;
+            if let Some((_, text)) = pending.take_if(|(at, _)| *at != now) {
+                say(&text)?;
+            }
+            pending = Some((now, text));
         }
         tokio::select! {
             changed = states.changed() => if changed.is_err() { break },
             () = &mut over => break,
         }
+    }
+    if let Some((_, text)) = pending {
+        say(&text)?;
     }
     supervisor.shutdown().await;
     std::fs::remove_dir_all(&folder).ok();
