@@ -680,7 +680,12 @@ impl Supervisor {
             .presence
             .last_input
             .map(|ago| ago.saturating_add(lag));
-        if let Some(at) = self.told_input {
+        // A measurement presses keys itself and goes on as if nobody had: its senses forget them, and so must this.
+        let forgets = matches!(self.purpose, Purpose::Measuring);
+        let told = self
+            .told_input
+            .filter(|at| !forgets || *at >= self.look_began);
+        if let Some(at) = told {
             let ago = now.saturating_duration_since(at);
             let seen = reading.presence.last_input.unwrap_or(ago);
             reading.presence.last_input = Some(seen.min(ago));
