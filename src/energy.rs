@@ -7,17 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Instant;
+use crate::tree::Tree;
 
 pub mod disturb;
+pub mod doctor;
 pub mod gate;
 pub mod host;
 pub mod load;
 pub mod notice;
 pub mod own;
 pub mod simulated;
+pub mod status;
 
 pub use notice::{Hear, Listening, Notice, Noticed};
 pub use own::OwnWork;
+pub use status::{EnergyStatus, Limits, Metrics};
 
 /// Something read from the machine; not knowing is a value, with its reason.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,13 +133,14 @@ pub trait Senses: Send + 'static {
 pub struct EnergyManager {
     senses: Arc<Mutex<Box<dyn Senses>>>,
     latest: Arc<Mutex<Latest>>,
+    limits: Arc<Mutex<Limits>>,
     callbacks: Arc<Mutex<Vec<Hear>>>,
     listening: Arc<Mutex<Option<Listening>>>,
 }
 
 #[derive(Debug, Default)]
 struct Latest {
-    reading: Option<Reading>,
+    reading: Option<(Reading, Instant)>,
     /// When a person last gave a command: as good as a key press.
     activity: Option<Instant>,
 }
@@ -148,13 +153,19 @@ impl std::fmt::Debug for EnergyManager {
 
 impl EnergyManager {
     #[must_use]
-    pub fn new(senses: Box<dyn Senses>) -> Self {
+    pub fn new(senses: Box<dyn Senses>, limits: Limits) -> Self {
         Self {
             senses: Arc::new(Mutex::new(senses)),
             latest: Arc::new(Mutex::new(Latest::default())),
+            limits: Arc::new(Mutex::new(limits)),
             callbacks: Arc::default(),
             listening: Arc::default(),
         }
+    }
+
+    /// Goes by other limits from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        *lock(&self.limits) = limits;
     }
 
     /// `callback` hears of input from `start_monitoring` on, on the thread that noticed it: it must not block.
@@ -180,29 +191,106 @@ impl EnergyManager {
         lock(&self.callbacks).clear();
     }
 
-    /// Looks at the machine now. Blocks for as long as the slowest sensor.
-    #[must_use]
-    pub fn measure(&self, now: Instant) -> Reading {
-        let mut reading = lock(&self.senses).read(now);
-        let mut latest = lock(&self.latest);
-        if let Some(at) = latest.activity {
-            let ago = now.saturating_duration_since(at);
-            let seen = reading.presence.last_input.unwrap_or(Duration::MAX);
-            reading.presence.last_input = Some(ago.min(seen));
+    /// A person wants the machine: as good as a key, told to everybody who listens.
+    pub fn wake_up(&self, now: Instant) {
+        self.mark_activity(now);
+        let noticed = Noticed {
+            what: Notice::Asked,
+            at: now,
+        };
+        let callbacks = lock(&self.callbacks).clone();
+        for callback in callbacks {
+            callback(&noticed);
         }
-        latest.reading = Some(reading.clone());
-        reading
-    }
-
-    /// The newest reading, `None` before the first.
-    #[must_use]
-    pub fn get_metrics(&self) -> Option<Reading> {
-        lock(&self.latest).reading.clone()
     }
 
     /// A person asked something of us: counts as input.
     pub fn mark_activity(&self, now: Instant) {
-        lock(&self.latest).activity = Some(now);
+        let mut latest = lock(&self.latest);
+        latest.activity = latest.activity.max(Some(now));
+    }
+
+    /// Looks at the machine now. Blocks for as long as the slowest sensor.
+    #[must_use]
+    pub fn get_metrics(&self, now: Instant) -> Reading {
+        let mut reading = lock(&self.senses).read(now);
+        let mut latest = lock(&self.latest);
+        if let Some(at) = latest.activity {
+            let ago = now.saturating_duration_since(at);
+            let seen = reading.presence.last_input.unwrap_or(ago);
+            reading.presence.last_input = Some(seen.min(ago));
+        }
+        latest.reading = Some((reading.clone(), now));
+        reading
+    }
+
+    /// Other programs, memory or heat stood over their limit at the latest look.
+    #[must_use]
+    pub fn is_system_busy(&self) -> bool {
+        let latest = lock(&self.latest);
+        let limits = *lock(&self.limits);
+        latest
+            .reading
+            .as_ref()
+            .is_some_and(|(reading, _)| limits.is_busy(reading))
+    }
+
+    /// For how long nobody has given input; `None` where that is not known, or nobody ever did.
+    #[must_use]
+    pub fn get_idle_time(&self, now: Instant) -> Option<Duration> {
+        let latest = lock(&self.latest);
+        let (reading, at) = latest.reading.as_ref()?;
+        reading.presence.blind.is_none().then_some(())?;
+        let since_look = now.saturating_duration_since(*at);
+        let ago = reading.presence.last_input.map(|ago| ago + since_look);
+        let told = latest.activity.map(|at| now.saturating_duration_since(at));
+        match (ago, told) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Nobody has given input for `threshold`, and that is known; a machine that nobody can sit at is idle.
+    #[must_use]
+    pub fn is_idle(&self, threshold: Duration, now: Instant) -> bool {
+        let headless = {
+            let latest = lock(&self.latest);
+            let reading = latest
+                .reading
+                .as_ref()
+                .map(|(reading, _)| &reading.presence);
+            reading.is_some_and(|presence| *presence == Presence::headless())
+                && latest.activity.is_none()
+        };
+        headless
+            || self
+                .get_idle_time(now)
+                .is_some_and(|quiet| quiet >= threshold)
+    }
+
+    /// The original's summary of all that.
+    #[must_use]
+    pub fn get_status(&self, now: Instant) -> EnergyStatus {
+        let limits = *lock(&self.limits);
+        let reading = lock(&self.latest).reading.clone();
+        let unknown = || Reading::unknown("nobody has looked yet");
+        let reading = reading.map_or_else(unknown, |(reading, _)| reading);
+        EnergyStatus {
+            is_monitoring: lock(&self.listening).is_some(),
+            metrics: Metrics::of(&reading),
+            cpu_threshold: limits.cpu,
+            memory_threshold: limits.memory,
+            is_busy: limits.is_busy(&reading),
+            idle_time_seconds: self.get_idle_time(now).map(|quiet| quiet.as_secs_f64()),
+            is_idle: self.is_idle(limits.idle, now),
+            registered_callbacks: lock(&self.callbacks).len(),
+        }
+    }
+
+    /// Gives the dream work, and nothing else, this niceness (0 to 19, where 19 is the idle CPU class): the supervisor
+    /// that must wake its owner stays as it is.
+    pub fn set_low_priority(&self, tree: &Tree, niceness: u8) {
+        tree.set_niceness(niceness);
     }
 }
 

@@ -20,6 +20,7 @@ pub mod hold;
 mod jobs;
 pub mod memory;
 pub mod permit;
+pub mod proposals;
 mod reflex;
 pub mod schedule;
 pub mod state;
@@ -36,7 +37,7 @@ use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason
 use crate::energy::disturb::{Disturbance, Running};
 use crate::energy::gate::{self, GateKind, Leave, Pause};
 use crate::energy::load::Dwell;
-use crate::energy::{EnergyManager, Notice, Noticed, Reading, Senses};
+use crate::energy::{EnergyManager, Limits, Notice, Noticed, Reading, Senses};
 use crate::engine::progress::{Progress, ProgressEvent};
 use crate::ids::SessionId;
 use crate::tree::Tree;
@@ -189,7 +190,9 @@ impl Supervisor {
         let (told, _) = broadcast::channel(TOLD);
         let root = CancellationToken::new();
         let nudge = Arc::new(Notify::new());
+        let energy = EnergyManager::new(parts.senses, Limits::of(&settings));
         let handle = SupervisorHandle {
+            energy: energy.clone(),
             commands: commands_in,
             urgent: urgent_in,
             snapshot: snapshot_out,
@@ -201,7 +204,6 @@ impl Supervisor {
         };
         let now = clock::monotonic();
         let memory = Memory::load(&settings.data_dir);
-        let energy = EnergyManager::new(parts.senses);
         let reflex = Arc::new(Reflex::new(Arc::clone(&parts.tree)));
         let (notices_in, notices) = mpsc::channel(NOTICES);
         energy.register_alert_callback({
@@ -322,7 +324,7 @@ impl Supervisor {
             Happening::Noticed(noticed) => self.noticed(&noticed, now),
             Happening::Urgent(Urgent::Wake { reason, reply }) => {
                 let there = self.state.session().or(self.state.waiting()).is_some();
-                self.energy.mark_activity(now);
+                self.energy.wake_up(now);
                 self.step(Event::Wake(reason), now);
                 answers.push(Box::new(move || {
                     reply.send(there).ok();
@@ -347,6 +349,7 @@ impl Supervisor {
             }
             Happening::Command(Command::Reload { settings }) => {
                 self.settings = Arc::clone(&settings);
+                self.energy.set_limits(Limits::of(&settings));
                 self.known_settings.send_replace(settings);
                 self.next_look = now;
             }
@@ -481,6 +484,8 @@ impl Supervisor {
             .requests
             .remove(session)
             .unwrap_or_else(|| self.by_itself(trigger));
+        let niceness = self.settings.energy.priority;
+        self.energy.set_low_priority(&self.tree, niceness);
         let until = request.for_duration.map(|length| now + length);
         let kind = PermitKind::Session(session.clone());
         let (permit, holder) = permit::mint(kind, Arc::clone(&self.tree), &self.root);
@@ -640,7 +645,7 @@ impl Supervisor {
             self.look_began = now;
             self.next_look = now + SENSES_PATIENCE;
             let energy = self.energy.clone();
-            self.looks.spawn_blocking(move || energy.measure(now));
+            self.looks.spawn_blocking(move || energy.get_metrics(now));
         } else if now >= self.look_began + SENSES_PATIENCE {
             let silence = now.saturating_duration_since(self.look_began);
             tracing::warn!(seconds = silence.as_secs(), "the senses do not answer");
@@ -663,6 +668,7 @@ impl Supervisor {
                 self.judged_input = Some(at + Duration::from_millis(1));
                 Event::Pointer { at }
             }
+            Notice::Asked => Event::Wake(WakeReason::Wake),
             Notice::Sleep => Event::Disturbed {
                 reason: WakeReason::Suspend,
                 at,
@@ -702,8 +708,15 @@ impl Supervisor {
 
         match &self.state {
             State::Awake { .. } | State::Settling { .. } => {
+                let blind = reading.presence.blind.is_some();
+                let busy = self.energy.is_system_busy();
+                let chosen = proposals::choose(&proposals::gather(judged.service, busy, blind));
                 let service = match self.purpose {
-                    Purpose::Service => judged.service,
+                    Purpose::Service if chosen == proposals::Kind::Dream => judged.service,
+                    Purpose::Service => match judged.service {
+                        closed @ Leave::Closed(_) => closed,
+                        Leave::May(_) => Leave::Closed(GateKind::Load),
+                    },
                     Purpose::Requests | Purpose::Measuring => Leave::Closed(GateKind::Enabled),
                 };
                 let settle = match self.purpose {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ static SERIAL: AtomicU64 = AtomicU64::new(0);
 pub struct Tree {
     name: String,
     groups: Vec<Group>,
-    niceness: u8,
+    niceness: AtomicU8,
     branches: AtomicU64,
     /// Processes that were started for a dream, for where no group holds them.
     roots: Mutex<BTreeSet<u32>>,
@@ -104,7 +104,7 @@ impl Tree {
         Ok(Self {
             name,
             groups,
-            niceness,
+            niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
         })
@@ -116,10 +116,22 @@ impl Tree {
         Self {
             name: String::new(),
             groups: Vec::new(),
-            niceness,
+            niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
         }
+    }
+
+    /// Another niceness for what is started from now on, and for the tree's share of a contended CPU.
+    pub fn set_niceness(&self, niceness: u8) {
+        self.niceness.store(niceness, Ordering::Relaxed);
+        for group in &self.groups {
+            group.set_idle(niceness >= 19);
+        }
+    }
+
+    fn niceness(&self) -> u8 {
+        self.niceness.load(Ordering::Relaxed)
     }
 
     #[must_use]
@@ -167,7 +179,7 @@ impl Tree {
         let groups = branch.map_or(&self.groups, |b| &b.groups);
         Placement::new(
             groups.iter().filter_map(procs_file).collect(),
-            self.niceness,
+            self.niceness(),
         )
     }
 
@@ -181,7 +193,7 @@ impl Tree {
     /// what idles along while it ends keeps its memory until the owner's programs leave it a moment. `thaw` takes the
     /// priority back.
     pub fn kill(&self) {
-        if self.niceness > 0 {
+        if self.niceness() > 0 {
             for group in &self.groups {
                 group.set_idle(false);
             }
@@ -204,7 +216,7 @@ impl Tree {
     /// Gives the CPU back. What is killed must not lie frozen: thaw after the last kill.
     pub fn thaw(&self) -> bool {
         for group in &self.groups {
-            group.make_idle(self.niceness);
+            group.make_idle(self.niceness());
         }
         freezing::freeze(&self.groups, false) || signals::go_on(&self.lock_roots())
     }

@@ -11,7 +11,7 @@ use super::{Context, Exit, say};
 use crate::dream::{Finding, Health};
 use crate::supervisor::permit::{self, WorkPermit};
 use crate::tree::Tree;
-use crate::{clock, llm, sandbox, store};
+use crate::{clock, energy, llm, sandbox, store};
 
 pub async fn run(context: &Context) -> anyhow::Result<Exit> {
     let tree = Tree::open(&context.settings.sandbox.namespace).context("the process tree")?;
@@ -46,6 +46,9 @@ async fn look(context: &Context, permit: &WorkPermit) -> Vec<Finding> {
         sandbox::doctor::findings(&settings.sandbox, &settings.data_dir, permit),
     );
     found.extend(locked_in);
+    let (settings, tree) = (settings.clone(), Arc::clone(permit.tree()));
+    let sensed = tokio::task::spawn_blocking(move || energy::doctor::findings(&settings, &tree));
+    found.extend(sensed.await.unwrap_or_default());
     found.extend(store::doctor::findings(&folders));
     found.push(clock::finding());
     found

@@ -14,6 +14,8 @@ pub enum Notice {
     Pointer,
     /// A session was opened or unlocked.
     Login,
+    /// A person asked for the machine by a command.
+    Asked,
     /// The machine is about to sleep, or has just slept.
     Sleep,
 }

@@ -8,8 +8,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::view::{Counts, Snapshot, Status, Told, Why};
+use crate::clock;
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
+use crate::energy::EnergyManager;
 use crate::ids::SessionId;
 
 /// Totals of all sessions, read from the store when somebody asks.
@@ -83,6 +85,7 @@ pub struct SupervisorHandle {
     pub(super) nudge: Arc<tokio::sync::Notify>,
     pub(super) root: CancellationToken,
     pub(super) counts: ReadCounts,
+    pub(super) energy: EnergyManager,
     pub(super) settings: watch::Receiver<Arc<Settings>>,
 }
 
@@ -177,12 +180,14 @@ impl SupervisorHandle {
             tracing::warn!(%error, "the totals cannot be read");
             Counts::default()
         });
-        Status::new(
+        let mut status = Status::new(
             &self.snapshot.borrow(),
             counts,
             self.settings().output_dir.display().to_string(),
             true,
-        )
+        );
+        status.energy = Some(self.energy.get_status(clock::monotonic()));
+        status
     }
 
     /// The settings that this supervisor goes by now.

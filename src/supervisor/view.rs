@@ -243,6 +243,9 @@ pub struct Status {
     pub paused: Option<Pause>,
     pub version: u64,
     pub last_report: Option<SessionReport>,
+    /// What the EnergyManager says; `None` where no supervisor runs.
+    #[serde(default)]
+    pub energy: Option<crate::energy::EnergyStatus>,
 }
 
 impl Status {
@@ -275,6 +278,7 @@ impl Status {
             paused: snapshot.pause,
             version: snapshot.version,
             last_report: snapshot.reports.back().map(|report| (**report).clone()),
+            energy: None,
         }
     }
 }

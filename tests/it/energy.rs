@@ -1,14 +1,19 @@
 //! The senses on the real machine: a pty, real nodes, real processes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use dreamer::clock;
-use dreamer::energy::host::HostSenses;
-use dreamer::energy::{EnergyManager, Notice, OwnWork};
+use dreamer::config::Settings;
+use dreamer::energy::host::{HostSenses, Roots};
+use dreamer::energy::{EnergyManager, Limits, Notice, OwnWork, Power, Sensed, Senses};
 use dreamer::supervisor::wake_test::Typist;
 use dreamer::tree::Tree;
+
+use crate::support::World;
+use crate::support::senses::Script;
 
 #[test]
 fn a_key_in_a_terminal_is_noticed_at_once() {
@@ -16,7 +21,8 @@ fn a_key_in_a_terminal_is_noticed_at_once() {
         return;
     }
     let senses = HostSenses::new(Arc::new(Tree::without_groups(0)), OwnWork::new());
-    let energy = EnergyManager::new(Box::new(senses));
+    let limits = Limits::of(&Settings::defaults_in(std::path::Path::new("/nowhere")));
+    let energy = EnergyManager::new(Box::new(senses), limits);
     let (sender, noticed) = mpsc::channel();
     energy.register_alert_callback(Arc::new(move |notice| {
         sender.send(notice.clone()).ok();
@@ -37,7 +43,7 @@ fn a_key_in_a_terminal_is_noticed_at_once() {
         assert_eq!(notice.what, Notice::Key);
         slowest = slowest.max(notice.at.saturating_duration_since(before));
     }
-    let looked = energy.measure(clock::monotonic());
+    let looked = energy.get_metrics(clock::monotonic());
     let ago = looked.presence.last_input.expect("there was input");
     assert!(ago < Duration::from_secs(2), "{ago:?}");
     // A fraction of a millisecond on a quiet machine; a loaded one may take its time.
@@ -51,4 +57,170 @@ fn a_key_in_a_terminal_is_noticed_at_once() {
         "nobody listens"
     );
     println!("the slowest of 20 keys was noticed after {slowest:?}");
+}
+
+/// Files of a machine that a test makes up.
+fn roots(world: &World) -> Roots {
+    let at = |name: &str| world.path().join(name);
+    Roots {
+        proc: at("proc"),
+        sys: at("sys"),
+        dev: at("dev"),
+        run: at("run"),
+    }
+}
+
+fn senses_at(roots: &Roots) -> HostSenses {
+    HostSenses::at(
+        roots.clone(),
+        Arc::new(Tree::without_groups(0)),
+        OwnWork::new(),
+    )
+}
+
+#[test]
+fn sensors_that_vanish_or_talk_nonsense_are_unknown_and_say_why() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let world = World::new();
+    let roots = roots(&world);
+    let mut senses = senses_at(&roots);
+    let looks = |senses: &mut HostSenses| {
+        senses.read(clock::monotonic());
+        std::thread::sleep(Duration::from_millis(220));
+        senses.read(clock::monotonic())
+    };
+    for garbage in [
+        "",
+        "\0\u{1}\u{fffd}",
+        "cpu  -1 x 9999999999999999999999999",
+        "MemTotal: 0 kB",
+    ] {
+        for file in [
+            "proc/stat",
+            "proc/meminfo",
+            "proc/7/stat",
+            "sys/class/power_supply/B/type",
+        ] {
+            world.write(file, garbage);
+        }
+        let reading = looks(&mut senses);
+        assert!(
+            matches!(reading.load_of_others, Sensed::Unknown(_)),
+            "{reading:?}"
+        );
+        assert!(
+            matches!(reading.memory_used, Sensed::Unknown(_)),
+            "{reading:?}"
+        );
+        assert_eq!(
+            reading.power,
+            Sensed::Known(Power::Mains),
+            "no battery says so"
+        );
+    }
+    std::fs::remove_dir_all(&roots.proc).expect("it vanishes");
+    std::fs::remove_dir_all(&roots.sys).expect("it vanishes");
+    let reading = looks(&mut senses);
+    let Sensed::Unknown(why) = reading.load_of_others else {
+        panic!("{reading:?}")
+    };
+    assert!(why.contains("proc"), "{why}");
+}
+
+#[test]
+fn a_keyboard_that_cannot_be_watched_makes_presence_unknown_and_names_it() {
+    if !cfg!(target_os = "linux") || nix::unistd::geteuid().is_root() {
+        // Nothing is closed to root.
+        return;
+    }
+    let world = World::new();
+    let roots = roots(&world);
+    let node = world.write("dev/input/event3", "");
+    std::fs::set_permissions(&node, std::fs::Permissions::from_mode(0o000)).expect("it is closed");
+    let mut senses = senses_at(&roots);
+    let _listening = senses.listen(Arc::new(|_| {}));
+    let presence = senses.read(clock::monotonic()).presence;
+    assert!(presence.blind.expect("a reason").contains("event3"));
+    assert_eq!(presence.last_input, None);
+}
+
+/// A plain file stands for the device node: the kernel tells of a read in the same way.
+#[test]
+fn keyboards_and_mice_are_told_apart_and_a_login_is_noticed() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let world = World::new();
+    let roots = roots(&world);
+    world.write("dev/input/event0", "k");
+    world.write("dev/input/event1", "m");
+    world.write("dev/input/event2", "p");
+    let about = |n: u32, file: &str, bits: &str| {
+        world.write(
+            &format!("sys/class/input/event{n}/device/capabilities/{file}"),
+            bits,
+        );
+    };
+    for (n, key, rel) in [
+        (0, "fffffffffffffffe\n", "0\n"),
+        (1, "70000 0 0 0 0\n", "903\n"),
+        (2, "10000000000000 0\n", "0\n"),
+    ] {
+        about(n, "key", key);
+        about(n, "rel", rel);
+        about(n, "abs", "0\n");
+    }
+    std::fs::create_dir_all(roots.run.join("systemd/sessions")).expect("a folder");
+    let mut senses = senses_at(&roots);
+    let (sender, noticed) = mpsc::channel();
+    let listening = senses.listen(Arc::new(move |notice| {
+        sender.send(notice.what).ok();
+    }));
+    assert!(listening.is_some());
+    let next = |act: &dyn Fn()| {
+        act();
+        noticed.recv_timeout(Duration::from_secs(1)).ok()
+    };
+    let read = |name: &str| {
+        std::fs::read(world.path().join("dev/input").join(name)).expect("it is read");
+    };
+    assert_eq!(next(&|| read("event0")), Some(Notice::Key));
+    assert_eq!(next(&|| read("event1")), Some(Notice::Pointer));
+    assert_eq!(next(&|| read("event2")), None, "a power button");
+    let login = || {
+        world.write("run/systemd/sessions/4", "UID=1000\n");
+    };
+    assert_eq!(next(&login), Some(Notice::Login));
+    assert_eq!(next(&login), None, "the same session again");
+}
+
+#[test]
+fn the_originals_names_answer_by_one_reading() {
+    let script = Script::calm();
+    let limits = Limits::of(&Settings::defaults_in(std::path::Path::new("/nowhere")));
+    let energy = EnergyManager::new(script.senses(), limits);
+    let now = clock::monotonic();
+    assert!(!energy.get_status(now).is_monitoring);
+    let heard = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&heard);
+    energy.register_alert_callback(Arc::new(move |_| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }));
+    energy.start_monitoring();
+    script.load(0.9);
+    drop(energy.get_metrics(now));
+    assert!(energy.is_system_busy());
+    assert!(energy.is_idle(Duration::from_mins(30), now));
+    let status = energy.get_status(now);
+    assert!(status.is_monitoring && status.is_busy && status.is_idle);
+    assert_eq!(status.registered_callbacks, 1);
+    assert_eq!(status.metrics.cpu_percent, Some(90.0));
+    energy.wake_up(now);
+    assert_eq!(heard.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(energy.get_idle_time(now), Some(Duration::ZERO));
+    assert!(!energy.is_idle(Duration::from_mins(30), now));
+    energy.stop_monitoring();
+    assert_eq!(energy.get_status(now).registered_callbacks, 0);
 }

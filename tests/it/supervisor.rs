@@ -371,7 +371,7 @@ async fn a_key_ends_an_automatic_session_without_waiting_for_a_look() {
         let report = handle.finished(&session).await.expect("a report");
         assert_eq!(before.elapsed(), Duration::ZERO, "no time passes");
         let reason = match what {
-            Notice::Key | Notice::Login | Notice::Pointer => WakeReason::Presence,
+            Notice::Key | Notice::Login | Notice::Pointer | Notice::Asked => WakeReason::Presence,
             Notice::Sleep => WakeReason::Suspend,
         };
         assert_eq!(report.wake_reason, Some(reason));

@@ -1,7 +1,7 @@
 //! Input the moment it happens: one thread that watches the nodes of keyboards, pointers and terminals for being read.
 //! Sees that something was read, never what: it opens no node. Started by the senses, heard by the supervisor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,9 @@ use crate::energy::{Hear, Notice, Noticed};
 
 /// The folders whose content changes with logins and with devices that are plugged in.
 const FOLDERS: [&str; 3] = ["pts", "input", ""];
+
+/// The login manager's files, below /run.
+const LOGINS: &str = "systemd/sessions";
 
 /// What the watching thread has seen; shared with the looks.
 #[derive(Debug, Clone, Default)]
@@ -86,8 +89,10 @@ pub(super) fn start(roots: &Roots, seen: &Seen, hear: Hear) -> io::Result<Watchi
         inotify,
         watched: BTreeMap::new(),
         seen: seen.clone(),
+        sessions: BTreeSet::new(),
     };
     nodes.look();
+    nodes.new_session();
     seen.with(|now| now.since = Some(clock::monotonic()));
     let thread = std::thread::Builder::new()
         .name("presence".to_owned())
@@ -105,11 +110,15 @@ struct Nodes {
     inotify: Inotify,
     watched: BTreeMap<WatchDescriptor, Watched>,
     seen: Seen,
+    /// Sessions that are known; a file that is written again is no new one.
+    sessions: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Watched {
     Folder,
+    /// Where the login manager keeps a file for each session.
+    Logins,
     Node(PathBuf, Notice),
 }
 
@@ -149,6 +158,7 @@ impl Nodes {
         let mut changed = false;
         // Once a kind: a burst says no more than its first event. A key is the stronger of the two.
         let mut told: Option<Notice> = None;
+        let mut logins = false;
         for event in events {
             if event.mask.contains(AddWatchFlags::IN_IGNORED) {
                 self.watched.remove(&event.wd);
@@ -168,9 +178,13 @@ impl Nodes {
                         *what
                     });
                 }
+                Some(Watched::Logins) => logins = true,
                 Some(Watched::Folder | Watched::Node(..)) => changed = true,
                 None => {}
             }
+        }
+        if logins && self.new_session() {
+            told = Some(told.unwrap_or(Notice::Login));
         }
         if let Some(what) = told {
             hear(&Noticed { what, at });
@@ -180,6 +194,20 @@ impl Nodes {
         if changed {
             self.look();
         }
+    }
+
+    /// True where a session is there that was not there before.
+    fn new_session(&mut self) -> bool {
+        let files = std::fs::read_dir(self.roots.run.join(LOGINS));
+        let names = files.into_iter().flatten().flatten();
+        let names = names.filter_map(|file| file.file_name().into_string().ok());
+        // A file that is being written begins with a dot, and a session's pipe has one too.
+        let now: BTreeSet<String> = names
+            .filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric()))
+            .collect();
+        let any = now.difference(&self.sessions).next().is_some();
+        self.sessions = now;
+        any
     }
 
     /// Watches what exists now and is not watched yet.
@@ -200,6 +228,13 @@ impl Nodes {
             {
                 self.watched.insert(wd, Watched::Folder);
             }
+        }
+        let made = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_ONLYDIR;
+        if let Ok(wd) = self.inotify.add_watch(&self.roots.run.join(LOGINS), made) {
+            self.watched.insert(wd, Watched::Logins);
         }
         let mut blind = BTreeMap::new();
         let terminals = inputs::terminal_nodes(&self.roots.dev);

@@ -1,0 +1,126 @@
+//! What the senses can and cannot see on this machine, for `dreamer doctor`. Starts nothing and changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::host::HostSenses;
+use super::notice::Hear;
+use super::own::OwnWork;
+use super::{Power, Reading, Sensed, Senses, gate};
+use crate::clock;
+use crate::config::Settings;
+use crate::dream::Finding;
+use crate::tree::{Mechanism, Tree};
+
+/// Between the two looks that a share of the processor takes.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// One finding a sense, and one for how fast a dream can be stopped. Blocks for a second: call it where that is allowed.
+#[must_use]
+pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
+    let mut senses = HostSenses::new(Arc::clone(tree), OwnWork::new());
+    let hear: Hear = Arc::new(|_| {});
+    let listening = senses.listen(hear);
+    let _first = senses.read(clock::monotonic());
+    std::thread::sleep(BETWEEN_LOOKS);
+    let reading = senses.read(clock::monotonic());
+    let mut found = vec![
+        presence(&reading, listening.is_some()),
+        sensed(
+            "load",
+            &reading.load_of_others,
+            |share| format!("other programs use {:.0} %", share * 100.0),
+            "without it presence, memory, heat and battery alone end a dream",
+        ),
+        sensed(
+            "memory",
+            &reading.memory_used,
+            |share| format!("{:.0} % is used", share * 100.0),
+            "see whether /proc is mounted",
+        ),
+    ];
+    found.push(temperature(&reading, settings));
+    found.push(power(&reading));
+    found.push(freezing(tree));
+    found
+}
+
+fn presence(reading: &Reading, listening: bool) -> Finding {
+    let detail = gate::describe(&reading.presence);
+    match (&reading.presence.blind, listening) {
+        (Some(why), _) => Finding::warn(
+            "presence",
+            format!("{detail}: {why}"),
+            "let the user of the service read the input devices (`usermod -aG input USER`, then log in again); until \
+             then it dreams by night only",
+        ),
+        (None, false) => Finding::warn(
+            "presence",
+            format!("{detail}; input is found by looking twice a second, not at once"),
+            "see the log for why nothing can be watched",
+        ),
+        (None, true) => Finding::ok("presence", format!("{detail}; input is noticed at once")),
+    }
+}
+
+fn sensed(check: &str, value: &Sensed<f64>, say: fn(f64) -> String, fix: &str) -> Finding {
+    match value {
+        Sensed::Known(value) => Finding::ok(check, say(*value)),
+        Sensed::Unknown(why) => Finding::warn(check, format!("unknown: {why}"), fix),
+    }
+}
+
+fn temperature(reading: &Reading, settings: &Settings) -> Finding {
+    let Some(limit) = settings.energy.temperature_limit_c else {
+        return Finding::ok("temperature", "no limit is set");
+    };
+    match &reading.temperature_c {
+        Sensed::Known(now) => Finding::ok(
+            "temperature",
+            format!("{now:.0} °C, the limit is {limit:.0} °C"),
+        ),
+        // A machine without a sensor, as most virtual ones, is not broken.
+        Sensed::Unknown(why) => Finding::ok("temperature", format!("the rule is off: {why}")),
+    }
+}
+
+fn power(reading: &Reading) -> Finding {
+    match &reading.power {
+        Sensed::Known(Power::Mains) => Finding::ok("power", "mains"),
+        Sensed::Known(Power::Battery { percent }) => Finding::ok(
+            "power",
+            percent.map_or_else(
+                || "battery: nothing begins by itself".to_owned(),
+                |percent| format!("battery at {percent} %: nothing begins by itself"),
+            ),
+        ),
+        Sensed::Unknown(why) => Finding::warn(
+            "power",
+            format!("unknown: {why}"),
+            "without it a dream goes on when the machine is unplugged",
+        ),
+    }
+}
+
+fn freezing(tree: &Tree) -> Finding {
+    let fix = "start the service by systemd (`dreamer service install`), whose unit hands it a group of its own";
+    match (tree.mechanism(), tree.freezes_at_once()) {
+        (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1, true) => Finding::ok(
+            "freezing",
+            "one write stops every sandbox; `dreamer wake-test` measures it".to_owned(),
+        ),
+        (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1, false) => Finding::warn(
+            "freezing",
+            "the control groups of this machine cannot be frozen: containers are paused one by one, other processes \
+             by signals"
+                .to_owned(),
+            fix,
+        ),
+        (Mechanism::None, _) => Finding::warn(
+            "freezing",
+            "this user may make no control groups: containers are paused one by one, other processes by signals"
+                .to_owned(),
+            fix,
+        ),
+    }
+}
