@@ -13,6 +13,7 @@ mod journal;
 mod knowledge;
 mod libraries;
 mod llm;
+mod nights;
 mod pack;
 mod sandbox;
 mod serve;

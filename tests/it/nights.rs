@@ -1,0 +1,258 @@
+//! A year of nights, hour by hour: the real supervisor with scripted senses on a clock that jumps. Three zones, both
+//! changes of the clock, machines that sleep, clocks that are set. A week at a time; in the ordinary test run only the
+//! weeks' ends around each change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dreamer::clock;
+use dreamer::config::Settings;
+use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
+use dreamer::energy::Notice;
+use dreamer::energy::simulated::{Act, Script, SimulatedSenses};
+use dreamer::supervisor::permit::PermitKind;
+use dreamer::supervisor::{Counts, Purpose, RunSession, StateName, Supervisor, SupervisorParts};
+use dreamer::tree::Tree;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+
+use crate::support::{World, full};
+
+/// Begin is late by a look, the settling and a look; an end is late by a look.
+const LATE_BEGIN: SignedDuration = SignedDuration::from_secs(5 + 30 + 5);
+const LATE_END: SignedDuration = SignedDuration::from_secs(1);
+/// Without input inside the night, DREAMING_NIGHT_QUIET_MINUTES.
+const QUIET: SignedDuration = SignedDuration::from_mins(5);
+
+/// What happens in one night, by its number: the owner leaves at 23:00 and comes at 7:40; some nights are not so.
+fn acts_of(day: Date, start: &Zoned, shift: &mut SignedDuration) -> Vec<(Duration, Act)> {
+    let number = day.day_of_year();
+    let at = |hour: i8, minute: i8| {
+        let wall = day
+            .at(hour, minute, 0, 0)
+            .to_zoned(start.time_zone().clone());
+        wall.expect("a time of that day").timestamp()
+    };
+    let mut wanted: Vec<(Timestamp, Act)> = vec![
+        (at(7, 40), Act::Input(Notice::Key)),
+        (at(23, 0), Act::Input(Notice::Key)),
+    ];
+    match number % 7 {
+        // It sleeps through the whole window.
+        1 => wanted.push((at(1, 0), Act::Suspend(Duration::from_hours(6)))),
+        // It sleeps into the window.
+        2 => wanted.push((at(0, 30), Act::Suspend(Duration::from_hours(3)))),
+        // Somebody types in the middle of the night.
+        3 => wanted.push((at(4, 0), Act::Input(Notice::Key))),
+        // The desk is bumped.
+        4 => wanted.push((at(4, 30), Act::Input(Notice::Pointer))),
+        // The clock is set by day.
+        5 => wanted.push((at(12, 0), Act::Clock(SignedDuration::from_mins(-20)))),
+        6 => wanted.push((at(12, 0), Act::Clock(SignedDuration::from_mins(20)))),
+        _ => {}
+    }
+    wanted.sort_by_key(|(at, _)| *at);
+    let mut acts = Vec::new();
+    for (moment, act) in wanted {
+        let awake = moment.duration_since(start.timestamp()) - *shift;
+        let Ok(awake) = Duration::try_from(awake) else {
+            continue;
+        };
+        match act {
+            Act::Suspend(length) => *shift += SignedDuration::try_from(length).expect("hours"),
+            Act::Clock(jump) => *shift += jump,
+            _ => {}
+        }
+        acts.push((awake, act));
+    }
+    acts
+}
+
+#[derive(Debug)]
+struct Began {
+    at: Zoned,
+    ended: Option<Zoned>,
+}
+
+/// Sessions that never end by themselves: the window has to end them.
+fn endless() -> RunSession {
+    Arc::new(|permit, _, _| {
+        Box::pin(async move {
+            let PermitKind::Session(id) = permit.kind().clone() else {
+                panic!("not a session's permit")
+            };
+            let ended = permit.ended().await;
+            let status = if ended.0 == WakeReason::WindowClosed {
+                SessionStatus::Completed
+            } else {
+                SessionStatus::Interrupted
+            };
+            let mut report = SessionReport::empty(id, status);
+            report.wake_reason = Some(ended.0);
+            report
+        })
+    })
+}
+
+async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
+    let begun = clock::monotonic();
+    let wall = {
+        let script = Arc::clone(&script);
+        Arc::new(move || script.wall(clock::monotonic().saturating_duration_since(begun)))
+    };
+    let mut settings = Settings::defaults_in(world.path());
+    settings.dreaming.enabled = true;
+    // Nights alone: no absence is long enough.
+    settings.dreaming.idle_threshold = Duration::from_hours(24);
+    let supervisor = Supervisor::start(SupervisorParts {
+        settings,
+        purpose: Purpose::Service,
+        senses: Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
+        tree: Arc::new(Tree::without_groups(0)),
+        run_session: endless(),
+        counts: Arc::new(|| Ok(Counts::default())),
+        wall: wall.clone(),
+        cron: false,
+    });
+    let mut sessions: Vec<Began> = Vec::new();
+    let mut running = None;
+    let mut states = supervisor.watch();
+    let mut over = std::pin::pin!(tokio::time::sleep_until(begun + script.length));
+    loop {
+        let now = states.borrow_and_update().clone();
+        if now.session != running {
+            if let (Some(_), Some(last)) = (&running, sessions.last_mut()) {
+                last.ended = Some(wall());
+            }
+            if now.session.is_some() {
+                assert_eq!(now.trigger, Some(Trigger::Night));
+                sessions.push(Began {
+                    at: wall(),
+                    ended: None,
+                });
+            }
+            running = now.session.clone();
+        }
+        assert!(now.session.is_some() || now.name != StateName::Dreaming);
+        tokio::select! {
+            changed = states.changed() => changed.expect("it lives"),
+            () = &mut over => break,
+        }
+    }
+    supervisor.shutdown().await;
+    sessions
+}
+
+/// Lives through `days` days from noon of `first` on and holds the sessions against what the calendar says.
+fn check(zone: &str, first: Date, days: i32) {
+    let start: Zoned = first
+        .at(12, 30, 0, 0)
+        .in_tz(zone)
+        .expect("a zone of this system");
+    let mut shift = SignedDuration::ZERO;
+    let mut acts = Vec::new();
+    for day in 1..=days {
+        let date = first.checked_add(day.days()).expect("a date");
+        acts.extend(acts_of(date, &start, &mut shift));
+    }
+    let length = Duration::from_hours(24 * u64::try_from(days).expect("few days"));
+    let script = Arc::new(Script::of(start.clone(), acts.clone(), length));
+    let world = World::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let sessions = runtime.block_on(live(Arc::clone(&script), &world));
+
+    // What the calendar says: minute by minute of the time awake, when a session could run.
+    let mut expected: Vec<(Zoned, Zoned)> = Vec::new();
+    let mut inside = false;
+    for second in 0..length.as_secs() / 10 {
+        let awake = Duration::from_secs(second * 10);
+        let now = script.wall(awake);
+        let in_window = (2..6).contains(&now.hour());
+        if in_window && !inside {
+            expected.push((now.clone(), now.clone()));
+        }
+        if let (true, Some(last)) = (in_window, expected.last_mut()) {
+            last.1 = now;
+        }
+        inside = in_window;
+    }
+    for (opened, closed) in &expected {
+        let of_window: Vec<&Began> = sessions
+            .iter()
+            .filter(|session| session.at >= *opened && session.at <= *closed)
+            .collect();
+        let disturbed = acts.iter().filter(|(at, act)| {
+            let when = script.wall(*at);
+            when >= *opened
+                && when <= *closed
+                && matches!(act, Act::Input(Notice::Key) | Act::Suspend(_))
+        });
+        let wakes = disturbed.count();
+        let long_enough =
+            closed.timestamp().duration_since(opened.timestamp()) > QUIET + LATE_BEGIN;
+        assert!(
+            !of_window.is_empty() || !long_enough,
+            "{zone}: the night of {opened} is not entered"
+        );
+        assert!(
+            of_window.len() <= 1 + wakes,
+            "{zone}: the night of {opened} is entered {} times with {wakes} wakes",
+            of_window.len()
+        );
+        let Some(first) = of_window.first() else {
+            continue;
+        };
+        let late = first.at.timestamp().duration_since(opened.timestamp());
+        assert!(
+            late <= QUIET + LATE_BEGIN,
+            "{zone}: {opened} entered after {late}"
+        );
+        for session in of_window {
+            let ended = session.ended.as_ref();
+            let over = ended.map(|ended| ended.timestamp().duration_since(closed.timestamp()));
+            // The last sample of the window lies up to ten seconds before its end.
+            let overrun = over.is_some_and(|over| over > LATE_END + SignedDuration::from_secs(10));
+            assert!(!overrun, "{zone}: {opened} overran by {over:?}");
+        }
+    }
+    let outside: Vec<_> = sessions
+        .iter()
+        .filter(|session| !(2..6).contains(&session.at.hour()))
+        .collect();
+    assert!(outside.is_empty(), "{zone}: {outside:?}");
+    assert!(!sessions.is_empty());
+}
+
+fn year(zone: &str, changes: [(i8, i8); 2]) {
+    let date = |month, day| jiff::civil::date(2026, month, day);
+    if full() {
+        for week in 0..52 {
+            let first = date(1, 1).checked_add((week * 7).days()).expect("a date");
+            check(zone, first, 8);
+        }
+    } else {
+        for (month, day) in changes {
+            let first = date(month, day).checked_sub(2.days()).expect("a date");
+            check(zone, first, 3);
+        }
+    }
+}
+
+#[test]
+fn every_night_in_warsaw_is_entered_once_and_ends_in_time() {
+    year("Europe/Warsaw", [(3, 29), (10, 25)]);
+}
+
+#[test]
+fn every_night_in_new_york_is_entered_once_and_ends_in_time() {
+    year("America/New_York", [(3, 8), (11, 1)]);
+}
+
+#[test]
+fn every_night_on_lord_howe_whose_clock_moves_by_half_an_hour_is_entered_once() {
+    year("Australia/Lord_Howe", [(4, 5), (10, 4)]);
+}
