@@ -26,7 +26,7 @@ pub use record::{
 };
 pub use session::{
     Complexity, Funnel, GateCount, Generator, Measured, PlantRate, RemRequest, SessionReport,
-    SessionStatus, TaskLine, Tokens, Trigger, WakeReason,
+    SessionStatus, Spent, TaskLine, Tokens, Trigger, WakeReason,
 };
 pub use value::Value;
 pub use verdict::{GateOutcome, GateReport, Reason, Tier, VerdictKind};

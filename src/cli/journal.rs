@@ -119,7 +119,7 @@ fn shown(row: &DreamRow) -> String {
             record.dream_id,
             record.tier.as_str(),
             scenario.difficulty.as_str(),
-            plain::generator(record.generator),
+            plain::written_by(record),
             record.review.as_str(),
         ),
         String::new(),

@@ -152,21 +152,71 @@ pub struct Tokens {
     pub completion: u64,
 }
 
-/// How many scenarios reached each stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Funnel {
-    pub tried: u64,
-    pub woven: u64,
-    pub coded: u64,
-    pub ran: u64,
-    pub settled: u64,
-    pub verified: u64,
-    pub saved: u64,
+impl Tokens {
+    pub fn add(&mut self, more: Self) {
+        self.prompt += more.prompt;
+        self.completion += more.completion;
+    }
 }
 
-/// What a session measured of its Guardian.
+/// How many scenarios reached each stage, in the order in which they do. What is missing between two stages fell there;
+/// `rejections` says of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Funnel {
+    pub tried: u64,
+    /// There is a task with checks.
+    pub woven: u64,
+    /// A solution is readable Python that defines what the task names.
+    pub parsed: u64,
+    /// It ran against the checks; a solution that came with its task counts at once.
+    pub ran: u64,
+    /// The checks are settled.
+    pub settled: u64,
+    /// It passes them all, the hidden ones too.
+    pub passed: u64,
+    pub steady: u64,
+    pub agreed: u64,
+    pub adequate: u64,
+    pub new: u64,
+    pub kept: u64,
+}
+
+impl Funnel {
+    /// Name and count of each stage, in order.
+    #[must_use]
+    pub fn stages(&self) -> [(&'static str, u64); 11] {
+        [
+            ("tried", self.tried),
+            ("woven", self.woven),
+            ("parsed", self.parsed),
+            ("ran", self.ran),
+            ("settled", self.settled),
+            ("passed", self.passed),
+            ("steady", self.steady),
+            ("agreed", self.agreed),
+            ("adequate", self.adequate),
+            ("new", self.new),
+            ("kept", self.kept),
+        ]
+    }
+}
+
+/// What the session spent in one phase of its scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Spent {
+    pub seconds: f64,
+    pub tokens: Tokens,
+}
+
+/// What a session measured of itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Measured {
+    #[serde(default)]
+    pub funnel: Funnel,
+    /// Phase (`weaving`, `coding`, `running`, `proving`, `saving`) to what was spent in it.
+    #[serde(default)]
+    pub spent: BTreeMap<String, Spent>,
     /// Gate to how many candidates passed it, and to the seconds spent in it.
     #[serde(default)]
     pub gates: BTreeMap<String, GateCount>,
@@ -218,10 +268,8 @@ pub struct SessionReport {
     /// Generator to count of saved dreams.
     #[serde(default)]
     pub generator: BTreeMap<String, u64>,
-    #[serde(default)]
-    pub funnel: Funnel,
     #[serde(flatten, default)]
-    pub guardian: Box<Measured>,
+    pub measured: Box<Measured>,
     /// Scenarios that were interrupted and will be tried again.
     #[serde(default)]
     pub requeued: u64,
@@ -249,8 +297,7 @@ impl SessionReport {
             rejections: BTreeMap::new(),
             tokens: Tokens::default(),
             generator: BTreeMap::new(),
-            funnel: Funnel::default(),
-            guardian: Box::default(),
+            measured: Box::default(),
             requeued: 0,
             model: None,
             hints: Vec::new(),

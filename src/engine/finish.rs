@@ -60,6 +60,7 @@ impl Scene<'_> {
     /// Plays one plan to its end.
     pub(super) async fn play(&self, plan: Plan, tally: &mut Tally) -> Result<Outcome, EngineError> {
         let played = self.act(plan, tally).await;
+        tally.enter(None, clock::monotonic());
         if let Err(EngineError::Ended(ended)) = &played {
             tally.requeued();
             self.tell(|scenario| ProgressEvent::Requeued {
@@ -71,7 +72,7 @@ impl Scene<'_> {
     }
 
     async fn act(&self, plan: Plan, tally: &mut Tally) -> Result<Outcome, EngineError> {
-        self.phase(Phase::Weaving);
+        self.phase(Phase::Weaving, tally);
         let before = tally.tokens();
         let draft = match self.draft(plan, tally).await? {
             Drafted::Ready(draft) => *draft,
@@ -108,7 +109,7 @@ impl Scene<'_> {
             }
         };
         tally.settled();
-        self.phase(Phase::Proving);
+        self.phase(Phase::Proving, tally);
         let context = Context {
             known: Some(self.known_to(&draft)?),
             ..context
@@ -205,7 +206,7 @@ impl Scene<'_> {
         tally: &mut Tally,
     ) -> Result<Outcome, EngineError> {
         self.permit.ask()?;
-        self.phase(Phase::Saving);
+        self.phase(Phase::Saving, tally);
         let tier = dream.tier();
         let publication = Publication {
             session_id: tally.session().clone(),
@@ -310,7 +311,8 @@ impl Scene<'_> {
         Ok(())
     }
 
-    pub(super) fn phase(&self, phase: Phase) {
+    pub(super) fn phase(&self, phase: Phase, tally: &mut Tally) {
+        tally.enter(Some(phase), clock::monotonic());
         self.tell(|scenario| ProgressEvent::Phase { scenario, phase });
     }
 

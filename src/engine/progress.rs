@@ -16,6 +16,19 @@ pub enum Phase {
     Saving,
 }
 
+impl Phase {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Weaving => "weaving",
+            Self::Coding => "coding",
+            Self::Running => "running",
+            Self::Proving => "proving",
+            Self::Saving => "saving",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProgressEvent {

@@ -50,7 +50,8 @@ impl Scene<'_> {
         tally: &mut Tally,
     ) -> Result<Solved, EngineError> {
         if draft.solved {
-            tally.coded();
+            tally.parsed();
+            tally.ran();
             return Ok(by_its_author(draft));
         }
         let mut checks: Vec<(Suite, Check)> = draft
@@ -70,7 +71,7 @@ impl Scene<'_> {
         };
         loop {
             let wanted = if asked == 0 { first } else { STEP };
-            self.phase(Phase::Coding);
+            self.phase(Phase::Coding, tally);
             let codes = self.code(draft, wanted, asked, tally).await?;
             asked += wanted;
             if codes.is_empty() && tried.is_empty() {
@@ -80,9 +81,9 @@ impl Scene<'_> {
                 return Ok(no_code(draft));
             }
             if tried.is_empty() {
-                tally.coded();
+                tally.parsed();
             }
-            self.phase(Phase::Running);
+            self.phase(Phase::Running, tally);
             let first_round = tried.is_empty();
             for code in codes {
                 if tried.iter().all(|earlier| differ(&earlier.code, &code)) {
@@ -132,7 +133,7 @@ impl Scene<'_> {
         let Some(writers) = &self.tools.writers else {
             return Ok(None);
         };
-        self.phase(Phase::Coding);
+        self.phase(Phase::Coding, tally);
         let asking = self.tools.asking();
         let code = &tried[fault.solution].code;
         let repaired = writers
@@ -150,7 +151,7 @@ impl Scene<'_> {
         if !fresh || is_copy(draft, &solution.code) {
             return Ok(None);
         }
-        self.phase(Phase::Running);
+        self.phase(Phase::Running, tally);
         let answers = self.observe(&solution.code, checks).await?;
         Ok(Some(Tried {
             mended_from: Some(fault.solution),

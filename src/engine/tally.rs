@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::progress::Phase;
+use crate::clock::Instant;
 use crate::dream::{
-    GateOutcome, GateReport, Generator, PlantRate, Reason, SessionReport, SessionStatus, Tier,
-    Tokens, WakeReason,
+    Funnel, GateOutcome, GateReport, Generator, PlantRate, Reason, SessionReport, SessionStatus,
+    Tier, Tokens, WakeReason,
 };
 use crate::ids::SessionId;
 
@@ -12,12 +14,27 @@ use crate::ids::SessionId;
 #[derive(Debug)]
 pub struct Tally {
     report: SessionReport,
+    /// The phase that runs, since when, and what had been spent by then.
+    running: Option<(Phase, Instant, Tokens)>,
 }
 
 impl Tally {
     pub fn begin(session: SessionId) -> Self {
         Self {
             report: SessionReport::empty(session, SessionStatus::Completed),
+            running: None,
+        }
+    }
+
+    /// The scenario in hand enters a phase, or ends with `None`: what was spent since the last one is that one's.
+    pub fn enter(&mut self, phase: Option<Phase>, now: Instant) {
+        let next = phase.map(|phase| (phase, now, self.tokens()));
+        if let Some((last, since, before)) = std::mem::replace(&mut self.running, next) {
+            let tokens = self.tokens_since(before);
+            let spent = &mut self.report.measured.spent;
+            let spent = spent.entry(last.as_str().to_owned()).or_default();
+            spent.seconds += (now - since).as_secs_f64();
+            spent.tokens.add(tokens);
         }
     }
 
@@ -45,8 +62,7 @@ impl Tally {
     }
 
     pub fn spent(&mut self, tokens: Tokens) {
-        self.report.tokens.prompt += tokens.prompt;
-        self.report.tokens.completion += tokens.completion;
+        self.report.tokens.add(tokens);
     }
 
     pub fn tokens(&self) -> Tokens {
@@ -64,24 +80,24 @@ impl Tally {
 
     /// A scenario was begun; the count of those begun.
     pub fn tried(&mut self) -> u64 {
-        self.report.funnel.tried += 1;
-        self.report.funnel.tried
+        self.report.measured.funnel.tried += 1;
+        self.report.measured.funnel.tried
     }
 
     pub fn woven(&mut self) {
-        self.report.funnel.woven += 1;
+        self.report.measured.funnel.woven += 1;
     }
 
-    pub fn coded(&mut self) {
-        self.report.funnel.coded += 1;
+    pub fn parsed(&mut self) {
+        self.report.measured.funnel.parsed += 1;
     }
 
     pub fn ran(&mut self) {
-        self.report.funnel.ran += 1;
+        self.report.measured.funnel.ran += 1;
     }
 
     pub fn settled(&mut self) {
-        self.report.funnel.settled += 1;
+        self.report.measured.funnel.settled += 1;
     }
 
     /// The Guardian said yes and the dream stands on the shelf.
@@ -89,7 +105,7 @@ impl Tally {
         self.verified(tier);
         let report = &mut self.report;
         report.dreams_successful += 1;
-        report.funnel.saved += 1;
+        report.measured.funnel.kept += 1;
         *report
             .generator
             .entry(generator.as_str().to_owned())
@@ -109,7 +125,6 @@ impl Tally {
     fn verified(&mut self, tier: Tier) {
         let report = &mut self.report;
         report.dreams_attempted += 1;
-        report.funnel.verified += 1;
         *report.tiers.entry(tier.as_str().to_owned()).or_default() += 1;
     }
 
@@ -136,7 +151,7 @@ impl Tally {
         for report in reports {
             let count = self
                 .report
-                .guardian
+                .measured
                 .gates
                 .entry(report.gate.clone())
                 .or_default();
@@ -145,13 +160,17 @@ impl Tally {
                 GateOutcome::Fail => count.failed += 1,
                 GateOutcome::Skipped => {}
             }
+            let behind = stage_behind(&mut self.report.measured.funnel, &report.gate);
+            if let Some(stage) = behind.filter(|_| report.outcome != GateOutcome::Fail) {
+                *stage += 1;
+            }
             count.seconds += report.ms as f64 / 1000.0;
         }
     }
 
     /// How planted bad candidates of a class fared.
     pub fn plants(&mut self, class: &str, rate: PlantRate) {
-        self.report.guardian.plants.insert(class.to_owned(), rate);
+        self.report.measured.plants.insert(class.to_owned(), rate);
     }
 
     /// Interrupted or undecided: will be tried again, counts as nothing.
@@ -177,9 +196,70 @@ impl Tally {
     }
 }
 
+/// The stage that a candidate has reached once it is through a gate.
+fn stage_behind<'f>(funnel: &'f mut Funnel, gate: &str) -> Option<&'f mut u64> {
+    match gate {
+        "hidden_checks" => Some(&mut funnel.passed),
+        "steady" => Some(&mut funnel.steady),
+        "agreement" => Some(&mut funnel.agreed),
+        "adequate" => Some(&mut funnel.adequate),
+        "new" => Some(&mut funnel.new),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
+
+    #[test]
+    fn what_a_phase_spends_is_counted_as_its_own() {
+        let mut tally = Tally::begin(SessionId::new());
+        let tokens = |prompt| Tokens {
+            prompt,
+            completion: 1,
+        };
+        let start = clock::monotonic();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        tally.enter(Some(Phase::Weaving), start);
+        tally.spent(tokens(10));
+        tally.enter(Some(Phase::Coding), after(3));
+        tally.spent(tokens(20));
+        tally.enter(Some(Phase::Weaving), after(5));
+        tally.enter(None, after(6));
+        tally.spent(tokens(40));
+        let report = tally.close(SessionStatus::Completed, None, Duration::ZERO);
+        let spent = |phase: &str| report.measured.spent[phase];
+        assert!((spent("weaving").seconds - 4.0).abs() < 1e-9);
+        assert!((spent("coding").seconds - 2.0).abs() < 1e-9);
+        assert_eq!(spent("weaving").tokens, tokens(10));
+        assert_eq!(spent("coding").tokens, tokens(20));
+    }
+
+    #[test]
+    fn a_gate_that_did_not_fail_moves_its_candidate_on() {
+        let gate = |gate: &str, outcome| GateReport {
+            gate: gate.to_owned(),
+            outcome,
+            detail: String::new(),
+            ms: 1,
+        };
+        let mut tally = Tally::begin(SessionId::new());
+        tally.gates(&[
+            gate("form", GateOutcome::Pass),
+            gate("hidden_checks", GateOutcome::Pass),
+            gate("steady", GateOutcome::Pass),
+            gate("agreement", GateOutcome::Skipped),
+            gate("adequate", GateOutcome::Fail),
+        ]);
+        let funnel = tally
+            .close(SessionStatus::Completed, None, Duration::ZERO)
+            .measured
+            .funnel;
+        let reached = (funnel.passed, funnel.steady, funnel.agreed, funnel.adequate);
+        assert_eq!(reached, (1, 1, 1, 0));
+    }
 
     #[test]
     fn requeued_scenarios_are_not_attempts() {

@@ -123,7 +123,7 @@ fn dream_part(out: &mut String, dream: &NightDream) {
         title.unwrap_or_else(|| "Without a title".to_owned()),
         record.tier.as_str(),
         scenario.difficulty.as_str(),
-        plain::generator(record.generator),
+        plain::written_by(record),
         record
             .topic
             .as_ref()

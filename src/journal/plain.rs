@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::dream::{
-    Attempt, AttemptOutcome, Generator, Reason, SessionStatus, Trigger, WakeReason,
+    Attempt, AttemptOutcome, DreamRecord, Generator, Origin, Reason, SessionStatus, Trigger,
+    WakeReason,
 };
 
 /// What a reason code means, as the end of "it fell because …".
@@ -110,9 +111,14 @@ pub fn wake(reason: WakeReason) -> &'static str {
     }
 }
 
+/// Who wrote a dream and who answered its checks, in a few words.
 #[must_use]
-pub fn generator(generator: Generator) -> &'static str {
-    match generator {
+pub fn written_by(record: &DreamRecord) -> &'static str {
+    let mut checks = record.checks.iter().chain(&record.hidden_checks);
+    match record.generator {
+        Generator::Llm if checks.any(|check| check.origin == Origin::Reference) => {
+            "by the model, answered by the real function"
+        }
         Generator::Llm => "written by the model",
         Generator::Source => "from your own documents",
         Generator::Offline => "from the offline pack",
