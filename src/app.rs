@@ -11,9 +11,11 @@ use crate::energy::own::OwnWork;
 use crate::engine::DreamEngine;
 use crate::journal::{self, Dirs};
 use crate::knowledge::Knowledge;
+use crate::llm::server::{OpenLog, Servers};
 use crate::pack::offline::OfflinePack;
 use crate::store::Store;
 use crate::supervisor::{Counts, Purpose, SupervisorParts};
+use crate::telemetry::rotate::{FULL_BYTES, Rotating};
 use crate::tree::Tree;
 
 /// The program's parts, joined.
@@ -23,6 +25,7 @@ pub struct App {
     tree: Arc<Tree>,
     engine: CurrentEngine,
     own: OwnWork,
+    servers: Servers,
 }
 
 /// The engine that the next session runs on: settings that are read again make another one.
@@ -56,13 +59,15 @@ impl App {
         let tree = Arc::new(tree.context("cannot make the process group of the dreams")?);
         let own = OwnWork::new();
         let pack = Arc::new(OfflinePack::load()?);
-        let engine = engine(settings, &store, &pack, &own);
+        let servers = Servers::new(&settings.llm, &tree, open_log(settings))?;
+        let engine = engine(settings, &store, &pack, &own, &servers);
         Ok(Self {
             settings: settings.clone(),
             store,
             tree,
             engine: CurrentEngine(Arc::new(Mutex::new(Arc::new(engine)))),
             own,
+            servers,
         })
     }
 
@@ -84,9 +89,17 @@ impl App {
             kept.push("DREAMING_PROCESS_PRIORITY");
         }
         let pack = Arc::clone(&self.engine.get().pack);
-        *self.engine.lock() = Arc::new(engine(&settings, &self.store, &pack, &self.own));
+        self.servers.reload(&settings.llm);
+        let engine = engine(&settings, &self.store, &pack, &self.own, &self.servers);
+        *self.engine.lock() = Arc::new(engine);
         self.settings = settings.clone();
         (settings, kept)
+    }
+
+    /// The model servers that are ours.
+    #[must_use]
+    pub fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// What a supervisor is made of, for this purpose.
@@ -116,17 +129,29 @@ impl App {
     }
 }
 
+/// What a model server says goes to the data folder, bounded.
+#[must_use]
+pub fn open_log(settings: &Settings) -> OpenLog {
+    let folder = settings.data_dir.join("logs");
+    Arc::new(move |name| {
+        let path = folder.join(format!("server-{name}.log"));
+        Ok(Box::new(Rotating::open(&path, FULL_BYTES)?))
+    })
+}
+
 fn engine(
     settings: &Settings,
     store: &Arc<Store>,
     pack: &Arc<OfflinePack>,
     own: &OwnWork,
+    servers: &Servers,
 ) -> DreamEngine {
     DreamEngine {
         settings: settings.clone(),
         store: Arc::clone(store),
         knowledge: Knowledge::new(Arc::clone(store)),
         pack: Arc::clone(pack),
+        servers: servers.clone(),
         in_flight: {
             let own = own.clone();
             Arc::new(move |url| Box::new(own.begin_llm(url)))

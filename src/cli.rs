@@ -14,6 +14,7 @@ pub mod duration;
 pub mod journal;
 pub mod knowledge;
 pub mod lessons;
+pub mod models;
 pub mod report;
 mod root;
 pub mod sandbox;

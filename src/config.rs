@@ -15,11 +15,13 @@ pub mod night;
 mod origin;
 mod read;
 pub mod render;
+mod server;
 mod sources;
 
 pub use keys::Id;
 pub use night::NightHours;
 pub use origin::{ConfigError, ConfigErrors, Origin, Origins};
+pub use server::{ModelServer, PORT};
 pub use sources::Sources;
 
 /// Everything that a person can set.
@@ -139,6 +141,8 @@ pub struct LlmSettings {
     pub api_key: Option<String>,
     /// DREAMING_LLM_REMOTE.
     pub remote: bool,
+    /// DREAMING_LLM_SERVERS: those that we may start and stop.
+    pub servers: Vec<ModelServer>,
 }
 
 impl std::fmt::Debug for LlmSettings {
@@ -148,6 +152,7 @@ impl std::fmt::Debug for LlmSettings {
             .field("model", &self.model)
             .field("api_key", &self.api_key.as_ref().map(|_| "set"))
             .field("remote", &self.remote)
+            .field("servers", &self.servers)
             .finish()
     }
 }

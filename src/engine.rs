@@ -18,6 +18,7 @@ use crate::ids::SessionId;
 use crate::journal::{self, Dirs, night};
 use crate::knowledge::Knowledge;
 use crate::llm::LlmError;
+use crate::llm::server::Servers;
 use crate::pack::offline::OfflinePack;
 use crate::sandbox::{self, Backend, SandboxError};
 use crate::store::{Store, StoreError};
@@ -131,6 +132,8 @@ pub struct DreamEngine {
     pub store: Arc<Store>,
     pub knowledge: Knowledge,
     pub pack: Arc<OfflinePack>,
+    /// Model servers that are started for a session and end with it.
+    pub servers: Servers,
     pub in_flight: InFlight,
     pub containers: Containers,
 }
@@ -281,6 +284,11 @@ impl Rem<'_> {
             .is_err()
         {
             tracing::warn!("a sandbox is slow to go; the next start clears it away");
+        }
+        if let Some(server) = tools.server
+            && tokio::time::timeout(SETTLING, server.gone()).await.is_err()
+        {
+            tracing::warn!("the model server is slow to go");
         }
         drop(containers);
         // Somebody who came back does not wait for this; the next start does it too.

@@ -10,7 +10,9 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 pub mod api;
+pub mod servers;
 
+use crate::llm::server::Servers;
 use crate::supervisor::SupervisorHandle;
 
 const SOCKET: &str = "control.sock";
@@ -47,6 +49,7 @@ pub enum BindError {
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
+    servers: Option<Servers>,
     _lock: Flock<std::fs::File>,
 }
 
@@ -87,13 +90,25 @@ impl Control {
         Ok(Self {
             listener,
             path,
+            servers: None,
             _lock: lock,
         })
+    }
+
+    /// Answers for these model servers too.
+    #[must_use]
+    pub fn with_servers(mut self, servers: Servers) -> Self {
+        self.servers = Some(servers);
+        self
     }
 
     /// Serves until `stop`, then removes the socket. Followers of events are cut off, others get their answer.
     pub async fn serve(self, supervisor: SupervisorHandle, stop: CancellationToken) {
         let router = api::router(supervisor, stop.clone());
+        let router = match self.servers {
+            Some(servers) => router.merge(servers::router(servers)),
+            None => router,
+        };
         let served = axum::serve(self.listener, router)
             .with_graceful_shutdown(stop.cancelled_owned())
             .await;

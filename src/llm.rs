@@ -18,6 +18,7 @@ mod discover;
 pub mod doctor;
 pub mod lenient;
 mod retry;
+pub mod server;
 mod stream;
 mod wire;
 

@@ -25,7 +25,6 @@ pub mod libraries;
 mod python;
 mod runner;
 mod seccomp;
-mod spawner;
 
 use libraries::{Library, LibrarySet};
 

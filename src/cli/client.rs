@@ -15,10 +15,14 @@ use crate::engine::progress::ProgressEvent;
 use crate::http::api::{Accepted, PauseBody, Problem, RemBody, WakeBody, Woken};
 use crate::http::socket_path;
 use crate::ids::SessionId;
+use crate::llm::server::ServerStatus;
 use crate::supervisor::{Status, Told, Why};
 
 /// A service that is there answers at once: it never waits for work. `why` waits for the senses, five seconds at most.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A model of some size takes its time to be read from a disk; the service itself gives up earlier.
+const SERVER_PATIENCE: Duration = Duration::from_mins(10);
 
 /// How often a follower that lost the events asks whether its session is over.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -35,6 +39,24 @@ pub enum Asked {
     Accepted(Following),
     /// The service was busy: its own report of that.
     Busy(Box<SessionReport>),
+}
+
+/// What is asked of a model server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerAsk {
+    Start,
+    Stop,
+    Status,
+}
+
+impl ServerAsk {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Status => "status",
+        }
+    }
 }
 
 /// A session of the service that this process follows.
@@ -110,6 +132,20 @@ impl Client {
     /// Where the service does not answer.
     pub async fn resume(&self) -> anyhow::Result<Status> {
         read(self.http.post(url("/api/resume"))).await
+    }
+
+    /// Starts, stops or looks at a model server of the service; starting waits until it answers.
+    ///
+    /// # Errors
+    /// Where the service does not answer or refuses: no such server, or one that does not come up.
+    pub async fn server(&self, name: &str, what: ServerAsk) -> anyhow::Result<ServerStatus> {
+        let path = format!("/api/server/{name}/{}", what.as_str());
+        let request = match what {
+            ServerAsk::Status => self.http.get(url(&path)),
+            ServerAsk::Start | ServerAsk::Stop => self.http.post(url(&path)),
+        };
+        let answer = request.timeout(SERVER_PATIENCE).send().await;
+        decode(answer.context("the service does not answer")?).await
     }
 
     /// Asks for a session and follows it.

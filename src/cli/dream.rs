@@ -128,7 +128,9 @@ fn read_tasks(file: &Path) -> anyhow::Result<Vec<TaskLine>> {
 /// A session in this process; the control socket is open meanwhile, so that `dreamer wake` reaches it.
 async fn here(request: RemRequest, context: &Context) -> anyhow::Result<SessionReport> {
     let control = Control::bind(&context.settings.data_dir).await?;
-    let supervisor = Supervisor::start(App::open(&context.settings)?.parts(Purpose::Requests));
+    let app = App::open(&context.settings)?;
+    let supervisor = Supervisor::start(app.parts(Purpose::Requests));
+    let control = control.with_servers(app.servers().clone());
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));

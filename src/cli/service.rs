@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::{Settings, Sources};
 use crate::energy::gate::{Leave, Pause, span};
 use crate::energy::host::HostSenses;
-use crate::energy::{OwnWork, Senses};
+use crate::energy::{EnergyStatus, OwnWork, Senses};
 use crate::http::{BindError, Control};
 use crate::sandbox;
 use crate::store::Store;
@@ -80,6 +80,7 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     };
     let mut app = App::open(&context.settings)?;
     let supervisor = Supervisor::start(app.parts(Purpose::Service));
+    let control = control.with_servers(app.servers().clone());
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));
@@ -130,6 +131,7 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     manager.stopping();
     // The dreams first, the door last: whoever follows a session still hears of its end.
     supervisor.shutdown().await;
+    drop(tokio::time::timeout(CLOSING, app.servers().stop_all()).await);
     stop.cancel();
     if tokio::time::timeout(CLOSING, serving.join_all())
         .await
@@ -341,6 +343,7 @@ fn status_text(status: &Status) -> String {
         status.saved_dreams_count
     ));
     lines.push(format!("output   {}", status.output_directory));
+    lines.extend(status.energy.as_ref().map(energy_text));
     if let Some(report) = &status.last_report {
         let took = span(Duration::try_from_secs_f64(report.duration_seconds).unwrap_or_default());
         let woken = report.wake_reason.map_or_else(String::new, |reason| {
@@ -352,6 +355,23 @@ fn status_text(status: &Status) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// What the energy manager sees, in a line.
+fn energy_text(energy: &EnergyStatus) -> String {
+    let share =
+        |known: Option<f64>| known.map_or("unknown".to_owned(), |now| format!("{now:.0} %"));
+    let idle = energy
+        .idle_time_seconds
+        .map_or("not known".to_owned(), |seconds| {
+            span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+        });
+    format!(
+        "machine  {}, without input for {idle}, others use {} of the processors, memory {}",
+        if energy.is_busy { "busy" } else { "calm" },
+        share(energy.metrics.cpu_percent),
+        share(energy.metrics.memory_percent),
+    )
 }
 
 /// A word to the person beside the data; a closed stderr loses it and nothing else.

@@ -26,6 +26,7 @@ pub enum Id {
     LlmApiKey,
     LlmApiKeyFile,
     LlmRemote,
+    LlmServers,
     Listen,
 }
 
@@ -107,7 +108,7 @@ const fn key(
 use Form::{Bare, Quoted};
 
 /// In the order in which `config generate` prints them.
-pub static KEYS: [Key; 23] = [
+pub static KEYS: [Key; 24] = [
     key(
         Id::Enable,
         ("ENABLE_DREAMING", "enable_dreaming"),
@@ -286,6 +287,15 @@ pub static KEYS: [Key; 23] = [
         ("false", ""),
         "true or false",
         "Allow a server that is neither on this machine nor at a private address. Your documents travel to it.",
+    ),
+    key(
+        Id::LlmServers,
+        ("DREAMING_LLM_SERVERS", "llm_servers"),
+        Quoted,
+        ("", "no server is started"),
+        "NAME=COMMAND, one a line; the command says `--port NUMBER` or `{port}`, and no shell reads it",
+        "Model servers that are started when a dream begins (the first, or the one that DREAMING_LLM_URL means) and \
+         stopped with it, such as small=llama-server -m ~/models/small.gguf --port 8089.",
     ),
     key(
         Id::Listen,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::keys::Id;
 use super::layers::Layers;
 use super::origin::{ConfigError, Origins};
+use super::server;
 use super::sources::Sources;
 use super::{
     Dreaming, Energy, LlmChoice, LlmSettings, NightHours, SandboxChoice, SandboxSettings, Settings,
@@ -94,6 +95,11 @@ impl Reader<'_> {
                     .unwrap_or_default(),
                 api_key: self.api_key(&base),
                 remote: self.get(Id::LlmRemote, |_, text| truth(text)),
+                servers: self
+                    .find(Id::LlmServers, |reader, text| {
+                        server::parse(text, reader.home)
+                    })
+                    .unwrap_or_default(),
             },
             output_dir: self.get(Id::OutputDir, path),
             listen: self.find(Id::Listen, |_, text| loopback(text)),

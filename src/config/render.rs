@@ -174,6 +174,7 @@ fn value_of(id: Id, settings: &Settings, origins: &Origins) -> Value {
             .map_or(Value::Null, |_| json!("(set, not shown)")),
         Id::LlmApiKeyFile => origins.text(id).map_or(Value::Null, |text| json!(text)),
         Id::LlmRemote => json!(llm.remote),
+        Id::LlmServers => origins.text(id).map_or(Value::Null, |text| json!(text)),
         Id::Listen => settings
             .listen
             .map_or(Value::Null, |listen| json!(listen.to_string())),

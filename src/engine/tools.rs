@@ -4,9 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::coder::Coder;
+use crate::config::{LlmChoice, LlmSettings};
 use crate::dream::{Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::LlmClient;
+use crate::llm::server::{Hold, ServerError};
 use crate::pack::offline::{Inspiration, OfflinePack};
 use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
@@ -18,6 +20,8 @@ pub(super) struct Tools {
     pub(super) sandbox: Arc<dyn Sandbox>,
     pub(super) guardian: Guardian,
     pub(super) writers: Option<Writers>,
+    /// The model server that this session had started; it ends with this.
+    pub(super) server: Option<Hold>,
     in_flight: InFlight,
     /// Where given tasks came from, for provenance.
     pub(super) tasks_file: String,
@@ -53,6 +57,23 @@ fn worked(pack: &OfflinePack) -> Vec<Example> {
     examples.collect()
 }
 
+/// The model server of our own, where one is set. One that does not come up costs the session its model, no more.
+async fn bring_up(
+    engine: &DreamEngine,
+    permit: &WorkPermit,
+    tally: &mut Tally,
+) -> Result<Option<Hold>, EngineError> {
+    let settings = &engine.settings.llm;
+    match engine.servers.for_session(settings, permit).await {
+        Ok(hold) => Ok(hold),
+        Err(ServerError::Interrupted(ended)) => Err(ended.into()),
+        Err(error) => {
+            tally.hint(format!("{error}; its log is in the data folder"));
+            Ok(None)
+        }
+    }
+}
+
 impl Tools {
     pub(super) async fn gather(
         engine: &DreamEngine,
@@ -68,8 +89,15 @@ impl Tools {
         if engine.settings.dreaming.strict {
             sandbox::require_protection(sandbox.as_ref(), permit)?;
         }
-        let found = LlmClient::discover(&engine.settings.llm);
-        let llm = permit.race(found).await??;
+        let server = bring_up(engine, permit, tally).await?;
+        let found = match &server {
+            Some(server) => LlmSettings {
+                choice: LlmChoice::Url(server.url().to_owned()),
+                ..engine.settings.llm.clone()
+            },
+            None => engine.settings.llm.clone(),
+        };
+        let llm = permit.race(LlmClient::discover(&found)).await??;
         if llm.is_none() && !request.tasks.is_empty() {
             return Err(EngineError::NoModel);
         }
@@ -92,6 +120,7 @@ impl Tools {
             guardian: Guardian::new(Arc::clone(&sandbox)),
             sandbox,
             writers,
+            server,
             in_flight: Arc::clone(&engine.in_flight),
             tasks_file: request
                 .tasks_file

@@ -54,7 +54,7 @@ pub struct Problem {
     pub error: String,
 }
 
-fn problem(status: StatusCode, error: impl Into<String>) -> Response {
+pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response {
     let error = error.into();
     (status, Json(Problem { error })).into_response()
 }

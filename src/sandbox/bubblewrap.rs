@@ -23,10 +23,9 @@ use tokio_util::sync::CancellationToken;
 use super::libraries::{INSIDE, Library, LibrarySet, with_set};
 use super::python::Interpreter;
 use super::runner::{Keeper, Keepers, Parts, Runner, StderrTail};
-use super::spawner::Spawner;
 use super::{Backend, RunnerSpec, Sandbox, SandboxError, cpu_milli, seccomp};
 use crate::supervisor::permit::WorkPermit;
-use crate::tree::{Branch, BranchLimits, Tree};
+use crate::tree::{Branch, BranchLimits, Spawner, Tree};
 
 const PLACES: [&str; 4] = [
     "/usr/bin/bwrap",

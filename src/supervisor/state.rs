@@ -757,4 +757,6 @@ fn shutdown(state: State, now: Instant) -> (State, Vec<Effect>) {
 }
 
 #[cfg(test)]
+mod many_events;
+#[cfg(test)]
 mod tests;

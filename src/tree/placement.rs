@@ -38,6 +38,7 @@ pub struct Placement {
     procs: Vec<CString>,
     niceness: u8,
     limits: Vec<(Resource, u64)>,
+    dies_with_us: bool,
     kept: Option<OwnedFd>,
 }
 
@@ -47,6 +48,7 @@ impl Placement {
             procs,
             niceness,
             limits: Vec::new(),
+            dies_with_us: false,
             kept: None,
         }
     }
@@ -55,6 +57,13 @@ impl Placement {
     #[must_use]
     pub fn limiting(mut self, limits: &[(Resource, u64)]) -> Self {
         self.limits.extend_from_slice(limits);
+        self
+    }
+
+    /// The process is killed when the thread that starts it ends: start it from one that never does (`Spawner`).
+    #[must_use]
+    pub fn dying_with_us(mut self) -> Self {
+        self.dies_with_us = true;
         self
     }
 
@@ -73,7 +82,7 @@ impl Placement {
             reason = "pre_exec has no safe form; the closure only makes system calls on memory made before the fork"
         )]
         // SAFETY: between fork and exec the closure neither allocates nor takes a lock: it reads `self` and calls
-        // open, write, close, setrlimit, setpriority, sched_setscheduler, ioprio_set, close_range, fcntl, setgroups,
+        // open, write, close, prctl, setrlimit, setpriority, sched_setscheduler, ioprio_set, close_range, fcntl, setgroups,
         // setresgid, setresuid, each of which is async-signal-safe.
         unsafe {
             command.pre_exec(move || self.enter(user));
@@ -94,6 +103,11 @@ impl Placement {
                 if written { Ok(()) } else { Err(error) }
             };
             done?;
+        }
+        // SAFETY: plain values; a refusal leaves the sweep at the next start.
+        #[cfg(target_os = "linux")]
+        if self.dies_with_us {
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         }
         for (resource, limit) in &self.limits {
             setrlimit(*resource, *limit, *limit)?;

@@ -18,6 +18,7 @@ fn settings(choice: LlmChoice) -> LlmSettings {
         model: String::new(),
         api_key: None,
         remote: false,
+        servers: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ mod nights;
 mod pack;
 mod sandbox;
 mod serve;
+mod servers;
 mod service;
 mod session;
 mod supervisor;

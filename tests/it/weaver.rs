@@ -27,6 +27,7 @@ async fn client(url: String) -> LlmClient {
         model: String::new(),
         api_key: None,
         remote: false,
+        servers: Vec::new(),
     };
     LlmClient::discover(&settings)
         .await

@@ -1,5 +1,6 @@
-//! One thread that starts every bubblewrap process and lives as long as they do: bubblewrap's `--die-with-parent`
-//! follows the thread that started it, and a worker of the async runtime may end at any time.
+//! One thread that starts the dream's processes and lives as long as they do: what dies with its parent follows the
+//! *thread* that started it, and a worker of the async runtime may end at any time. Called by the bubblewrap sandbox and
+//! by the owned model server.
 
 use std::io;
 use std::process::Command;
@@ -17,15 +18,17 @@ struct Request {
 
 /// Whoever holds one keeps the thread, and with it every process that it started, alive.
 #[derive(Debug)]
-pub(super) struct Spawner {
+pub struct Spawner {
     requests: mpsc::Sender<Request>,
 }
 
 impl Spawner {
-    pub(super) fn start() -> io::Result<Self> {
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start() -> io::Result<Self> {
         let (requests, receiver) = mpsc::channel::<Request>();
         std::thread::Builder::new()
-            .name("sandbox-spawner".to_owned())
+            .name("spawner".to_owned())
             .spawn(move || {
                 for request in receiver {
                     let _inside = request.runtime.enter();
@@ -38,7 +41,11 @@ impl Spawner {
         Ok(Self { requests })
     }
 
-    pub(super) async fn spawn(&self, command: Command) -> io::Result<Child> {
+    /// The child is killed when it is dropped.
+    ///
+    /// # Errors
+    /// Where the program cannot be started.
+    pub async fn spawn(&self, command: Command) -> io::Result<Child> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             command,

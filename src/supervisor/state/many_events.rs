@@ -1,0 +1,128 @@
+//! A million random events into the table: what must hold whatever happens.
+
+use super::*;
+use crate::clock;
+use crate::energy::gate::GateKind;
+
+fn id(n: u8) -> SessionId {
+    SessionId::parse(&format!("{n:08x}")).expect("eight digits")
+}
+
+fn disturbed_by(reason: WakeReason, at: Instant) -> Event {
+    Event::Disturbed { reason, at }
+}
+
+const SHUT: Leave = Leave::Closed(GateKind::Presence);
+
+/// A million events from a generator of our own: fast enough for every test run.
+#[test]
+fn a_million_random_events_reach_no_illegal_state() {
+    const EVENTS: u32 = 1_000_000;
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    let reasons = [
+        WakeReason::WindowClosed,
+        WakeReason::Load,
+        WakeReason::Battery,
+        WakeReason::Presence,
+        WakeReason::Pause,
+        WakeReason::Interrupt,
+    ];
+    let mut now = clock::monotonic();
+    let mut state = State::Starting;
+    let mut held: Option<SessionId> = None;
+    let (mut ended, mut dreams, mut freezes, mut wakes) = (false, 0_u32, 0_u32, 0_u32);
+    for number in 0..EVENTS {
+        now += Duration::from_millis(random(4000));
+        let at = now
+            .checked_sub(Duration::from_millis(random(300)))
+            .unwrap_or(now);
+        let session = id(u8::try_from(random(4)).expect("small"));
+        let reason = reasons[usize::try_from(random(6)).expect("small")];
+        let leave = |trigger, open: u64| if open > 0 { Leave::May(trigger) } else { SHUT };
+        let event = match random(24) {
+            0 => Event::Ready,
+            1 => {
+                let trigger = [Trigger::Manual, Trigger::WhenAway][usize::from(random(2) == 0)];
+                Event::Request { session, trigger }
+            }
+            2..=9 => Event::Looked {
+                service: leave(Trigger::Night, random(30)),
+                when_away: leave(Trigger::WhenAway, random(30)),
+                next: session,
+                settle: SETTLE,
+            },
+            10 => disturbed_by(reason, at),
+            11 => Event::Wake(reason),
+            12 => Event::Input { at },
+            13 | 14 => Event::Pointer { at },
+            15 | 16 => Event::Strain {
+                over: (random(4) == 0).then_some(WakeReason::Load),
+                calm: random(3) > 0,
+            },
+            17 => Event::NightFell,
+            18 => Event::Ended {
+                session: state
+                    .session()
+                    .cloned()
+                    .filter(|_| random(3) > 0)
+                    .unwrap_or(session),
+            },
+            _ => Event::Tick,
+        };
+        let (next, effects) = transition(state, event, now);
+        for effect in effects {
+            match effect {
+                Effect::Begin { session, .. } => {
+                    assert!(
+                        held.replace(session).is_none(),
+                        "two at once, event {number}"
+                    );
+                    ended = false;
+                    dreams += 1;
+                }
+                Effect::End { session, .. } => {
+                    assert_eq!(held.as_ref(), Some(&session));
+                    ended = true;
+                    wakes += 1;
+                }
+                Effect::Abandon { session, .. } | Effect::Settle { session, .. } => {
+                    assert_eq!(held.take(), Some(session));
+                }
+                Effect::Freeze { .. } => freezes += 1,
+                Effect::Thaw { .. }
+                | Effect::Accept { .. }
+                | Effect::Refuse { .. }
+                | Effect::Cancel { .. } => {}
+            }
+        }
+        assert_eq!(
+            next.session(),
+            held.as_ref(),
+            "who holds a permit, event {number}"
+        );
+        match &next {
+            State::Dreaming { .. } | State::Frozen { .. } => assert!(!ended),
+            State::Waking { deadline, .. } => assert!(ended && *deadline <= now + WAKE_DEADLINE),
+            State::Starting
+            | State::Awake { .. }
+            | State::Settling { .. }
+            | State::Stopping { .. } => {}
+        }
+        // Every Waking ends by its deadline: the loop ticks at it.
+        if let State::Waking { deadline, .. } = &next {
+            let (over, _) = transition(next.clone(), Event::Tick, *deadline);
+            assert!(matches!(over, State::Awake { .. }));
+        }
+        state = next;
+    }
+    assert!(
+        dreams > 1000 && freezes > 1000 && wakes > 1000,
+        "{dreams} {freezes} {wakes}"
+    );
+}

@@ -1,0 +1,84 @@
+//! The tree on this host: where it gives no groups to this user, most of it has nothing to try.
+
+use std::process::{Command, Stdio};
+
+use super::*;
+
+const LIMITS: BranchLimits = BranchLimits {
+    memory_bytes: 64 << 20,
+    processes: 8,
+    cpu_milli: 1000,
+};
+
+/// A tree, unless this host gives no groups to this user.
+fn tree(test: &str) -> Option<Tree> {
+    let tree = Tree::open(&format!("dreamer-test-{test}")).unwrap();
+    let usable = tree.mechanism() != Mechanism::None;
+    usable.then_some(tree)
+}
+
+fn sleeper(tree: &Tree, branch: &Branch, shell: &str) -> std::process::Child {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", shell]).stdin(Stdio::null());
+    tree.placement(Some(branch)).apply(&mut command, None);
+    command.spawn().unwrap()
+}
+
+#[test]
+fn killing_a_tree_ends_its_processes_and_dropping_it_leaves_no_group() {
+    let Some(tree) = tree("kill") else { return };
+    let branch = tree.branch("a", LIMITS).unwrap();
+    let mut child = sleeper(&tree, &branch, "sleep 600 & sleep 600");
+    assert!(tree.processes().contains(&child.id()));
+    tree.kill();
+    assert!(!child.wait().unwrap().success());
+    let name = tree.name.clone();
+    drop(branch);
+    drop(tree);
+    for hierarchy in Hierarchy::find() {
+        assert!(!hierarchy.holds(&name), "{hierarchy:?} still holds {name}");
+    }
+}
+
+#[test]
+fn a_branch_counts_refused_processes_and_cpu_time() {
+    let Some(tree) = tree("pids") else { return };
+    if !tree.limits_processes() {
+        return;
+    }
+    let branch = tree.branch("a", LIMITS).unwrap();
+    let many = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done 2>/dev/null; i=0; \
+                while [ $i -lt 20000 ]; do i=$((i+1)); done";
+    let mut child = sleeper(&tree, &branch, many);
+    let _ = child.wait();
+    assert!(branch.process_refusals() > 0);
+    assert!(branch.cpu_time() > Duration::ZERO);
+    assert!(tree.cpu_time() >= branch.cpu_time());
+}
+
+#[test]
+fn a_frozen_tree_can_be_killed() {
+    let Some(tree) = tree("freeze") else { return };
+    let branch = tree.branch("a", LIMITS).unwrap();
+    let mut child = sleeper(&tree, &branch, "while :; do :; done");
+    if tree.freeze() {
+        let before = tree.cpu_time();
+        std::thread::sleep(Duration::from_millis(100));
+        let used = tree.cpu_time().saturating_sub(before);
+        assert!(used < Duration::from_millis(50), "{used:?} while frozen");
+    }
+    tree.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn sweeping_removes_the_groups_of_dead_processes_only() {
+    let Some(tree) = tree("sweep") else { return };
+    let dead = format!("dreamer-test-sweep-{}-1-0", u32::MAX >> 1);
+    for hierarchy in Hierarchy::find() {
+        let _ = hierarchy.make(&dead);
+    }
+    assert_eq!(Tree::sweep("dreamer-test-sweep"), 1);
+    assert!(Hierarchy::find().iter().any(|h| h.holds(&tree.name)));
+    assert!(!Hierarchy::find().iter().any(|h| h.holds(&dead)));
+}

@@ -1,0 +1,309 @@
+//! Model servers of our own: a small script that listens stands for the model. Real processes, real control groups.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dreamer::app::open_log;
+use dreamer::clock;
+use dreamer::config::{Id, LlmChoice, LlmSettings, Settings, Sources};
+use dreamer::dream::WakeReason;
+use dreamer::llm::server::{ServerError, Servers};
+use dreamer::supervisor::permit;
+use dreamer::tree::{Mechanism, Tree};
+
+use crate::support::World;
+
+/// Answers `/health` after a moment, writes its process id, and has a child that would outlive it.
+const SCRIPT: &str = r#"#!/usr/bin/env python3
+import http.server, os, subprocess, sys, time
+mode, port = sys.argv[1], int(sys.argv[2])
+here = os.path.dirname(os.path.abspath(__file__))
+with open(os.path.join(here, "pids"), "a") as pids:
+    pids.write(f"{os.getpid()}\n")
+print("loading", flush=True)
+if mode == "dies":
+    sys.exit(3)
+if mode == "stubborn":
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["sleep", "600"])
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if time.monotonic() - began > 0.3 else 503)
+        self.end_headers()
+        self.wfile.write(b'{"status": "ok"}')
+    def log_message(self, *_):
+        pass
+began = time.monotonic()
+http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
+"#;
+
+struct Machine {
+    world: World,
+    tree: Arc<Tree>,
+    servers: Servers,
+    settings: LlmSettings,
+}
+
+fn machine(mode: &str) -> Machine {
+    let world = World::new();
+    let script = world.write("server.py", SCRIPT);
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let line = format!("small={} {mode} {{port}}", script.display());
+    let sources = Sources {
+        env: [
+            (Id::DataDir, world.path().display().to_string()),
+            (Id::LlmServers, line),
+        ]
+        .map(|(id, value)| (id.key().variable.to_owned(), value.into()))
+        .into(),
+        ..Sources::default()
+    };
+    let (settings, _) = Settings::load(&sources).expect("they are allowed");
+    let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
+    let servers = Servers::new(&settings.llm, &tree, open_log(&settings)).expect("a keeper");
+    Machine {
+        world,
+        tree,
+        servers,
+        settings: settings.llm,
+    }
+}
+
+impl Machine {
+    /// Processes that the script ever started as, the last one last.
+    fn pids(&self) -> Vec<u32> {
+        let text = std::fs::read_to_string(self.world.path().join("pids")).unwrap_or_default();
+        text.lines()
+            .map(|line| line.parse().expect("a number"))
+            .collect()
+    }
+
+    /// Nothing of it runs: neither the script nor what it started.
+    fn is_empty(&self) -> bool {
+        let gone = |pid: &u32| !Path::new(&format!("/proc/{pid}/exe")).exists();
+        self.pids().iter().all(gone) && self.tree.processes().is_empty()
+    }
+}
+
+#[tokio::test]
+async fn a_server_comes_up_in_a_group_of_its_own_and_goes_without_a_trace() {
+    let machine = machine("well");
+    let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
+    let status = machine
+        .servers
+        .start("small", &permit)
+        .await
+        .expect("it comes up");
+    assert!(status.ours && status.healthy, "{status:?}");
+    let pid = status.pid.expect("a process");
+    assert_eq!(machine.pids(), [pid]);
+    let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid.cast_signed())));
+    assert_eq!(
+        group.expect("a group").as_raw(),
+        pid.cast_signed(),
+        "its own process group"
+    );
+    if machine.tree.mechanism() != Mechanism::None {
+        assert_eq!(
+            machine.tree.processes().len(),
+            2,
+            "the server and its child"
+        );
+        assert_eq!(
+            machine.tree.branches_left(),
+            1,
+            "a control group of its own"
+        );
+    }
+    // Once is enough.
+    let again = machine
+        .servers
+        .start("small", &permit)
+        .await
+        .expect("it runs");
+    assert_eq!(again.pid, Some(pid));
+    let status = machine.servers.stop("small").await.expect("it goes");
+    assert_eq!(status.state, "stopped");
+    assert!(machine.is_empty());
+    assert_eq!(machine.tree.branches_left(), 0);
+    let log = machine.world.path().join("logs/server-small.log");
+    assert!(
+        std::fs::read_to_string(log)
+            .expect("a log")
+            .contains("loading")
+    );
+    let unknown = machine.servers.start("large", &permit).await;
+    assert!(unknown.is_err_and(|error| error.to_string().contains("there is small")));
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_being_asked_is_ended_all_the_same() {
+    let machine = machine("stubborn");
+    let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
+    machine
+        .servers
+        .start("small", &permit)
+        .await
+        .expect("it comes up");
+    let began = clock::monotonic();
+    machine.servers.stop("small").await.expect("it goes");
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(machine.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_holds_its_server_a_freeze_holds_it_too_and_the_wake_ends_it() {
+    let machine = machine("well");
+    let (permit, holder) = permit::operator(Arc::clone(&machine.tree));
+    let found = machine
+        .servers
+        .for_session(&machine.settings, &permit)
+        .await;
+    let hold = found.expect("it comes up").expect("one is meant");
+    assert!(hold.url().starts_with("http://127.0.0.1:"));
+    if machine.tree.freeze() {
+        let before = machine.tree.cpu_time();
+        let asked = is_well(hold.url()).await;
+        assert!(!asked, "a frozen server answers nobody");
+        assert!(machine.tree.cpu_time().saturating_sub(before) < Duration::from_millis(50));
+        machine.tree.thaw();
+        assert!(is_well(hold.url()).await, "and goes on");
+    }
+    // As the supervisor does it: the permit first, then the tree.
+    holder.end(WakeReason::Presence);
+    machine.tree.kill();
+    let began = clock::monotonic();
+    hold.gone().await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(machine.is_empty());
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(
+        machine.pids().len(),
+        1,
+        "what a wake ended is not started again"
+    );
+    let again = machine
+        .servers
+        .for_session(&machine.settings, &permit)
+        .await;
+    assert!(matches!(again, Err(ServerError::Interrupted(_))));
+}
+
+#[tokio::test]
+async fn a_server_that_falls_is_started_again_and_a_session_that_ends_by_itself_ends_it() {
+    let machine = machine("well");
+    let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
+    let found = machine
+        .servers
+        .for_session(&machine.settings, &permit)
+        .await;
+    let hold = found.expect("it comes up").expect("one is meant");
+    let first = machine.pids()[0];
+    let raw = nix::unistd::Pid::from_raw(first.cast_signed());
+    nix::sys::signal::kill(raw, nix::sys::signal::Signal::SIGKILL).expect("it is ours");
+    let back = async {
+        loop {
+            let status = machine.servers.status("small").await.expect("known");
+            if status.healthy && status.pid != Some(first) {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let status = tokio::time::timeout(Duration::from_secs(10), back)
+        .await
+        .expect("it comes back");
+    assert_eq!(status.restarts, 1);
+    hold.gone().await;
+    assert!(machine.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stay_up_is_tried_again_later_and_later_and_says_why() {
+    let machine = machine("dies");
+    let (permit, holder) = permit::operator(Arc::clone(&machine.tree));
+    let second_wait = async {
+        loop {
+            let status = machine.servers.status("small").await.expect("known");
+            if status.restarts == 2 && status.state == "waiting" {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let starting = machine.servers.start("small", &permit);
+    let status = tokio::select! {
+        status = second_wait => status,
+        ended = starting => panic!("it is not up: {ended:?}"),
+    };
+    assert!(status.why.expect("a reason").contains("exit status: 3"));
+    assert_eq!(machine.pids().len(), 2);
+    holder.end(WakeReason::Interrupt);
+    let began = clock::monotonic();
+    machine.servers.stop("small").await.expect("known");
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "it does not sleep on"
+    );
+    assert!(machine.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_of_somebody_else_is_used_and_never_ended() {
+    let theirs = machine("well");
+    let (permit, holder) = permit::operator(Arc::clone(&theirs.tree));
+    let status = theirs
+        .servers
+        .start("small", &permit)
+        .await
+        .expect("it comes up");
+    let port = status
+        .url
+        .as_deref()
+        .and_then(|url| url.rsplit_once(':'))
+        .expect("a port")
+        .1
+        .to_owned();
+    let ours = machine("well");
+    let mut settings = ours.settings.clone();
+    settings.servers[0].port = port.parse().ok();
+    settings.choice = LlmChoice::Url(format!("http://localhost:{port}/v1"));
+    ours.servers.reload(&settings);
+    let (other, _other_holder) = permit::operator(Arc::clone(&ours.tree));
+    let hold = ours.servers.for_session(&settings, &other).await;
+    let hold = hold.expect("it answers").expect("one is meant");
+    hold.gone().await;
+    assert!(!ours.servers.stop("small").await.expect("known").ours);
+    assert!(theirs.servers.status("small").await.expect("known").healthy);
+    assert!(ours.pids().is_empty());
+    settings.choice = LlmChoice::Forbidden;
+    assert!(
+        ours.servers
+            .for_session(&settings, &other)
+            .await
+            .expect("none")
+            .is_none()
+    );
+    holder.end(WakeReason::Interrupt);
+    theirs.servers.stop_all().await;
+    assert!(theirs.is_empty());
+}
+
+async fn is_well(url: &str) -> bool {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let place = url.trim_start_matches("http://").to_owned();
+    let asked = tokio::time::timeout(Duration::from_millis(500), async {
+        let mut stream = tokio::net::TcpStream::connect(place).await.ok()?;
+        stream
+            .write_all(b"GET /health HTTP/1.0\r\n\r\n")
+            .await
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer.contains(" 200 "))
+    });
+    asked.await.ok().flatten().unwrap_or(false)
+}
