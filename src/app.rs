@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::energy::host::HostSenses;
 use crate::energy::own::OwnWork;
 use crate::engine::DreamEngine;
+use crate::experience::{self, ExperienceStream};
 use crate::journal::{self, Dirs};
 use crate::knowledge::Knowledge;
 use crate::llm::server::{OpenLog, Servers};
@@ -26,6 +27,7 @@ pub struct App {
     engine: CurrentEngine,
     own: OwnWork,
     servers: Servers,
+    experience: ExperienceStream,
 }
 
 /// The engine that the next session runs on: settings that are read again make another one.
@@ -60,7 +62,8 @@ impl App {
         let own = OwnWork::new();
         let pack = Arc::new(OfflinePack::load()?);
         let servers = Servers::new(&settings.llm, &tree, open_log(settings))?;
-        let engine = engine(settings, &store, &pack, &own, &servers);
+        let experience = experience_of(settings)?;
+        let engine = engine(settings, &store, &pack, &experience, &own, &servers);
         Ok(Self {
             settings: settings.clone(),
             store,
@@ -68,6 +71,7 @@ impl App {
             engine: CurrentEngine(Arc::new(Mutex::new(Arc::new(engine)))),
             own,
             servers,
+            experience,
         })
     }
 
@@ -90,7 +94,14 @@ impl App {
         }
         let pack = Arc::clone(&self.engine.get().pack);
         self.servers.reload(&settings.llm);
-        let engine = engine(&settings, &self.store, &pack, &self.own, &self.servers);
+        let engine = engine(
+            &settings,
+            &self.store,
+            &pack,
+            &self.experience,
+            &self.own,
+            &self.servers,
+        );
         *self.engine.lock() = Arc::new(engine);
         self.settings = settings.clone();
         (settings, kept)
@@ -139,10 +150,18 @@ pub fn open_log(settings: &Settings) -> OpenLog {
     })
 }
 
+/// The stream with a connection of its own, so that a slow write of experiences holds up no dream.
+fn experience_of(settings: &Settings) -> anyhow::Result<ExperienceStream> {
+    let store = Arc::new(Store::open(&settings.database())?);
+    let options = experience::Options::usual(&settings.data_dir);
+    Ok(ExperienceStream::open(&options, &store)?)
+}
+
 fn engine(
     settings: &Settings,
     store: &Arc<Store>,
     pack: &Arc<OfflinePack>,
+    experience: &ExperienceStream,
     own: &OwnWork,
     servers: &Servers,
 ) -> DreamEngine {
@@ -152,6 +171,7 @@ fn engine(
         knowledge: Knowledge::new(Arc::clone(store)),
         pack: Arc::clone(pack),
         servers: servers.clone(),
+        experience: experience.clone(),
         in_flight: {
             let own = own.clone();
             Arc::new(move |url| Box::new(own.begin_llm(url)))

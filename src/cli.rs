@@ -11,6 +11,7 @@ pub mod config;
 pub mod doctor;
 pub mod dream;
 pub mod duration;
+pub mod experience;
 pub mod journal;
 pub mod knowledge;
 pub mod lessons;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::{SandboxChoice, Settings};
 use crate::dream::{RemRequest, SessionReport, SessionStatus, WakeReason};
+use crate::experience::ExperienceStream;
 use crate::ids::SessionId;
 use crate::journal::{self, Dirs, night};
 use crate::knowledge::Knowledge;
@@ -36,6 +37,7 @@ pub mod progress;
 pub mod settle;
 mod solve;
 pub mod tally;
+mod tell;
 mod tools;
 
 use budget::Budget;
@@ -43,6 +45,7 @@ use finish::Outcome;
 use plan::Planner;
 use progress::{Progress, ProgressEvent};
 use tally::Tally;
+use tell::Story;
 use tools::Tools;
 
 /// Held while the model server works for us, so that its load counts as ours.
@@ -56,6 +59,9 @@ const MOST_UNDECIDED: u32 = 3;
 
 /// How long the end of a session waits for its sandboxes to be gone: within the two seconds that a wake has.
 const SETTLING: Duration = Duration::from_millis(1500);
+
+/// How long the end of a session waits for its experiences to be in the database: a commit takes some ten milliseconds.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// What a session stops for.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +140,7 @@ pub struct DreamEngine {
     pub pack: Arc<OfflinePack>,
     /// Model servers that are started for a session and end with it.
     pub servers: Servers,
+    pub experience: ExperienceStream,
     pub in_flight: InFlight,
     pub containers: Containers,
 }
@@ -163,6 +170,7 @@ impl DreamEngine {
             );
         };
         let mut tally = Tally::begin(session.clone());
+        tell::session_began(&self.experience, session, request);
         let opened = self.open_session(session, request);
         let ended = match opened {
             Ok(()) => {
@@ -237,11 +245,14 @@ impl DreamEngine {
             }
         };
         let report = tally.close(status, wake, clock::monotonic() - started);
+        tell::session_ended(&self.experience, &report);
         if session.is_some()
             && let Err(error) = self.write_down(&report, wake_ms)
         {
             tracing::warn!(%error, "the session's report could not be written down");
         }
+        // The process may end next; where this takes too long, the stream's own end tries again.
+        self.experience.flush(LAST_WORDS);
         report
     }
 }
@@ -326,15 +337,18 @@ impl Rem<'_> {
                 return Ok(());
             };
             begun += 1;
+            let number = tally.tried();
             let scene = Scene {
                 engine,
                 tools,
                 permit,
                 progress: self.progress,
                 session: self.session,
-                number: tally.tried(),
+                number,
+                story: Story::begin(&engine.experience, self.session, number),
             };
             let played = scene.play(plan, tally).await;
+            scene.story.end();
             // A killed process keeps its counts so far.
             engine.store.update_session(&tally.so_far())?;
             match played? {
@@ -369,6 +383,7 @@ struct Scene<'a> {
     progress: &'a Progress,
     session: &'a SessionId,
     number: u64,
+    story: Story,
 }
 
 impl Scene<'_> {

@@ -29,6 +29,7 @@ pub mod sandbox;
 pub mod store;
 
 pub mod coder;
+pub mod experience;
 pub mod guardian;
 pub mod journal;
 pub mod knowledge;

@@ -7,6 +7,7 @@ use std::time::Duration;
 mod attempts;
 pub mod doctor;
 mod dreams;
+mod experience;
 mod knowledge;
 mod lessons;
 mod plants;
@@ -14,6 +15,7 @@ mod row;
 mod sessions;
 
 pub use dreams::{DreamRow, DreamState, Unfinished};
+pub use experience::{ArchiveRow, ExperienceQuery, ExperienceRow, NewExperience, SinkCount};
 pub use knowledge::{
     Change, ClusterRow, GraphChunk, GraphRows, KnowledgeCounts, KnownDocument, NewChunk,
     NewCluster, NewDocument, RemovedDocument,
@@ -66,6 +68,7 @@ fn migrations() -> Migrations<'static> {
         M::up(dreams::SCHEMA),
         M::up(lessons::SCHEMA),
         M::up(plants::SCHEMA),
+        M::up(experience::SCHEMA),
     ])
 }
 

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Context, Exit, config, doctor, dream, journal, knowledge, lessons, models, sandbox, service,
-    verify, wake_test,
+    Context, Exit, config, doctor, dream, experience, journal, knowledge, lessons, models, sandbox,
+    service, verify, wake_test,
 };
 use crate::config::{ConfigErrors, Settings, Sources};
 use crate::telemetry;
@@ -72,6 +72,9 @@ enum Command {
     /// Models and the servers that run them
     #[command(subcommand)]
     Models(models::Command),
+    /// What happened: the experience stream's accounts, its newest events, draws from it
+    #[command(subcommand)]
+    Experience(experience::Command),
     /// Settings: where each comes from, whether they hold, a commented file of them
     #[command(subcommand)]
     Config(config::Command),
@@ -163,6 +166,7 @@ async fn answer(command: Command, context: &Context, sources: &Sources) -> anyho
         Command::Journal(command) => journal::run(command, context).await,
         Command::Lessons(command) => lessons::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,
+        Command::Experience(command) => experience::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,
         Command::Completions { shell } => completions(shell),
     }

@@ -63,6 +63,7 @@ impl Scene<'_> {
         tally.enter(None, clock::monotonic());
         if let Err(EngineError::Ended(ended)) = &played {
             tally.requeued();
+            self.story.requeued(&ended.to_string());
             self.tell(|scenario| ProgressEvent::Requeued {
                 scenario,
                 why: ended.to_string(),
@@ -81,6 +82,7 @@ impl Scene<'_> {
             }
         };
         tally.woven();
+        self.story.woven(&draft, tally.tokens_since(before));
         let title = draft.candidate.scenario.title.clone();
         let generator = draft.generator.as_str().to_owned();
         self.tell(|scenario| ProgressEvent::Task {
@@ -104,11 +106,14 @@ impl Scene<'_> {
             } => {
                 tally.rejected(&[reason]);
                 let reasons = vec![reason.to_string()];
+                self.story.solved(&draft, tokens, Some(&reasons[0]));
                 let fallen = Fallen::rejected(&candidate, reasons, why, tokens);
                 return self.fell(&draft, fallen);
             }
         };
         tally.settled();
+        self.story.solved(&draft, tokens, None);
+        self.story.settled(&candidate, dropped.len());
         self.phase(Phase::Proving, tally);
         let context = Context {
             known: Some(self.known_to(&draft)?),
@@ -172,6 +177,7 @@ impl Scene<'_> {
     ) -> Result<Judgement, EngineError> {
         let guardian = &self.tools.guardian;
         let judged = guardian.judge(self.permit, candidate, context).await;
+        self.story.judged(&judged);
         let Judgement::Verified(dream) = judged else {
             return Ok(judged);
         };
@@ -181,7 +187,9 @@ impl Scene<'_> {
         }
         let mut stronger = dream.candidate().clone();
         stronger.hidden_checks.extend(lacking);
-        Ok(guardian.judge(self.permit, &stronger, context).await)
+        let judged = guardian.judge(self.permit, &stronger, context).await;
+        self.story.judged(&judged);
+        Ok(judged)
     }
 
     /// What a dream must be unlike: everything that was saved. Tasks that a person gave may be a benchmark's.
@@ -234,6 +242,7 @@ impl Scene<'_> {
         self.remember(&draft, "saved")?;
         tally.saved(tier, draft.generator);
         let dream_id = published.record.dream_id.to_string();
+        self.story.saved(&dream_id, tier, published.record.seconds);
         self.tell(|scenario| ProgressEvent::Saved {
             scenario,
             dream_id,
@@ -251,6 +260,7 @@ impl Scene<'_> {
         tally: &mut Tally,
     ) -> Result<Outcome, EngineError> {
         tally.not_woven();
+        self.story.not_woven(&title, &why);
         let candidate = Candidate {
             scenario: Scenario {
                 title,
@@ -293,6 +303,9 @@ impl Scene<'_> {
             thought: draft.thought.clone(),
         };
         self.engine.store.record_attempt(&attempt)?;
+        let decided = attempt.outcome == AttemptOutcome::Rejected;
+        let id = attempt.attempt_id.as_str();
+        self.story.fallen(id, &reasons, decided, attempt.seconds);
         self.tell(|scenario| ProgressEvent::Rejected {
             scenario,
             reasons,

@@ -8,6 +8,7 @@ mod control;
 mod doctor;
 mod energy;
 mod energy_load;
+mod experience;
 mod guardian;
 mod journal;
 mod knowledge;

@@ -108,7 +108,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("dotenvy", &["config"]),
-    ("reqwest", &["llm", "cli"]),
+    ("reqwest", &["llm", "experience::sink::http", "cli"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
     ("sysinfo", &["energy::host"]),

@@ -1,0 +1,143 @@
+//! Old events in a compressed file with its SHA-256 beside it: `NAME.jsonl.gz` and `NAME.jsonl.gz.sha256`, as `gzip` and
+//! `sha256sum -c` read them. A file is there whole, or not at all.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+/// How an archive's name ends.
+pub const ENDING: &str = ".jsonl.gz";
+
+/// An archive that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    pub path: PathBuf,
+    /// Of the compressed file, hexadecimal.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// Why an archive cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("{path}: {source}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{0} is not what was written: its checksum differs")]
+    Damaged(PathBuf),
+}
+
+/// Writes lines (each with its break) as an archive. Temporary file, checksum, rename, folder: in this order.
+pub fn pack(lines: &mut dyn Read, path: &Path) -> io::Result<Archive> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let temporary = beside(path, ".tmp");
+    let mut encoder = GzEncoder::new(File::create(&temporary)?, Compression::default());
+    io::copy(lines, &mut encoder)?;
+    let file = encoder.finish()?;
+    file.sync_all()?;
+    let (sha256, bytes) = sum(&temporary)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let noted = beside(path, ".sha256");
+    let mut note = File::create(&noted)?;
+    note.write_all(format!("{sha256}  {name}\n").as_bytes())?;
+    note.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(Archive {
+        path: path.to_owned(),
+        sha256,
+        bytes,
+    })
+}
+
+pub fn pack_file(lines: &Path, path: &Path) -> io::Result<Archive> {
+    pack(&mut BufReader::new(File::open(lines)?), path)
+}
+
+/// The lines of an archive, once its checksum has been found right.
+pub fn read(path: &Path) -> Result<String, ArchiveError> {
+    let io = |source| ArchiveError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let noted = fs::read_to_string(beside(path, ".sha256")).map_err(io)?;
+    let (sha256, _) = sum(path).map_err(io)?;
+    if noted.split_whitespace().next() != Some(&sha256) {
+        return Err(ArchiveError::Damaged(path.to_owned()));
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(io)?;
+    GzDecoder::new(file).read_to_string(&mut text).map_err(io)?;
+    Ok(text)
+}
+
+/// Removes an archive and its checksum.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    match fs::remove_file(beside(path, ".sha256")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn sum(path: &Path) -> io::Result<(String, u64)> {
+    let mut hash = Sha256::new();
+    let bytes = io::copy(&mut File::open(path)?, &mut Hashing(&mut hash))?;
+    let digest = hash.finalize();
+    let hex = digest.iter().fold(String::new(), |mut hex, byte| {
+        _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    Ok((hex, bytes))
+}
+
+struct Hashing<'a>(&'a mut Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(ending);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_gives_back_what_went_in_and_a_changed_one_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old/a.jsonl.gz");
+        let lines = "{\"a\":1}\n".repeat(1000);
+        let made = pack(&mut lines.as_bytes(), &path).unwrap();
+        assert!(made.bytes < 1000, "{} bytes", made.bytes);
+        assert_eq!(read(&path).unwrap(), lines);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(read(&path), Err(ArchiveError::Damaged(_))));
+        remove(&path).unwrap();
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,158 @@
+//! What a sampler gives: the drawn events with their weights, copied out of the window, read only when somebody asks for
+//! one. Pure.
+
+use jiff::Timestamp;
+
+use super::event::{Event, EventId, Record};
+use super::window::{Header, Window};
+
+/// One drawn event.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn {
+    pub seq: u64,
+    header: Header,
+    /// How likely a single draw was to give this one; 0 where the strategy has no such figure.
+    pub probability: f64,
+    /// How much it is to count, against the unevenness of the draw; 1 at most.
+    pub weight: f64,
+    text: (usize, usize),
+}
+
+impl Drawn {
+    #[must_use]
+    pub fn id(&self) -> Option<EventId> {
+        EventId::from_u128(self.header.id)
+    }
+
+    #[must_use]
+    pub fn reward(&self) -> Option<f64> {
+        Some(self.header.reward).filter(|reward| !reward.is_nan())
+    }
+
+    #[must_use]
+    pub fn priority(&self) -> f64 {
+        self.header.priority
+    }
+
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.header.done
+    }
+
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_nanosecond(i128::from(self.header.at)).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    items: Vec<Drawn>,
+    texts: Vec<u8>,
+}
+
+impl Batch {
+    /// Copies events out of the window: number, probability, weight. One pass over the headers and one over the texts, so
+    /// that neither waits for the other's memory.
+    pub(super) fn gather(window: &Window, drawn: impl Iterator<Item = (u64, f64, f64)>) -> Self {
+        let mut items = Vec::with_capacity(drawn.size_hint().0);
+        let mut length = 0;
+        for (seq, probability, weight) in drawn {
+            let Some(header) = window.header(seq) else {
+                debug_assert!(false, "event {seq} was drawn and is not there");
+                continue;
+            };
+            let text = (length, length + header.span.length());
+            length = text.1;
+            items.push(Drawn {
+                seq,
+                header: *header,
+                probability,
+                weight,
+                text,
+            });
+        }
+        let mut texts = Vec::with_capacity(length);
+        for item in &items {
+            texts.extend_from_slice(window.bytes_of(&item.header));
+        }
+        Self { items, texts }
+    }
+
+    /// The largest weight becomes 1, as in the original.
+    pub(super) fn scale_weights(&mut self) {
+        let most = self
+            .items
+            .iter()
+            .map(|item| item.weight)
+            .fold(0.0, f64::max);
+        for item in &mut self.items {
+            item.weight /= most;
+        }
+    }
+
+    #[must_use]
+    pub fn items(&self) -> &[Drawn] {
+        &self.items
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The whole JSON of one.
+    #[must_use]
+    pub fn text(&self, item: &Drawn) -> &str {
+        let bytes = self.texts.get(item.text.0..item.text.1);
+        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Each event, read.
+    pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        self.items.iter().filter_map(|item| {
+            let event: Event = serde_json::from_str(self.text(item)).ok()?;
+            Some(Record {
+                seq: item.seq,
+                event,
+            })
+        })
+    }
+
+    /// Mean of the rewards that are there.
+    #[must_use]
+    pub fn mean_reward(&self) -> Option<f64> {
+        let rewards: Vec<f64> = self.items.iter().filter_map(Drawn::reward).collect();
+        (!rewards.is_empty()).then(|| rewards.iter().sum::<f64>() / rewards.len() as f64)
+    }
+
+    /// Share of the last events of a trajectory that had a reward above 0.
+    #[must_use]
+    pub fn success_rate(&self) -> Option<f64> {
+        let ends: Vec<_> = self.items.iter().filter(|item| item.done()).collect();
+        let well = ends.iter().filter(|item| item.reward() > Some(0.0)).count();
+        (!ends.is_empty()).then(|| well as f64 / ends.len() as f64)
+    }
+
+    /// How evenly the batch covers the strata it has: 0 for one stratum, 1 where every event has its own (one less Simpson's
+    /// index, scaled to the size of the batch).
+    #[must_use]
+    pub fn diversity(&self) -> f64 {
+        let n = self.items.len();
+        if n < 2 {
+            return 0.0;
+        }
+        let mut strata: Vec<u16> = self.items.iter().map(|item| item.header.stratum).collect();
+        strata.sort_unstable();
+        let same: usize = strata
+            .chunk_by(u16::eq)
+            .map(|s| s.len() * (s.len() - 1))
+            .sum();
+        1.0 - same as f64 / (n * (n - 1)) as f64
+    }
+}

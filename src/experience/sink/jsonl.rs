@@ -1,0 +1,147 @@
+//! A file of JSON lines that is turned when it is full or old; turned files become checksummed archives, of which the
+//! newest are kept.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::SinkError;
+use crate::clock;
+use crate::experience::archive;
+use crate::experience::line::Line;
+
+/// When a file is turned, and how many turned ones stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    pub bytes: u64,
+    pub age: Duration,
+    pub kept: usize,
+}
+
+impl Default for Rotation {
+    /// Some weeks of dreams in all.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            age: Duration::from_hours(24),
+            kept: 14,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(in crate::experience) struct Jsonl {
+    path: PathBuf,
+    rotation: Rotation,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    bytes: u64,
+    since: Timestamp,
+}
+
+impl Jsonl {
+    pub(in crate::experience) fn new(path: PathBuf, rotation: Rotation) -> Self {
+        Self {
+            path,
+            rotation,
+            open: None,
+        }
+    }
+
+    pub(super) fn write(&mut self, batch: &[Arc<Line>]) -> Result<(), SinkError> {
+        let written = self.append(batch);
+        if written.is_err() {
+            // Opened anew with the next try: the file may have been removed, or its disk come back.
+            self.open = None;
+        }
+        written.map_err(|error| SinkError::Failed(format!("{}: {error}", self.path.display())))
+    }
+
+    fn append(&mut self, batch: &[Arc<Line>]) -> io::Result<()> {
+        let mut text = Vec::new();
+        for line in batch {
+            text.extend_from_slice(line.text.as_bytes());
+            text.push(b'\n');
+        }
+        let now = clock::utc();
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => Open::at(&self.path, now)?,
+        };
+        let age = Duration::try_from(now.duration_since(open.since)).unwrap_or_default();
+        let full = open.bytes + text.len() as u64 > self.rotation.bytes || age >= self.rotation.age;
+        let mut open = if full && open.bytes > 0 {
+            drop(open);
+            self.turn(now)?;
+            Open::at(&self.path, now)?
+        } else {
+            open
+        };
+        let before = open.bytes;
+        if let Err(error) = open.file.write_all(&text) {
+            // Half a batch would be there twice after the next try.
+            drop(open.file.set_len(before));
+            return Err(error);
+        }
+        open.bytes += text.len() as u64;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// The full file becomes an archive beside it.
+    fn turn(&self, now: Timestamp) -> io::Result<()> {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let mut name = format!("{stem}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ"));
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        for number in 2.. {
+            if !folder.join(format!("{name}{}", archive::ENDING)).exists() {
+                break;
+            }
+            name = format!("{name}-{number}");
+        }
+        let turned = folder.join(format!("{name}.jsonl"));
+        fs::rename(&self.path, &turned)?;
+        archive::pack_file(&turned, &folder.join(format!("{name}{}", archive::ENDING)))?;
+        fs::remove_file(&turned)?;
+        let mut archives: Vec<PathBuf> = fs::read_dir(folder)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with(&format!("{stem}-")) && name.ends_with(archive::ENDING)
+            })
+            .collect();
+        archives.sort();
+        let surplus = archives.len().saturating_sub(self.rotation.kept);
+        for old in &archives[..surplus] {
+            archive::remove(old)?;
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    fn at(path: &Path, now: Timestamp) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = File::options().create(true).append(true).open(path)?;
+        let metadata = file.metadata()?;
+        let made = metadata
+            .created()
+            .ok()
+            .and_then(|at| Timestamp::try_from(at).ok());
+        Ok(Self {
+            file,
+            bytes: metadata.len(),
+            since: made.filter(|_| metadata.len() > 0).unwrap_or(now),
+        })
+    }
+}

@@ -1,0 +1,275 @@
+//! The events in memory: one ring, with two tails over it. The window is bounded by number, age and bytes; the hot part
+//! is its newest. Pure: the time is handed in. Filled by the stream's writer, read by the samplers.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::arena::{Arena, Span};
+use super::event::EventId;
+use super::line::Line;
+use super::priority::{self, ALPHA};
+use super::sum_tree::SumTree;
+
+/// Types, components and strata that are told apart; a stranger's names must not fill the memory.
+const MAX_NAMES: usize = 4096;
+/// Slots of the first tree; it doubles as the window fills.
+const FIRST_SLOTS: usize = 1024;
+
+/// Bounds of the window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Newest events that count as hot.
+    pub hot: usize,
+    /// Events at most.
+    pub events: usize,
+    /// Age at most.
+    pub age: Duration,
+    /// Texts of this size at most.
+    pub bytes: usize,
+    /// See [`priority::weight`].
+    pub alpha: f64,
+}
+
+impl Default for Limits {
+    /// The original's figures; the bytes are ours: a quarter of a gigabyte is what a desktop can spare by night.
+    fn default() -> Self {
+        Self {
+            hot: 100_000,
+            events: 1_000_000,
+            age: Duration::from_hours(24),
+            bytes: 256 << 20,
+            alpha: ALPHA,
+        }
+    }
+}
+
+/// Which of the events a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    Hot,
+    #[default]
+    Window,
+}
+
+/// One event without its text: one cache line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header {
+    pub(super) id: u128,
+    /// Nanoseconds since 1970, never less than that of the event before.
+    pub(super) at: i64,
+    /// Not a number where there is none.
+    pub(super) reward: f64,
+    pub(super) priority: f64,
+    pub(super) span: Span,
+    pub(super) event_type: u16,
+    pub(super) source: u16,
+    pub(super) stratum: u16,
+    pub(super) done: bool,
+}
+
+/// Words by number; number 0 stands for all that came too late.
+#[derive(Debug, Default)]
+struct Names(HashMap<Box<str>, u16>);
+
+impl Names {
+    fn number(&mut self, word: &str) -> u16 {
+        if let Some(number) = self.0.get(word) {
+            return *number;
+        }
+        if self.0.len() >= MAX_NAMES {
+            return 0;
+        }
+        let number = u16::try_from(self.0.len() + 1).unwrap_or(0);
+        self.0.insert(Box::from(word), number);
+        number
+    }
+}
+
+#[derive(Debug)]
+pub struct Window {
+    limits: Limits,
+    /// Number of the oldest event that is still there.
+    first: u64,
+    headers: VecDeque<Header>,
+    arena: Arena,
+    texts: usize,
+    tree: SumTree,
+    names: Names,
+}
+
+impl Window {
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            first: 0,
+            headers: VecDeque::new(),
+            arena: Arena::default(),
+            texts: 0,
+            tree: SumTree::new(FIRST_SLOTS),
+            names: Names::default(),
+        }
+    }
+
+    /// Takes an event in and lets go of what is too old for it; its number.
+    pub fn push(&mut self, line: &Line, now: Timestamp) -> u64 {
+        let seq = self.first + self.headers.len() as u64;
+        if self.headers.len() == self.tree.slots() {
+            self.grow();
+        }
+        let before = self.headers.back().map_or(i64::MIN, |last| last.at);
+        let header = Header {
+            id: line.id.as_u128(),
+            // A time of the future would keep everything behind it for ever.
+            at: nanoseconds(line.at.min(now)).max(before),
+            reward: line.reward.unwrap_or(f64::NAN),
+            priority: line.priority,
+            span: self.arena.push(line.text.as_bytes()),
+            event_type: self.names.number(&line.event_type),
+            source: self.names.number(&line.source),
+            stratum: self.names.number(&line.stratum),
+            done: line.done,
+        };
+        self.texts += header.span.length();
+        self.headers.push_back(header);
+        let weight = priority::weight(line.priority, self.limits.alpha);
+        let slot = self.slot(seq);
+        self.tree.set(slot, weight);
+        self.expire(now);
+        seq
+    }
+
+    /// Lets go of what is beyond the bounds.
+    pub fn expire(&mut self, now: Timestamp) {
+        let age = i64::try_from(self.limits.age.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = nanoseconds(now).saturating_sub(age);
+        let mut gone = false;
+        while let Some(front) = self.headers.front() {
+            let over = self.headers.len() > self.limits.events || self.texts > self.limits.bytes;
+            if !over && front.at >= oldest {
+                break;
+            }
+            self.texts -= front.span.length();
+            let slot = self.slot(self.first);
+            self.tree.set(slot, 0);
+            self.headers.pop_front();
+            self.first += 1;
+            gone = true;
+        }
+        if gone {
+            self.arena
+                .keep_from(self.headers.front().map(|front| front.span));
+        }
+    }
+
+    /// Another priority for events that are still there; how many were.
+    pub fn update_priorities(&mut self, updates: &[(u64, f64)]) -> usize {
+        let mut found = 0;
+        for (seq, priority) in updates {
+            let Some(at) = self.index(*seq) else { continue };
+            let priority = if priority.is_finite() {
+                priority.abs()
+            } else {
+                0.0
+            };
+            self.headers[at].priority = priority;
+            let slot = self.slot(*seq);
+            self.tree
+                .set(slot, priority::weight(priority, self.limits.alpha));
+            found += 1;
+        }
+        found
+    }
+
+    /// The numbers of the events in scope, from the oldest to one beyond the newest.
+    #[must_use]
+    pub fn range(&self, scope: Scope) -> std::ops::Range<u64> {
+        let end = self.first + self.headers.len() as u64;
+        match scope {
+            Scope::Window => self.first..end,
+            Scope::Hot => self.first.max(end.saturating_sub(self.limits.hot as u64))..end,
+        }
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.headers.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty()
+    }
+
+    /// The event's whole JSON, where it is still there.
+    #[must_use]
+    pub fn text(&self, seq: u64) -> Option<&str> {
+        let header = self.headers.get(self.index(seq)?)?;
+        std::str::from_utf8(self.arena.get(header.span)).ok()
+    }
+
+    #[must_use]
+    pub fn id(&self, seq: u64) -> Option<EventId> {
+        EventId::from_u128(self.headers.get(self.index(seq)?)?.id)
+    }
+
+    /// Bytes beside the texts themselves, as allocated.
+    #[must_use]
+    pub fn overhead_bytes(&self) -> usize {
+        let arena = self.arena.bytes().saturating_sub(self.texts);
+        self.headers.capacity() * size_of::<Header>() + self.tree.bytes() + arena
+    }
+
+    pub(super) fn header(&self, seq: u64) -> Option<&Header> {
+        self.headers.get(self.index(seq)?)
+    }
+
+    pub(super) fn bytes_of(&self, header: &Header) -> &[u8] {
+        self.arena.get(header.span)
+    }
+
+    /// The tree with its ring of slots, for the prioritized sampler.
+    pub(super) fn tree(&mut self) -> &mut SumTree {
+        &mut self.tree
+    }
+
+    /// Weights of the events before `seq` in the order of slots, and where slots wrap.
+    pub(super) fn slot(&self, seq: u64) -> usize {
+        // The number of slots is a power of two times sixteen, so the remainder is a mask.
+        usize::try_from(seq % self.tree.slots() as u64).unwrap_or(0)
+    }
+
+    /// The number of the event that holds a slot now.
+    pub(super) fn seq_of(&self, slot: usize) -> u64 {
+        let slots = self.tree.slots() as u64;
+        let first = self.first % slots;
+        let ahead = (slot as u64 + slots - first) % slots;
+        self.first + ahead
+    }
+
+    fn index(&self, seq: u64) -> Option<usize> {
+        let at = usize::try_from(seq.checked_sub(self.first)?).ok()?;
+        (at < self.headers.len()).then_some(at)
+    }
+
+    fn grow(&mut self) {
+        let mut tree = SumTree::new(self.tree.slots() * 2);
+        let slots = tree.slots() as u64;
+        for seq in self.range(Scope::Window) {
+            let slot = usize::try_from(seq % slots).unwrap_or(0);
+            tree.set(slot, self.tree.get(self.slot(seq)));
+        }
+        self.tree = tree;
+    }
+}
+
+/// The years 1678 to 2262; what lies beyond counts as their ends.
+fn nanoseconds(at: Timestamp) -> i64 {
+    i64::try_from(at.as_nanosecond()).unwrap_or(if at.as_second() < 0 {
+        i64::MIN
+    } else {
+        i64::MAX
+    })
+}

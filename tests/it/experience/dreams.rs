@@ -1,0 +1,154 @@
+//! A real `dreamer dream` leaves experiences, and the command line shows them.
+
+use std::process::{Command, Output};
+
+use serde_json::Value as Json;
+
+use crate::support::{World, backends, ledger};
+
+const TOOLS: &str = r#"def initials(name: str) -> str:
+    """The first letters of the words in a name, in upper case.
+
+    >>> initials("ada lovelace")
+    'AL'
+    >>> initials("")
+    ''
+    >>> initials("grace  brewster hopper")
+    'GBH'
+    >>> initials("x")
+    'X'
+    >>> initials("  alan  turing ")
+    'AT'
+    """
+    return "".join(word[0].upper() for word in name.split())
+"#;
+
+fn dreamer(world: &World, backend: &str, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dreamer"))
+        .args(words)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", world.path())
+        .env("DREAMING_DATA_DIR", world.path().join("data"))
+        .env("DREAMING_OUTPUT_DIR", world.path().join("out"))
+        .env("DREAMING_SANDBOX", backend)
+        .env("DREAMING_DOCKER_NAMESPACE", backends::NAMESPACE)
+        .env("DREAMING_LLM_URL", "none")
+        .current_dir(world.path())
+        .output()
+        .expect("the program runs")
+}
+
+#[track_caller]
+fn lines(output: &Output) -> Vec<Json> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_stage_of_a_dream_leaves_an_experience() {
+    for backend in backends::backends("experiences of a dream").await {
+        let backend = backend.name();
+        ledger(backend);
+        let world = World::new();
+        world.write("docs/tools.py", TOOLS);
+        dreamer(&world, backend, &["ingest", "docs"]);
+        let dreamed = dreamer(
+            &world,
+            backend,
+            &["dream", "--max-scenarios", "2", "--json"],
+        );
+        let report = &lines(&dreamed)[0];
+        assert_eq!(report["dreams_successful"], 2, "{report}");
+
+        let stats = &lines(&dreamer(
+            &world,
+            backend,
+            &["experience", "stats", "--json"],
+        ))[0];
+        let count = |key: &str| stats[key].as_u64().expect("a number");
+        assert_eq!(count("written"), count("flushed"), "{stats}");
+        assert_eq!((count("dropped"), count("buffered")), (0, 0), "{stats}");
+        assert_eq!(stats["sinks"]["sqlite"]["flushed"], stats["flushed"]);
+        let types = &stats["types"];
+        for (event_type, wanted) in [
+            ("session.began", 1),
+            ("dream.woven", 2),
+            ("dream.solved", 2),
+            ("dream.settled", 2),
+            ("dream.saved", 2),
+            ("trajectory.ended", 2),
+            ("session.ended", 1),
+        ] {
+            assert_eq!(types[event_type], wanted, "{event_type}: {stats}");
+        }
+        assert!(types["guardian.verdict"].as_u64() >= Some(2), "{stats}");
+
+        let ended = ["experience", "tail", "--json", "--type", "trajectory.ended"];
+        let ends = lines(&dreamer(&world, backend, &ended));
+        let end = &ends[0]["data"];
+        assert_eq!(
+            (&end["outcome"], &end["total_reward"]),
+            (&"saved".into(), &1.0.into())
+        );
+        let id = end["trajectory_id"].as_str().expect("an id");
+        let tail = ["experience", "tail", "--json", "--trajectory", id];
+        let course = lines(&dreamer(&world, backend, &tail));
+        assert_eq!(
+            course.len() as u64,
+            end["length"].as_u64().expect("a number") + 1
+        );
+        for pair in course.windows(2) {
+            assert_eq!(
+                pair[1]["caused_by"], pair[0]["event_id"],
+                "one stage leads to the next"
+            );
+            assert_eq!(pair[0]["leads_to"][0], pair[1]["event_id"]);
+        }
+
+        let drawn = [
+            "experience",
+            "sample",
+            "--json",
+            "--strategy",
+            "prioritized",
+            "-n",
+            "8",
+            "--seed",
+            "5",
+        ];
+        let batch = lines(&dreamer(&world, backend, &drawn));
+        assert_eq!(batch[0]["count"], 8);
+        assert_eq!(
+            batch,
+            lines(&dreamer(&world, backend, &drawn)),
+            "a seed draws the same again"
+        );
+    }
+}
+
+#[test]
+fn without_a_dream_there_is_nothing_and_that_is_said() {
+    let world = World::new();
+    let stats = &lines(&dreamer(&world, "auto", &["experience", "stats", "--json"]))[0];
+    assert_eq!(stats["written"], 0);
+    assert!(stats["sinks"].as_object().expect("an object").is_empty());
+    let tail = dreamer(&world, "auto", &["experience", "tail"]);
+    assert_eq!(tail.status.code(), Some(1));
+    let sample = dreamer(
+        &world,
+        "auto",
+        &["experience", "sample", "--strategy", "diverse"],
+    );
+    assert_eq!(sample.status.code(), Some(1));
+    let wrong = dreamer(
+        &world,
+        "auto",
+        &["experience", "sample", "--strategy", "best"],
+    );
+    assert_eq!(wrong.status.code(), Some(64));
+}
