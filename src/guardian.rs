@@ -175,9 +175,9 @@ impl Guardian {
         context: &Context,
     ) -> Judgement {
         let mut docket = Docket::open();
-        let mut bench = Bench::new(self.sandbox.as_ref(), permit);
+        let mut bench = Bench::new(&self.sandbox, permit);
         let heard = hear(&mut docket, &mut bench, candidate, context).await;
-        bench.close().await;
+        bench.close();
         let gates = docket.gates;
         match heard {
             Ok((tier, candidate, contaminated)) => Judgement::Verified(VerifiedDream {
@@ -243,7 +243,12 @@ async fn hear(
         "steady",
         steady::rule(bench, [second, third], candidate, &trials).await,
     )?;
-    let asked = agreement::rule(bench, second, candidate, context).await;
+    // The last interpreter that was opened serves all that follows.
+    let last = Room {
+        role: Role::Solution,
+        hash_seed: third,
+    };
+    let asked = agreement::rule(bench, last, second, candidate, context).await;
     let (agreed, panel) = match asked {
         Ok((ruling, panel)) => (Ok(ruling), panel),
         Err(undecided) => (Err(undecided), Panel::default()),
@@ -252,11 +257,11 @@ async fn hear(
     let mut candidate = candidate.clone();
     docket.note(
         "exercised",
-        exercised::rule(bench, first, &mut candidate, &panel).await,
+        exercised::rule(bench, last, &mut candidate, &panel).await,
     )?;
     docket.note(
         "adequate",
-        adequate::rule(bench, first, &mut candidate, &trials, &panel).await,
+        adequate::rule(bench, last, first, &mut candidate, &trials, &panel).await,
     )?;
     docket.note("clean", Ok(clean::rule(&candidate)))?;
     let (new, contaminated) = match &context.known {
@@ -271,20 +276,10 @@ async fn hear(
     Ok((tier, candidate, contaminated))
 }
 
-/// Not a gate of its own: interpreters are opened side by side.
+/// Not a gate of its own: interpreters are opened, in the order in which the gates need them.
 async fn open(bench: &mut Bench<'_>, hash_seeds: [u32; 3]) -> Hearing {
-    let [first, second, third] = hash_seeds;
-    let mut rooms = vec![
-        Room {
-            role: Role::Solution,
-            hash_seed: first,
-        },
-        Room {
-            role: Role::StandIn,
-            hash_seed: first,
-        },
-    ];
-    rooms.extend([second, third].map(|hash_seed| Room {
+    let mut rooms = vec![hollow::ROOM];
+    rooms.extend(hash_seeds.map(|hash_seed| Room {
         role: Role::Solution,
         hash_seed,
     }));

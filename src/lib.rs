@@ -19,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod dream;
 pub mod ids;
+pub mod memory;
 
 pub mod similarity;
 

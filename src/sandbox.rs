@@ -21,7 +21,9 @@ mod canary;
 pub mod docker;
 pub mod doctor;
 mod frame;
+mod keeper;
 pub mod libraries;
+mod program;
 mod python;
 mod runner;
 mod seccomp;
@@ -146,6 +148,10 @@ pub trait Sandbox: Send + Sync {
 
     /// What solutions may import beside the standard library.
     fn libraries(&self) -> &[Library];
+
+    /// True where making a sandbox costs far more than the interpreter in it, so that whoever needs several interpreters
+    /// one after the other had better start one anew (`Runner::renew`).
+    fn is_dear(&self) -> bool;
 
     /// A fresh runner inside the permit's process tree, ready for its first job.
     async fn open(&self, permit: &WorkPermit, spec: &RunnerSpec) -> Result<Runner, SandboxError>;

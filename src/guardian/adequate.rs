@@ -39,12 +39,13 @@ const SHOWN: usize = 5;
 
 pub(super) async fn rule(
     bench: &mut Bench<'_>,
-    hash_seed: u32,
+    solution: Room,
+    seed: u32,
     candidate: &mut Candidate,
     trials: &[Trial],
     panel: &Panel,
 ) -> Hearing {
-    let all = mutants(&candidate.code, MUTANTS_MAX, u64::from(hash_seed));
+    let all = mutants(&candidate.code, MUTANTS_MAX, u64::from(seed));
     if all.len() < MUTANTS_MIN {
         return Ok(Ruling::Skipped(format!(
             "only {} mutants: too little code to change",
@@ -71,7 +72,7 @@ pub(super) async fn rule(
     );
     let room = Room {
         role: Role::Mutant,
-        hash_seed,
+        ..solution
     };
     let code = candidate.code.clone();
     // What was added before stands at the end and is among the witnesses.

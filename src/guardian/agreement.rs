@@ -40,7 +40,8 @@ impl Panel {
 
 pub(super) async fn rule(
     bench: &mut Bench<'_>,
-    hash_seed: u32,
+    solution: Room,
+    seed: u32,
     candidate: &Candidate,
     context: &Context,
 ) -> Result<(Ruling, Panel), Undecided> {
@@ -51,17 +52,20 @@ pub(super) async fn rule(
         &candidate.scenario.entry_point,
         &checks,
         QUESTIONS,
-        u64::from(hash_seed),
+        u64::from(seed),
     );
     let asked: Vec<Check> = asked
         .into_iter()
         .map(|question| question.expecting("None", Origin::Agreement))
         .collect();
-    let room = |role| Room { role, hash_seed };
-    let ours = ask(bench, room(Role::Solution), &candidate.code, &asked).await?;
+    let peers_room = Room {
+        role: Role::Peer,
+        ..solution
+    };
+    let ours = ask(bench, solution, &candidate.code, &asked).await?;
     let mut theirs = Vec::new();
     for peer in &peers {
-        theirs.push(ask(bench, room(Role::Peer), &peer.code, &asked).await?);
+        theirs.push(ask(bench, peers_room, &peer.code, &asked).await?);
     }
     let mut alike = 0;
     for (at, check) in asked.into_iter().enumerate() {

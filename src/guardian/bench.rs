@@ -1,9 +1,16 @@
-//! Runs checks in sandboxes for the gates. One interpreter for each room, opened when first needed: what runs the
-//! candidate never holds an expectation, what evaluates `holds` never holds the candidate.
+//! Runs checks in sandboxes for the gates. One interpreter for each room, opened when first needed or ahead of it: what
+//! runs the candidate never holds an expectation, what evaluates `holds` never holds the candidate.
+//!
+//! Where a sandbox costs far more than an interpreter, rooms that the gates enter one after the other follow each other
+//! in one sandbox, each with an interpreter started anew; those that hold what others must not see never share memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::roll_call;
 use super::ruling::Undecided;
@@ -20,6 +27,7 @@ pub(super) enum Role {
     Solution,
     /// Code of ours that stands in for a solution and may hold expected values.
     StandIn,
+    /// The solution with one change, in the solution's own interpreter.
     Mutant,
     /// Another solution of the same task.
     Peer,
@@ -34,59 +42,125 @@ pub(super) struct Room {
     pub(super) hash_seed: u32,
 }
 
+impl Room {
+    /// The room whose interpreter serves this one.
+    fn home(self) -> Self {
+        match self.role {
+            Role::Mutant => Self {
+                role: Role::Solution,
+                ..self
+            },
+            Role::Solution | Role::StandIn | Role::Peer | Role::Judge => self,
+        }
+    }
+
+    /// The sandbox that holds its interpreter: its own, or where that is dear one for all that may follow each other.
+    fn place(self, dear: bool) -> Place {
+        match self.role {
+            _ if !dear => Place::Own(self),
+            Role::StandIn | Role::Solution | Role::Mutant => Place::Work,
+            Role::Peer => Place::Peers,
+            Role::Judge => Place::Judges,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Own(Room),
+    /// First the stand-ins, then the solution under one hash seed after the other.
+    Work,
+    Peers,
+    Judges,
+}
+
+/// A sandbox and whose interpreter it holds now.
+struct Cell {
+    room: Room,
+    runner: Runner,
+}
+
 pub(super) struct Bench<'a> {
-    sandbox: &'a dyn Sandbox,
+    sandbox: &'a Arc<dyn Sandbox>,
     permit: &'a WorkPermit,
     limits: BTreeMap<Role, Limits>,
-    runners: BTreeMap<Room, Runner>,
+    cells: BTreeMap<Place, Cell>,
+    coming: BTreeMap<Room, JoinHandle<Result<Runner, Undecided>>>,
+    /// As many are opened at once as there are processors, so that the first is not held up by the others.
+    doors: Arc<Semaphore>,
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(sandbox: &'a dyn Sandbox, permit: &'a WorkPermit) -> Self {
+    pub(super) fn new(sandbox: &'a Arc<dyn Sandbox>, permit: &'a WorkPermit) -> Self {
+        let doors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         Self {
             sandbox,
             permit,
             limits: BTreeMap::new(),
-            runners: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            coming: BTreeMap::new(),
+            doors: Arc::new(Semaphore::new(doors)),
         }
     }
 
-    /// Limits of a role's rooms that are not open yet; the usual ones where nothing is said.
+    /// Limits of time of a role's runs; the usual ones where nothing is said.
     pub(super) fn limit(&mut self, role: Role, limits: Limits) {
         self.limits.insert(role, limits);
     }
 
-    /// Opens rooms side by side, before they are needed.
+    /// Has rooms opened before they are needed, in this order, and waits for the first.
     pub(super) async fn prepare(&mut self, rooms: &[Room]) -> Result<(), Undecided> {
-        let missing: Vec<_> = rooms
-            .iter()
-            .filter(|room| !self.runners.contains_key(room))
-            .collect();
-        let opening = missing.iter().map(|room| self.open(**room));
-        let opened = join_all(opening).await;
-        for (room, runner) in missing.into_iter().zip(opened) {
-            self.runners.insert(*room, runner?);
+        let Some(first) = rooms.first() else {
+            return Ok(());
+        };
+        let dear = self.sandbox.is_dear();
+        for room in rooms.iter().map(|room| room.home()) {
+            // Those that follow each other in one sandbox come when it is their turn.
+            let waits = dear && room != first.home();
+            let known = self.cells.contains_key(&room.place(dear));
+            if waits || known || self.coming.contains_key(&room) {
+                continue;
+            }
+            let (sandbox, permit) = (Arc::clone(self.sandbox), self.permit.clone());
+            let doors = Arc::clone(&self.doors);
+            let opening = async move {
+                let _door = doors.acquire_owned().await;
+                open(sandbox.as_ref(), &permit, room).await
+            };
+            // Awaited by whoever enters the room, aborted with the bench.
+            let opening = Handle::current().spawn(opening);
+            self.coming.insert(room, opening);
         }
+        let cell = self.enter(*first).await?;
+        self.cells.insert(first.home().place(dear), cell);
         Ok(())
     }
 
-    async fn open(&self, room: Room) -> Result<Runner, Undecided> {
-        let limits = self.limits.get(&room.role).copied().unwrap_or_default();
-        let spec = RunnerSpec {
-            hash_seed: room.hash_seed,
-            limits,
-        };
-        let mut broken = String::new();
-        for _ in 0..2 {
-            match self.sandbox.open(self.permit, &spec).await {
-                Ok(runner) => return Ok(runner),
-                Err(SandboxError::Infra(why)) => broken = why,
+    /// The room's interpreter, ready for a run.
+    async fn enter(&mut self, room: Room) -> Result<Cell, Undecided> {
+        let room = room.home();
+        let there = self.cells.remove(&room.place(self.sandbox.is_dear()));
+        if let Some(mut cell) = there.filter(|cell| !cell.runner.is_spent()) {
+            if cell.room == room {
+                return Ok(cell);
+            }
+            match cell.runner.renew(self.permit, room.hash_seed).await {
+                Ok(()) => return Ok(Cell { room, ..cell }),
+                // A new sandbox takes its place.
+                Err(SandboxError::Infra(why)) => tracing::debug!(why, "a sandbox was given up"),
                 Err(error @ (SandboxError::Interrupted(_) | SandboxError::Unavailable(_))) => {
                     return Err(Undecided(error.to_string()));
                 }
             }
         }
-        Err(Undecided(broken))
+        let runner = match self.coming.remove(&room) {
+            Some(coming) => match coming.await {
+                Ok(opened) => opened?,
+                Err(error) => return Err(Undecided(error.to_string())),
+            },
+            None => open(self.sandbox.as_ref(), self.permit, room).await?,
+        };
+        Ok(Cell { room, runner })
     }
 
     /// Runs one job; a sandbox that broke is replaced once.
@@ -96,15 +170,15 @@ impl<'a> Bench<'a> {
         job: &Job,
         serve: Option<&Serve>,
     ) -> Result<Observation, Undecided> {
+        let limits = self.limits.get(&room.role).copied().unwrap_or_default();
+        let place = room.home().place(self.sandbox.is_dear());
         let mut broken = String::new();
         for _ in 0..2 {
-            let mut runner = match self.runners.remove(&room) {
-                Some(runner) if !runner.is_spent() => runner,
-                Some(_) | None => self.open(room).await?,
-            };
-            match runner.run_served(self.permit, job, serve).await {
+            let mut cell = self.enter(room).await?;
+            let running = cell.runner.run_within(self.permit, job, serve, &limits);
+            match running.await {
                 Ok(seen) => {
-                    self.runners.insert(room, runner);
+                    self.cells.insert(place, cell);
                     match seen.ending {
                         Ending::Interrupted => return Err(Undecided("interrupted".to_owned())),
                         Ending::Infra(why) => broken = why,
@@ -233,10 +307,44 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Ends every interpreter and waits until nothing of them is left.
-    pub(super) async fn close(self) {
-        join_all(self.runners.into_values().map(Runner::close)).await;
+    /// Ends every interpreter. A verdict does not wait for that: whoever ends the sandbox does, in its `settle`.
+    pub(super) fn close(mut self) {
+        let cells = std::mem::take(&mut self.cells);
+        let closing = cells.into_values().map(|cell| cell.runner.close());
+        // What it ends is ended all the same where nobody runs it to its end.
+        drop(Handle::current().spawn(join_all(closing)));
     }
+
+    /// What is still being opened is not waited for.
+    fn give_up(&self) {
+        for coming in self.coming.values() {
+            coming.abort();
+        }
+    }
+}
+
+impl Drop for Bench<'_> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+async fn open(sandbox: &dyn Sandbox, permit: &WorkPermit, room: Room) -> Result<Runner, Undecided> {
+    let spec = RunnerSpec {
+        hash_seed: room.hash_seed,
+        limits: Limits::default(),
+    };
+    let mut broken = String::new();
+    for _ in 0..2 {
+        match sandbox.open(permit, &spec).await {
+            Ok(runner) => return Ok(runner),
+            Err(SandboxError::Infra(why)) => broken = why,
+            Err(error @ (SandboxError::Interrupted(_) | SandboxError::Unavailable(_))) => {
+                return Err(Undecided(error.to_string()));
+            }
+        }
+    }
+    Err(Undecided(broken))
 }
 
 fn call_job(code: &str, check: &Check, trace: bool) -> Job {

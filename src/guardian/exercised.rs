@@ -1,11 +1,11 @@
 //! Gate 6: the checks begin every statement of the solution's functions and see most of its conditions come out both
-//! ways. Measured on a rewritten copy in an interpreter of its own. Where independent solutions agreed on new questions,
+//! ways. Measured on a rewritten copy. Where independent solutions agreed on new questions,
 //! those that exercise more are added to the hidden suite.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agreement::Panel;
-use super::bench::{Bench, Role, Room};
+use super::bench::{Bench, Room};
 use super::roll_call::rows;
 use super::ruling::{Hearing, Ruling, Undecided};
 use crate::dream::{Candidate, Check, Observation, Outcome, Reason, Value};
@@ -50,12 +50,12 @@ struct Exercise {
 
 pub(super) async fn rule(
     bench: &mut Bench<'_>,
-    hash_seed: u32,
+    room: Room,
     candidate: &mut Candidate,
     panel: &Panel,
 ) -> Hearing {
     let checks: Vec<Check> = candidate.all_checks().map(|(_, c)| c.clone()).collect();
-    let Some(exercise) = measure(bench, hash_seed, &candidate.code, &checks).await? else {
+    let Some(exercise) = measure(bench, room, &candidate.code, &checks).await? else {
         return Ok(Ruling::Fail(
             Reason::WeakChecks,
             "what the checks exercise could not be measured".to_owned(),
@@ -69,7 +69,7 @@ pub(super) async fn rule(
     let agreed: Vec<Check> = panel.agreed().map(|a| a.check.clone()).collect();
     if !enough(&exercise, &seen)
         && !agreed.is_empty()
-        && let Some(more) = measure(bench, hash_seed, &candidate.code, &agreed).await?
+        && let Some(more) = measure(bench, room, &candidate.code, &agreed).await?
     {
         while added < ADDED_MAX && !enough(&exercise, &seen) {
             let best = (0..agreed.len())
@@ -131,14 +131,10 @@ fn told(exercise: &Exercise, seen: &Marks) -> String {
 /// All calls in one job; one by one where that ran into a limit. `None` where even the rewriting failed.
 async fn measure(
     bench: &mut Bench<'_>,
-    hash_seed: u32,
+    room: Room,
     code: &str,
     checks: &[Check],
 ) -> Result<Option<Exercise>, Undecided> {
-    let room = Room {
-        role: Role::StandIn,
-        hash_seed,
-    };
     let asked: Vec<&Check> = checks.iter().collect();
     // A server stands beside one call.
     if checks.iter().all(|check| check.serve.is_none()) {

@@ -16,6 +16,13 @@ use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason, Served,
 /// Most earlier wrong attempts that are tried.
 const WRONG_MAX: usize = 4;
 
+/// Where stand-ins run. Their hash seed is always the same: nothing of ours depends on it, and a sandbox can be started
+/// ahead for it.
+pub(super) const ROOM: Room = Room {
+    role: Role::StandIn,
+    hash_seed: 1,
+};
+
 pub(super) async fn rule(
     bench: &mut Bench<'_>,
     hash_seed: u32,
@@ -39,7 +46,7 @@ pub(super) async fn rule(
         }
     }
     let odd = odd_ones(candidate, &shape);
-    if let Some(check) = met_by_all(bench, hash_seed, candidate, &odd).await? {
+    if let Some(check) = met_by_all(bench, candidate, &odd).await? {
         return Ok(Ruling::Fail(
             Reason::BadCheck,
             format!("`{}` is met whatever the solution gives", check.call),
@@ -58,7 +65,7 @@ pub(super) async fn rule(
             }),
     );
     for stand_in in &all {
-        if passes_all(bench, hash_seed, candidate, stand_in).await? {
+        if passes_all(bench, candidate, stand_in).await? {
             let detail = format!("code that {} passes every check", stand_in.name);
             return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
         }
@@ -78,14 +85,9 @@ pub(super) async fn rule(
 
 async fn passes_all(
     bench: &mut Bench<'_>,
-    hash_seed: u32,
     candidate: &Candidate,
     stand_in: &StandIn,
 ) -> Result<bool, Undecided> {
-    let room = Room {
-        role: Role::StandIn,
-        hash_seed,
-    };
     // A property takes a second interpreter: asked last.
     let (properties, plain): (Vec<&Check>, Vec<&Check>) = candidate
         .all_checks()
@@ -94,7 +96,7 @@ async fn passes_all(
             matches!(check.kind, CheckKind::Property { .. }) || check.serve.is_some()
         });
     let mut alone = properties;
-    match bench.roll_call(room, &stand_in.code, &plain, &[]).await? {
+    match bench.roll_call(ROOM, &stand_in.code, &plain, &[]).await? {
         Some(trials) => {
             let mut met = plain.iter().zip(&trials);
             if met.any(|(check, trial)| meets(check, trial).is_err()) {
@@ -105,7 +107,7 @@ async fn passes_all(
         None => alone.splice(0..0, plain).for_each(drop),
     }
     for check in alone {
-        let trial = bench.attempt(room, &stand_in.code, check, false).await?;
+        let trial = bench.attempt(ROOM, &stand_in.code, check, false).await?;
         if meets(check, &trial).is_err() {
             return Ok(false);
         }
@@ -116,14 +118,9 @@ async fn passes_all(
 /// The first check that every one of these solutions meets, though they have nothing in common.
 async fn met_by_all<'c>(
     bench: &mut Bench<'_>,
-    hash_seed: u32,
     candidate: &'c Candidate,
     odd: &[StandIn],
 ) -> Result<Option<&'c Check>, Undecided> {
-    let room = Room {
-        role: Role::StandIn,
-        hash_seed,
-    };
     let mut left: Vec<&Check> = candidate
         .all_checks()
         .map(|(_, check)| check)
@@ -138,7 +135,7 @@ async fn met_by_all<'c>(
         if left.is_empty() {
             break;
         }
-        let Some(trials) = bench.roll_call(room, &stand_in.code, &left, &[]).await? else {
+        let Some(trials) = bench.roll_call(ROOM, &stand_in.code, &left, &[]).await? else {
             return Ok(None);
         };
         let met = left.iter().zip(&trials);

@@ -172,9 +172,9 @@ impl Guardian {
         turn: usize,
     ) -> Result<Vec<Plant>, String> {
         let mut plants: Vec<Plant> = certain(dream, turn).into_iter().collect();
-        let mut bench = Bench::new(self.sandbox.as_ref(), permit);
+        let mut bench = Bench::new(&self.sandbox, permit);
         let shown = shown(&mut bench, dream, turn).await;
-        bench.close().await;
+        bench.close();
         plants.extend(shown?);
         Ok(plants)
     }

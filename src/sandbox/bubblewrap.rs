@@ -20,9 +20,11 @@ use nix::sys::resource::Resource;
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
+use super::keeper::{Keeper, Keepers, StderrTail};
 use super::libraries::{INSIDE, Library, LibrarySet, with_set};
+use super::program::{BOOT, Program};
 use super::python::Interpreter;
-use super::runner::{Keeper, Keepers, Parts, Runner, StderrTail};
+use super::runner::{Parts, Runner};
 use super::{Backend, RunnerSpec, Sandbox, SandboxError, cpu_milli, seccomp};
 use crate::supervisor::permit::WorkPermit;
 use crate::tree::{Branch, BranchLimits, Spawner, Tree};
@@ -57,6 +59,7 @@ pub struct Bubblewrap {
     /// The system calls that a job may make, in the kernel's form.
     filter: Vec<u8>,
     spawner: Arc<Spawner>,
+    program_inside: Arc<Program>,
     keepers: Keepers,
 }
 
@@ -86,6 +89,7 @@ impl Bubblewrap {
             libraries: None,
             filter,
             spawner: Arc::new(spawner),
+            program_inside: Arc::default(),
             keepers: Keepers::new(),
         })
     }
@@ -201,7 +205,7 @@ fn arguments(python: &Interpreter, hash_seed: u32, filter: RawFd) -> Vec<OsStrin
     add(&[&"--seccomp", &filter.to_string()]);
     add(&[&"--", &python.executable]);
     // Not -I or -E: they would ignore PYTHONHASHSEED. The environment holds nothing else of Python's.
-    add(&[&"-S", &"-s", &"-B", &"-c", &super::runner::BOOT]);
+    add(&[&"-S", &"-s", &"-B", &"-c", &BOOT]);
     all
 }
 
@@ -217,6 +221,10 @@ impl Sandbox for Bubblewrap {
 
     fn libraries(&self) -> &[Library] {
         self.libraries.as_ref().map_or(&[], |set| &set.libraries)
+    }
+
+    fn is_dear(&self) -> bool {
+        false
     }
 
     fn unprotected(&self, tree: &Tree) -> Vec<String> {
@@ -287,6 +295,7 @@ impl Sandbox for Bubblewrap {
             keeper: Keeper::new(&self.keepers, stop, keeping),
             limits: spec.limits,
             count_processes: !tree.limits_processes(),
+            program: Arc::clone(&self.program_inside),
             seed: None,
         };
         Runner::begin(permit, parts).await

@@ -3,11 +3,12 @@
 //! What comes back is written by a program that ran beside hostile code. It is read strictly, and a result that cannot
 //! be read is no result; it never fails the sandbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::json;
 
+use super::program::BOOT;
 use super::{Job, Limits};
 use crate::dream::{Ending, Observation, Outcome, Serve, Served};
 
@@ -60,7 +61,7 @@ pub(super) fn request(
     let body = body.to_string();
     let head = json!({
         "op": op, "limits": limits, "threads": count_processes, "length": body.len(),
-        "serve": serve.is_some(),
+        "serve": serve.is_some(), "modules": modules(job),
     });
     let mut request = framed(head.to_string().as_bytes());
     request.extend_from_slice(body.as_bytes());
@@ -78,6 +79,46 @@ pub(super) fn request(
         }
     }
     request
+}
+
+/// Tells process 1 to start itself anew with this hash seed.
+pub(super) fn anew(hash_seed: u32) -> Vec<u8> {
+    let head = json!({ "op": "anew", "hash_seed": hash_seed, "boot": BOOT });
+    framed(head.to_string().as_bytes())
+}
+
+/// Parts of the standard library that process 1 loads once a job names them; `inside/prelude.py` has the same.
+const LATER: &str = "abc argparse array ast asyncio base64 bisect calendar cmath collections collections.abc \
+    concurrent.futures contextlib contextvars copy csv dataclasses datetime decimal difflib enum fractions functools \
+    graphlib hashlib heapq hmac html inspect itertools json linecache locale logging numbers operator pathlib pickle \
+    queue random re reprlib secrets shutil signal socket sqlite3 statistics string struct tempfile textwrap traceback \
+    typing unicodedata unittest urllib.parse urllib.request uuid weakref xml.etree.ElementTree zlib zoneinfo";
+
+/// Those that a job may import. One whose name stands there for another reason costs some milliseconds, once.
+fn modules(job: &Job) -> Vec<&'static str> {
+    // A program that fails is told where, and literals are read, before anything of the job's can be in the way.
+    let (texts, needed) = match job {
+        Job::Call {
+            code,
+            setup,
+            call,
+            given,
+            ..
+        } => {
+            let needed = (!given.is_empty()).then_some("ast");
+            ([code.as_str(), setup, call], needed)
+        }
+        Job::Program { code } => ([code.as_str(), "", ""], Some("traceback")),
+    };
+    let mut words: HashSet<&str> = HashSet::new();
+    for text in texts {
+        words.extend(text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    }
+    words.extend(needed);
+    let later = LATER.split_whitespace();
+    later
+        .filter(|name| name.split('.').all(|part| words.contains(part)))
+        .collect()
 }
 
 /// What the runner says after a job.
@@ -272,6 +313,26 @@ mod tests {
         let mut bytes = format!("{answer}\n{said}").into_bytes();
         bytes.extend_from_slice(b"o\xfft\0e");
         bytes
+    }
+
+    #[test]
+    fn only_what_a_job_names_is_loaded_for_it() {
+        let job = |code: &str| Job::Call {
+            code: code.to_owned(),
+            setup: String::new(),
+            given: BTreeMap::new(),
+            values: BTreeMap::new(),
+            call: "f()".to_owned(),
+            trace: false,
+        };
+        assert_eq!(modules(&job("import os\nfrom re import sub")), ["re"]);
+        assert_eq!(modules(&job("rest = recopy")), [] as [&str; 0]);
+        let both = "from concurrent.futures import wait";
+        assert_eq!(modules(&job(both)), ["concurrent.futures"]);
+        let later: Vec<&str> = LATER.split_whitespace().collect();
+        let inside = include_str!("inside/prelude.py");
+        let inside = inside.split("\"\"\"").nth(1).unwrap();
+        assert_eq!(inside.split_whitespace().collect::<Vec<_>>(), later);
     }
 
     #[track_caller]

@@ -11,29 +11,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
 use super::frame::{self, Counted, MAX_FRAME};
+use super::keeper::{Keeper, StderrTail};
+use super::program::{Program, started_anew};
 use super::{Job, Limits, SandboxError};
 use crate::clock;
 use crate::dream::{Ending, Observation, Serve};
 use crate::supervisor::permit::{Pace, WorkPermit};
 use crate::tree::Branch;
-
-/// The program inside, one text: each part uses the names that the parts before it bound.
-const RUNNER: &str = concat!(
-    include_str!("inside/prelude.py"),
-    include_str!("inside/values.py"),
-    include_str!("inside/job.py"),
-    include_str!("inside/clean.py"),
-    include_str!("inside/serve.py"),
-    include_str!("inside/watch.py"),
-    include_str!("inside/main.py"),
-);
-/// Reads the program from standard input: a command line stays readable to every process in the sandbox.
-pub(super) const BOOT: &str = "import os\nn=int.from_bytes(os.read(0,4),'big');b=b''\nwhile len(b)<n:b+=os.read(0,n-len(b))\nexec(compile(b,'runner','exec'))";
 
 /// How the text of an error begins that says nothing but that time ran out.
 pub(super) const TOO_SLOW: &str = "no answer within";
@@ -46,10 +33,6 @@ const GRACE: Duration = Duration::from_secs(10);
 const MAX_STRETCH: u32 = 6;
 /// How often the running time of a job is counted; time in which the permit is frozen does not count.
 const TICK: Duration = Duration::from_millis(250);
-/// How much of what a sandbox says on standard error is kept, for the message of an infrastructure error.
-const STDERR_BYTES: usize = 4 << 10;
-/// How long `close` waits for a sandbox that was told to end.
-const CLOSE: Duration = Duration::from_secs(15);
 
 /// What a backend hands over for one started sandbox.
 pub(super) struct Parts {
@@ -60,121 +43,9 @@ pub(super) struct Parts {
     pub(super) keeper: Keeper,
     pub(super) limits: Limits,
     pub(super) count_processes: bool,
+    pub(super) program: Arc<Program>,
     /// The hash seed, where the interpreter was started before anybody knew it: it starts itself once more.
     pub(super) seed: Option<u32>,
-}
-
-/// Turns the interpreter that reads this into a fresh one with this hash seed, which reads on.
-fn started_anew(seed: u32) -> Vec<u8> {
-    let boot = serde_json::Value::from(BOOT);
-    let program = format!(
-        "import os, sys\nos.execve(sys.executable, [sys.executable, '-S', '-s', '-B', '-c', {boot}], dict(os.environ, PYTHONHASHSEED='{seed}'))"
-    );
-    frame::framed(program.as_bytes())
-}
-
-/// The task that owns a sandbox's process. Dropping this tells it to end the process; it then finishes by itself, and
-/// where the runtime ends first, what it owns is killed as it is dropped.
-pub(super) struct Keeper {
-    stop: CancellationToken,
-    task: Option<JoinHandle<()>>,
-}
-
-/// Counts a backend's keepers that have not finished, whoever still holds their runners.
-#[derive(Debug)]
-pub(super) struct Keepers(watch::Sender<usize>);
-
-impl Keepers {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(0))
-    }
-
-    /// Returns once there is none.
-    pub(super) async fn settled(&self) {
-        // The sender is here, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|n| *n == 0).await;
-    }
-
-    fn enter(&self) -> Entered {
-        self.0.send_modify(|n| *n += 1);
-        Entered(self.0.clone())
-    }
-}
-
-struct Entered(watch::Sender<usize>);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.send_modify(|n| *n -= 1);
-    }
-}
-
-impl Keeper {
-    pub(super) fn new(
-        keepers: &Keepers,
-        stop: CancellationToken,
-        keeping: impl Future<Output = ()> + Send + 'static,
-    ) -> Self {
-        let entered = keepers.enter();
-        let task = Handle::current().spawn(async move {
-            keeping.await;
-            drop(entered);
-        });
-        Self {
-            stop,
-            task: Some(task),
-        }
-    }
-
-    /// False once the process is gone.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.task.as_ref().is_some_and(|task| !task.is_finished())
-    }
-
-    async fn finish(mut self) {
-        self.stop.cancel();
-        if let Some(task) = self.task.take() {
-            let _ = tokio::time::timeout(CLOSE, task).await;
-        }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-/// The last words of a sandbox on standard error.
-#[derive(Clone, Default)]
-pub(super) struct StderrTail(Arc<Mutex<Vec<u8>>>);
-
-impl StderrTail {
-    /// Drains `from` until it ends, in a task that ends with it.
-    pub(super) fn read(mut from: impl AsyncRead + Send + Unpin + 'static) -> Self {
-        let tail = Self::default();
-        let kept = tail.clone();
-        // Ends with the pipe: the handle is not needed.
-        drop(Handle::current().spawn(async move {
-            let mut buffer = [0; 4096];
-            while let Ok(n @ 1..) = from.read(&mut buffer).await {
-                kept.push(&buffer[..n]);
-            }
-        }));
-        tail
-    }
-
-    pub(super) fn push(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        let surplus = kept.len().saturating_sub(STDERR_BYTES);
-        kept.drain(..surplus);
-    }
-
-    fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept).trim().to_owned()
-    }
 }
 
 /// A fresh interpreter in its sandbox. Dropping it kills it.
@@ -186,6 +57,7 @@ pub struct Runner {
     errors: StderrTail,
     branch: Arc<Branch>,
     keeper: Keeper,
+    program: Arc<Program>,
     limits: Limits,
     count_processes: bool,
     spent: bool,
@@ -214,18 +86,41 @@ impl Runner {
             branch: parts.branch,
             keeper: parts.keeper,
             limits: parts.limits,
+            program: parts.program,
             count_processes: parts.count_processes,
             spent: true,
         };
-        let mut program = seed.map_or_else(Vec::new, started_anew);
-        program.extend(frame::framed(RUNNER.as_bytes()));
+        let before = seed.map_or_else(Vec::new, started_anew);
+        runner.start(permit, before).await?;
+        Ok(runner)
+    }
+
+    /// Starts the interpreter anew with another hash seed, inside the same sandbox: another program image, in which
+    /// nothing of the old one's memory is left. What the sandbox's folders hold was removed after each job.
+    ///
+    /// # Errors
+    /// `Interrupted` once the permit is over, `Infra` where the sandbox broke.
+    pub async fn renew(&mut self, permit: &WorkPermit, hash_seed: u32) -> Result<(), SandboxError> {
+        permit.running().await?;
+        if self.spent {
+            return Err(SandboxError::Infra("the interpreter has ended".to_owned()));
+        }
+        self.spent = true;
+        self.start(permit, frame::anew(hash_seed)).await
+    }
+
+    /// Sends the program inside, behind what comes `before` it, and waits until it is ready.
+    async fn start(&mut self, permit: &WorkPermit, before: Vec<u8>) -> Result<(), SandboxError> {
+        let mut request = before;
+        request.extend(self.program.frame());
         let froze = AtomicBool::new(false);
-        match runner.exchange(permit, &program, READY, &froze).await? {
+        match self.exchange(permit, &request, READY, &froze).await? {
             Some(ready) if ready.starts_with(b"{\"ready\"") => {
-                runner.spent = false;
-                Ok(runner)
+                self.program.learn(&ready);
+                self.spent = false;
+                Ok(())
             }
-            Some(_) | None => Err(runner.broken("the interpreter did not start").await),
+            Some(_) | None => Err(self.broken("the interpreter did not start").await),
         }
     }
 
@@ -269,9 +164,29 @@ impl Runner {
         job: &Job,
         serve: Option<&Serve>,
     ) -> Result<Observation, SandboxError> {
+        let limits = self.limits;
+        self.run_within(permit, job, serve, &limits).await
+    }
+
+    /// As `run_served`, with less time than the sandbox's other jobs have. What holds for the sandbox as a whole stays.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub async fn run_within(
+        &mut self,
+        permit: &WorkPermit,
+        job: &Job,
+        serve: Option<&Serve>,
+        limits: &Limits,
+    ) -> Result<Observation, SandboxError> {
+        let limits = Limits {
+            cpu_ms: limits.cpu_ms.min(self.limits.cpu_ms),
+            wall_ms: limits.wall_ms.min(self.limits.wall_ms),
+            ..self.limits
+        };
         loop {
             permit.running().await?;
-            let seen = self.run_once(permit, job, serve).await?;
+            let seen = self.run_once(permit, job, serve, &limits).await?;
             // Frozen time is no running time, and code that looks at a clock saw it jump: such a run is done again.
             if seen.ending != Ending::Interrupted {
                 return Ok(seen);
@@ -284,6 +199,7 @@ impl Runner {
         permit: &WorkPermit,
         job: &Job,
         serve: Option<&Serve>,
+        limits: &Limits,
     ) -> Result<Observation, SandboxError> {
         if self.spent {
             return Err(SandboxError::Infra("the interpreter has ended".to_owned()));
@@ -291,8 +207,8 @@ impl Runner {
         // Until the answer is there: a caller that drops this future leaves an answer behind that is not its own.
         self.spent = true;
         let before = self.counters();
-        let request = frame::request(job, &self.limits, self.count_processes, serve);
-        let wall = Duration::from_millis(self.limits.wall_ms) * MAX_STRETCH + GRACE;
+        let request = frame::request(job, limits, self.count_processes, serve);
+        let wall = Duration::from_millis(limits.wall_ms) * MAX_STRETCH + GRACE;
         let began = clock::monotonic();
         let froze = AtomicBool::new(false);
         let answer = self.exchange(permit, &request, wall, &froze).await?;
@@ -323,7 +239,9 @@ impl Runner {
 
     /// Ends the interpreter and waits until nothing of it is left.
     pub async fn close(self) {
-        let Self { input, keeper, .. } = self;
+        let Self {
+            input, mut keeper, ..
+        } = self;
         drop(input);
         keeper.finish().await;
     }
@@ -355,12 +273,12 @@ impl Runner {
         tokio::select! {
             biased;
             ended = permit.ended() => {
-                keeper.stop.cancel();
+                keeper.stop();
                 Err(ended.into())
             }
             answer = work => Ok(answer),
             () = running_time(permit, limit, froze) => {
-                keeper.stop.cancel();
+                keeper.stop();
                 Err(SandboxError::Infra(format!("{TOO_SLOW} {limit:?}")))
             }
         }
@@ -369,10 +287,7 @@ impl Runner {
     /// An infrastructure error with what the sandbox said last.
     async fn broken(&mut self, what: &str) -> SandboxError {
         // The last words may still be on their way; they end with the process, which is ending.
-        self.keeper.stop.cancel();
-        if let Some(task) = self.keeper.task.take() {
-            let _ = tokio::time::timeout(CLOSE, task).await;
-        }
+        self.keeper.finish().await;
         tokio::task::yield_now().await;
         let words = self.errors.text();
         SandboxError::Infra(if words.is_empty() {

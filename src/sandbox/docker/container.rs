@@ -17,9 +17,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::timed;
+use super::engine::timed;
 use crate::sandbox::SandboxError;
-use crate::sandbox::runner::StderrTail;
+use crate::sandbox::keeper::StderrTail;
 use crate::supervisor::permit::WorkPermit;
 use crate::tree::Branch;
 

@@ -60,12 +60,20 @@ def raised(stage, error):
     )
 
 
+def remember(code):
+    """Lets whoever shows lines of the solution find them."""
+    import linecache
+
+    linecache.cache["<solution>"] = (len(code), None, code.splitlines(True), "<solution>")
+
+
 def new_module(name, code):
     module = types.ModuleType(name)
     module.__file__ = "<solution>"
     module.__builtins__ = builtins
     sys.modules[name] = module
-    linecache.cache["<solution>"] = (len(code), None, code.splitlines(True), "<solution>")
+    if "linecache" in sys.modules:
+        remember(code)
     return module
 
 
@@ -155,7 +163,14 @@ def program(job, fd):
         status = 1
         if _getpid() == me:
             say(fd, raised("load", error))
-        traceback.print_exception(type(error), error, error.__traceback__.tb_next)
+        try:
+            import traceback
+
+            remember(job["code"])
+            traceback.print_exception(type(error), error, error.__traceback__.tb_next)
+        except BaseException:
+            # What its own failure looks like is the job's to spoil; how it ended is not.
+            pass
     threading._shutdown()
     atexit._run_exitfuncs()
     return status & 0xFF
@@ -198,7 +213,7 @@ def told(fd):
     while True:
         more = os.read(fd, CHUNK)
         if not more:
-            return json.loads(data)
+            return read_json(data)
         data += more
 
 

@@ -1,8 +1,8 @@
 # The program inside a sandbox: process 1, asked over standard input, answering over standard output. For every job it
 # forks a child, watches it, ends it at its limits and removes what it leaves behind.
 #
-# A child owns a copy of this memory, so nothing of any job is ever in it but numbers: no expected value, no call, no
-# result. What a job is told goes through to its child, and what it says goes through to the reader outside, in memory
+# A child owns a copy of this memory, so nothing of any job is ever in it but numbers and which of the standard modules
+# its code names: no expected value, no call, no result. What a job is told goes through to its child, and what it says goes through to the reader outside, in memory
 # that is given back before the next child is made.
 #
 # Names of builtins and of library functions are bound here, before any job runs: a job that patches `json` or
@@ -16,17 +16,24 @@ import sys
 # A library set comes last: nothing in it stands in for the standard library.
 sys.path[:] = [p for p in sys.path if p] + ["/libraries"]
 
-import _json, _sitebuiltins, ast, atexit, ctypes, errno, io, json, linecache, math, mmap, os, resource, select, signal
-import threading, time, traceback, types
+# Only what this program needs itself, and of that the parts that load fastest: `json` and `signal` load several times
+# as much as all of this, and their cores are enough here.
+import _json, _signal as signal, _sitebuiltins, atexit, ctypes, errno, io, math, mmap, os, resource, select
+import threading, time, types
 
 # Libraries of numbers start a thread for each processor at once; a job's processes and its memory are counted.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-# What solutions import most: loaded once here, inherited by every child.
-import abc, asyncio, bisect, collections, collections.abc, concurrent.futures, contextlib, copy, dataclasses, datetime
-import decimal, enum, fractions, functools, hashlib, heapq, itertools, logging, operator, random, re, statistics
-import string, textwrap, typing, uuid
+# What solutions import: loaded here once a job's code names it, before its child is made, so that every child after it
+# has it at once. Nothing here does more than define things when it is loaded.
+LATER = frozenset(
+    """abc argparse array ast asyncio base64 bisect calendar cmath collections collections.abc concurrent.futures
+    contextlib contextvars copy csv dataclasses datetime decimal difflib enum fractions functools graphlib hashlib heapq
+    hmac html inspect itertools json linecache locale logging numbers operator pathlib pickle queue random re reprlib
+    secrets shutil signal socket sqlite3 statistics string struct tempfile textwrap traceback typing unicodedata
+    unittest urllib.parse urllib.request uuid weakref xml.etree.ElementTree zlib zoneinfo""".split()
+)
 
 PR_SET_DUMPABLE = 4
 MAX_DEPTH = 100  # nesting of a result; the reader outside allows the same
@@ -54,3 +61,22 @@ _monitoring = getattr(sys, "monitoring", None)
 _digits = getattr(sys, "set_int_max_str_digits", None)
 # Process 1 of a container is root without rights but two: to become another user, and to end what that user started.
 _many_users = os.getuid() == 0
+
+
+class _Reading:
+    """How JSON is read: as `json.loads` does."""
+
+    strict, object_hook, object_pairs_hook, memo = True, None, None, {}
+    parse_float, parse_int, parse_constant = float, int, None
+
+
+_scan = _json.make_scanner(_Reading())
+_chunks = _json.make_encoder(None, None, _quote, None, ": ", ", ", False, False, True)
+
+
+def read_json(data):
+    return _scan(data.decode(), 0)[0]
+
+
+def write_json(value):
+    return "".join(_chunks(value, 0)).encode()

@@ -1,7 +1,9 @@
 # A small HTTP server for one job, inside process 1: a job can neither signal nor read it. It answers the routes that it
 # is told after the job's process was forked, so that the job's memory does not hold them, and 404 to all else. It is
 # driven by the runner's own poll; nothing here waits.
-import heapq as _heapq, http as _http, socket as _socket
+import heapq as _heapq
+
+_http = _socket = None
 
 MAX_OPEN = 64  # connections at once; more wait in the kernel's queue, as before a busy server
 MAX_HEAD = 16 << 10  # bytes of a request's first line and headers
@@ -18,6 +20,10 @@ class Connection:
 
 class Server:
     def __init__(self):
+        global _http, _socket
+        # Few jobs have a server.
+        import http as _http, socket as _socket
+
         self.poll, self.routes, self.left = None, {}, MAX_SEEN
         self.open, self.due, self.turn, self.full = {}, [], 0, False
         self.requests, self.running, self.most = [], 0, 0
@@ -30,7 +36,7 @@ class Server:
 
     def told(self):
         """Reads what it shall answer: the routes, then their bodies, into memory that is given back as a whole."""
-        routes, at = json.loads(take(int.from_bytes(take(4), "big"))), 0
+        routes, at = read_json(take(int.from_bytes(take(4), "big"))), 0
         for route in routes:
             self.routes[route["path"]] = (route["status"], at, at + route["length"], route["delay_ms"])
             at += route["length"]

@@ -110,6 +110,7 @@ LITERAL_CALLS = {c.__name__: c for c in (float, complex, set, frozenset, bytearr
 
 def literal(source):
     """A Python literal, read without running it; `float("nan")`, `frozenset({1})`, `range(3)` and the like too."""
+    import ast
 
     def read(node):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:

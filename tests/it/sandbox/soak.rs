@@ -10,7 +10,7 @@ use dreamer::sandbox::{self, Backend, SandboxError};
 
 use super::bench::{Bench, benches_of, containers_of, groups_of, spec_with};
 use super::corpus::{Program, programs, same};
-use super::traces::{Bait, Before, resident};
+use super::traces::{Bait, Before, asked_for, resident};
 
 /// How much later than its limit the end of a job may be known, and everything of it gone.
 const KNOWN: Duration = Duration::from_millis(500);
@@ -74,6 +74,8 @@ async fn one(bench: &Bench, program: &Program, bait: &Bait) -> (Ending, Duration
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_hostile_jobs_in_a_row_leave_nothing() {
+    // As the program does when it starts.
+    dreamer::memory::give_back();
     let jobs = count("DREAMER_SOAK_JOBS", 60);
     let namespace = "dreamer-it-soak";
     let benches = benches_of(namespace).await;
@@ -90,6 +92,13 @@ async fn random_hostile_jobs_in_a_row_leave_nothing() {
     for n in 0..jobs {
         if n == jobs / 4 {
             memory = resident();
+        }
+        if n % (jobs / 20).max(1) == 0 {
+            println!(
+                "{n}: {} KiB resident, {} KiB asked for",
+                resident() >> 10,
+                asked_for() >> 10
+            );
         }
         let bench = &benches[dice.below(benches.len())];
         let backend = bench.sandbox.backend();

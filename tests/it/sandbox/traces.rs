@@ -254,3 +254,12 @@ pub(super) fn resident() -> u64 {
     let pages = text.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok());
     pages.unwrap_or(0) * 4096
 }
+
+/// Memory that this process asked for and has not given back, in bytes: what `resident` counts less what the allocator
+/// keeps for later, less programs' pages.
+#[expect(unsafe_code, reason = "the C library's own count has no safe form")]
+pub(super) fn asked_for() -> usize {
+    // SAFETY: takes nothing and returns plain numbers.
+    let counted = unsafe { nix::libc::mallinfo2() };
+    counted.uordblks + counted.hblkhd
+}
