@@ -374,8 +374,15 @@ impl Drop for Branch {
     }
 }
 
+/// The file by which a process that has one thread enters a group by itself. In version 1 its thread alone is moved,
+/// which is the same then and spares the kernel a wait of several milliseconds for every other processor.
 fn procs_file(group: &Group) -> Option<CString> {
-    let path: PathBuf = group.path().join("cgroup.procs");
+    let name = if group.is_v2() {
+        "cgroup.procs"
+    } else {
+        "tasks"
+    };
+    let path: PathBuf = group.path().join(name);
     CString::new(path.into_os_string().into_encoded_bytes()).ok()
 }
 

@@ -22,7 +22,8 @@ const OLDEST: (u32, u32) = (3, 9);
 const SCRIPT: &str = r#"
 import ctypes, glob, json, os, sys, sysconfig
 for path in glob.glob(os.path.join(sysconfig.get_path("platstdlib"), "lib-dynload", "*.so")):
-    if "test" not in os.path.basename(path):
+    name = os.path.basename(path).split(".")[0]
+    if "test" not in name and name not in USELESS.split():
         try:
             ctypes.CDLL(path)
         except OSError:
@@ -49,6 +50,10 @@ print(json.dumps({
     "common": [n for n in names if n.startswith("/") and n not in own],
 }))
 "#;
+
+/// Modules that need a display, a terminal or a network service, which no sandbox has. Each library of theirs would be a
+/// mount more for every sandbox.
+const USELESS: &str = "_tkinter readline _curses _curses_panel nis ossaudiodev";
 
 /// What compiled libraries may count on where they say that they run on any Linux, beside the C library.
 const COMMON: &str = "libstdc++.so.6 libgcc_s.so.1 libz.so.1 libexpat.so.1 libatomic.so.1 libnsl.so.1 libcrypt.so.1 \
@@ -155,7 +160,9 @@ fn ask(python: &Path) -> Result<Report, String> {
             "-E",
             "-B",
             "-c",
-            &SCRIPT.replace("COMMON", &format!("{COMMON:?}")),
+            &SCRIPT
+                .replace("COMMON", &format!("{COMMON:?}"))
+                .replace("USELESS", &format!("{USELESS:?}")),
         ])
         .env_clear()
         .current_dir("/")

@@ -31,6 +31,30 @@ pub(super) enum Wish {
     Ready,
 }
 
+impl Stage {
+    fn kind(&self) -> Wish {
+        match self {
+            Self::Blank(_) => Wish::Blank,
+            Self::Ready(_) => Wish::Ready,
+        }
+    }
+}
+
+impl Wish {
+    /// True where one that was made for `made` serves whoever asks for `spec`.
+    fn serves(&self, made: &RunnerSpec, spec: &RunnerSpec) -> bool {
+        match self {
+            Self::Blank => same_but_for_the_seed(made, spec),
+            Self::Ready => made == spec,
+        }
+    }
+}
+
+/// True where all places are taken and none of them by what serves `spec`.
+fn is_blocked(taken: &[(&RunnerSpec, Wish)], spec: &RunnerSpec) -> bool {
+    taken.len() >= WAITING && !taken.iter().any(|(made, wish)| wish.serves(made, spec))
+}
+
 struct Waiting {
     permit: WorkPermit,
     spec: RunnerSpec,
@@ -47,11 +71,7 @@ impl Waiting {
     }
 
     fn fits(&self, permit: &WorkPermit, spec: &RunnerSpec) -> bool {
-        let alike = match &self.stage {
-            Stage::Blank(_) => same_but_for_the_seed(&self.spec, spec),
-            Stage::Ready(_) => self.spec == *spec,
-        };
-        alike && self.permit.is_same(permit)
+        self.stage.kind().serves(&self.spec, spec) && self.permit.is_same(permit)
     }
 }
 
@@ -78,11 +98,17 @@ impl State {
 
     /// True where something that fits is on its way and nobody hopes for it yet.
     fn may_hope(&self, spec: &RunnerSpec) -> bool {
-        let fits = |(coming, wish): &&(RunnerSpec, Wish)| match wish {
-            Wish::Blank => same_but_for_the_seed(coming, spec),
-            Wish::Ready => coming == spec,
-        };
+        let fits = |(coming, wish): &&(RunnerSpec, Wish)| wish.serves(coming, spec);
         self.coming.iter().filter(fits).count() > self.hoping
+    }
+
+    /// Gives up one that waits for what is no longer asked for, where all that wait do so: it would wait for ever.
+    fn make_room(&mut self, spec: &RunnerSpec) {
+        let kinds = self.waiting.iter().map(|w| (&w.spec, w.stage.kind()));
+        let coming = self.coming.iter().map(|(spec, wish)| (spec, wish.clone()));
+        if is_blocked(&kinds.chain(coming).collect::<Vec<_>>(), spec) && !self.waiting.is_empty() {
+            self.waiting.remove(0);
+        }
     }
 }
 
@@ -145,6 +171,9 @@ impl Pool {
         let alike = state.asked.iter().any(|s| same_but_for_the_seed(s, spec));
         state.asked.push_front(spec.clone());
         state.asked.truncate(REMEMBERED);
+        if same || alike {
+            state.make_room(spec);
+        }
         let room = WAITING.saturating_sub(state.waiting.len() + state.coming.len());
         let wishes = match (same, alike) {
             (true, _) => vec![Wish::Ready; room],
@@ -225,6 +254,16 @@ mod tests {
         let pool = Pool::default();
         pool.wishes(&spec(1));
         assert_eq!(pool.wishes(&spec(1)).0, [Wish::Ready, Wish::Ready]);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_any_more_makes_room() {
+        let (old, new) = (spec(1), spec(2));
+        let ready = (&old, Wish::Ready);
+        assert!(is_blocked(&[ready.clone(), ready.clone()], &new));
+        assert!(!is_blocked(&[ready.clone(), ready.clone()], &old));
+        assert!(!is_blocked(&[ready.clone(), (&old, Wish::Blank)], &new));
+        assert!(!is_blocked(&[ready], &new));
     }
 
     #[test]

@@ -185,8 +185,9 @@ def confine(limits, threads, user):
     # A job may look at itself; process 1 cannot be looked at.
     _prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     try:
-        with open("/proc/self/oom_score_adj", "w") as f:
-            f.write("1000")
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        _write(score, b"1000")
+        os.close(score)
     except OSError:
         pass
     seconds = math.ceil(limits["cpu_ms"] / 1000)
