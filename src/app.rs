@@ -3,13 +3,14 @@
 
 use anyhow::Context as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{ExperienceSink, Settings};
 use crate::energy::host::HostSenses;
 use crate::energy::own::OwnWork;
 use crate::engine::DreamEngine;
-use crate::experience::{self, ExperienceStream};
+use crate::experience::{self, ExperienceStream, Rotation, SinkChoice};
 use crate::journal::{self, Dirs};
 use crate::knowledge::Knowledge;
 use crate::llm::server::{OpenLog, Servers};
@@ -153,8 +154,43 @@ pub fn open_log(settings: &Settings) -> OpenLog {
 /// The stream with a connection of its own, so that a slow write of experiences holds up no dream.
 fn experience_of(settings: &Settings) -> anyhow::Result<ExperienceStream> {
     let store = Arc::new(Store::open(&settings.database())?);
-    let options = experience::Options::usual(&settings.data_dir);
-    Ok(ExperienceStream::open(&options, &store)?)
+    Ok(ExperienceStream::open(&options_of(settings), &store)?)
+}
+
+fn options_of(settings: &Settings) -> experience::Options {
+    let usual = experience::Options::usual(&settings.data_dir);
+    let asked = settings.experience.limits;
+    let sinks = settings.experience.sinks.iter().map(|sink| match sink {
+        ExperienceSink::Sqlite => SinkChoice::Durable,
+        ExperienceSink::Console => SinkChoice::Console,
+        ExperienceSink::Http(address) => SinkChoice::Http(address.clone()),
+        ExperienceSink::Jsonl => SinkChoice::Jsonl(
+            usual.folder.join("experience.jsonl"),
+            Rotation {
+                bytes: asked.file_mb << 20,
+                ..Rotation::default()
+            },
+        ),
+    });
+    experience::Options {
+        sinks: sinks.collect(),
+        limits: experience::Limits {
+            hot: asked.hot_events,
+            events: asked.window_events,
+            age: Duration::from_hours(asked.window_hours),
+            alpha: asked.alpha,
+            ..usual.limits
+        },
+        batching: experience::Batching {
+            events: asked.batch_events,
+            interval: Duration::from_secs_f64(asked.flush_seconds),
+        },
+        retention: experience::Retention {
+            age: Duration::from_hours(24 * asked.archive_days),
+            bytes: asked.archive_mb << 20,
+        },
+        folder: usual.folder.clone(),
+    }
 }
 
 fn engine(

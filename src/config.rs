@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::dream::Complexity;
 
+pub mod experience;
 pub mod keys;
 mod layers;
 pub mod night;
@@ -18,6 +19,7 @@ pub mod render;
 mod server;
 mod sources;
 
+pub use experience::{ExperienceLimits, ExperienceSettings, ExperienceSink};
 pub use keys::Id;
 pub use night::NightHours;
 pub use origin::{ConfigError, ConfigErrors, Origin, Origins};
@@ -31,6 +33,7 @@ pub struct Settings {
     pub energy: Energy,
     pub sandbox: SandboxSettings,
     pub llm: LlmSettings,
+    pub experience: ExperienceSettings,
     /// DREAMING_DATA_DIR.
     pub data_dir: PathBuf,
     /// DREAMING_OUTPUT_DIR.

@@ -258,7 +258,6 @@ impl ExperienceStream {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let until = clock::monotonic() + CLOSING;
         self.shared.intake.close();
         let threads = self
             .threads
@@ -268,23 +267,20 @@ impl Drop for Inner {
             // Ends once the intake is empty; nobody holds a handle to fill it with any more.
             let _ = writer.join();
         }
-        // The database last: it holds the accounts of the others.
-        let (last, first): (Vec<_>, Vec<_>) = self
-            .shared
-            .sinks
-            .iter()
-            .partition(|sink| sink.name == durable::NAME);
-        for sink in first.into_iter().chain(last) {
+        // The database last and with time of its own: it holds the accounts of the others.
+        let is_last = |sink: &&Arc<Sink>| sink.name == durable::NAME;
+        let (last, first): (Vec<_>, Vec<_>) = self.shared.sinks.iter().partition(is_last);
+        let until = clock::monotonic() + CLOSING;
+        for sink in first {
             sink.close(until);
+        }
+        let mut stands = true;
+        for sink in last {
+            stands &= sink.close(clock::monotonic() + CLOSING);
         }
         // Threads that still hang in a write end with the process; their events are counted as dropped.
         if let Some((store, run)) = self.durable.take()
-            && self
-                .shared
-                .sinks
-                .iter()
-                .all(|sink| sink.name != durable::NAME || sink.trouble().is_none())
-            && clock::monotonic() < until
+            && stands
             && let Err(error) =
                 durable::save(&store, run.name(), &[], self.shared.figures().into_iter())
         {

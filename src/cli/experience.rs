@@ -184,7 +184,13 @@ fn tail(store: &Store, query: &ExperienceQuery, context: &Context) -> anyhow::Re
 }
 
 fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result<Exit> {
-    let usual = Limits::default();
+    let asked = context.settings.experience.limits;
+    let usual = Limits {
+        hot: asked.hot_events,
+        events: asked.window_events,
+        alpha: asked.alpha,
+        ..Limits::default()
+    };
     let (scope, most) = match args.from {
         From::Hot => (Scope::Hot, usual.hot),
         From::Window => (Scope::Window, usual.events),
@@ -211,6 +217,7 @@ fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result
     let mut window = recall(store, &query, limits, clock::utc())?;
     let ask = Ask {
         replace: !args.without_replacement,
+        beta: context.settings.experience.limits.beta,
         ..Ask::new(strategy, args.count.min(most)).of(scope)
     };
     let seed = args

@@ -28,6 +28,8 @@ pub enum Id {
     LlmRemote,
     LlmServers,
     Listen,
+    ExperienceSinks,
+    ExperienceLimits,
 }
 
 /// How a value is written in TOML.
@@ -108,7 +110,7 @@ const fn key(
 use Form::{Bare, Quoted};
 
 /// In the order in which `config generate` prints them.
-pub static KEYS: [Key; 24] = [
+pub static KEYS: [Key; 26] = [
     key(
         Id::Enable,
         ("ENABLE_DREAMING", "enable_dreaming"),
@@ -304,6 +306,27 @@ pub static KEYS: [Key; 24] = [
         ("", "no port is opened"),
         "ADDRESS:PORT on this machine, such as 127.0.0.1:8787",
         "Address of the web page and API. Until they are built this is checked but opens nothing.",
+    ),
+    key(
+        Id::ExperienceSinks,
+        ("DREAMING_EXPERIENCE_SINKS", "experience_sinks"),
+        Quoted,
+        ("sqlite", ""),
+        "a list with commas of sqlite, jsonl, console and an http:// address on this machine or at home",
+        "Where experiences go. What learns reads those of sqlite; jsonl is a file in the data folder.",
+    ),
+    key(
+        Id::ExperienceLimits,
+        ("DREAMING_EXPERIENCE_LIMITS", "experience_limits"),
+        Quoted,
+        (
+            "",
+            "100000 hot events, a window of 1000000 events or 24 hours, batches of 256 or 1 second, alpha 0.6, beta 0.4, \
+             archives after 90 days or 256 MB, files of 64 MB",
+        ),
+        "NAME=NUMBER with commas between: hot_events, window_events, window_hours, batch_events, flush_seconds, alpha, \
+         beta, archive_days, archive_mb, file_mb, or the original's names such as batch_size and flush_interval",
+        "How many experiences are held, handed on and drawn, and how.",
     ),
 ];
 

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::experience;
 use super::keys::Id;
 use super::layers::Layers;
 use super::origin::{ConfigError, Origins};
 use super::server;
 use super::sources::Sources;
 use super::{
-    Dreaming, Energy, LlmChoice, LlmSettings, NightHours, SandboxChoice, SandboxSettings, Settings,
+    Dreaming, Energy, ExperienceSettings, LlmChoice, LlmSettings, NightHours, SandboxChoice,
+    SandboxSettings, Settings,
 };
 use crate::dream::Complexity;
 
@@ -99,6 +101,12 @@ impl Reader<'_> {
                     .find(Id::LlmServers, |reader, text| {
                         server::parse(text, reader.home)
                     })
+                    .unwrap_or_default(),
+            },
+            experience: ExperienceSettings {
+                sinks: self.get(Id::ExperienceSinks, |_, text| experience::sinks(text)),
+                limits: self
+                    .find(Id::ExperienceLimits, |_, text| experience::limits(text))
                     .unwrap_or_default(),
             },
             output_dir: self.get(Id::OutputDir, path),

@@ -146,6 +146,11 @@ fn value_of(id: Id, settings: &Settings, origins: &Origins) -> Value {
             .temperature_limit_c
             .map_or(json!("off"), |c| json!(c)),
         Id::Priority => json!(energy.priority),
+        // As they were written; without a text the value is the default.
+        Id::ExperienceSinks => {
+            json!(origins.text(id).unwrap_or(id.key().default))
+        }
+        Id::ExperienceLimits => origins.text(id).map_or(Value::Null, |text| json!(text)),
         Id::DataDir => json!(settings.data_dir),
         Id::OutputDir => json!(settings.output_dir),
         Id::Sandbox => json!(match sandbox.choice {

@@ -21,7 +21,7 @@ pub enum LineError {
     Json(String),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Line {
     pub id: EventId,
     pub at: Timestamp,

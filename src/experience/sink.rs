@@ -191,7 +191,8 @@ impl Sink {
     }
 
     /// No more events come. Waits until the last one is written; what is not written by then counts as dropped.
-    pub(super) fn close(&self, until: Instant) {
+    /// False where something was.
+    pub(super) fn close(&self, until: Instant) -> bool {
         let mut state = self.lock();
         state.closing = true;
         self.changed.notify_all();
@@ -217,6 +218,7 @@ impl Sink {
         }
         drop(state);
         self.changed.notify_all();
+        left == 0
     }
 
     /// The sink's thread: batch after batch until it is closed.

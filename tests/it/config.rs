@@ -346,6 +346,19 @@ fn each_setting_takes_its_range_and_nothing_else() {
         Id::LlmUrl,
         &["none", "http://127.0.0.1:8089/v1", "https://llm.lan"],
     );
+    refuses(
+        Id::ExperienceSinks,
+        &["redis", "http://8.8.8.8/", "jsonl,file"],
+    );
+    takes(
+        Id::ExperienceSinks,
+        &["sqlite,jsonl,console,http://127.0.0.1:9/events"],
+    );
+    refuses(Id::ExperienceLimits, &["alpha=2", "batch_size", "colour=3"]);
+    takes(
+        Id::ExperienceLimits,
+        &["storage.batch_size=64,flush_interval=0.5"],
+    );
     refuses(Id::LlmRemote, &["sure"]);
     refuses(Id::Listen, &["0.0.0.0:80", "8787", "192.168.1.2:80"]);
     takes(Id::Listen, &["127.0.0.1:8787", "[::1]:0", "localhost:8787"]);

@@ -20,7 +20,7 @@ use crate::support::senses::Script;
 use crate::support::{World, ledger, left_out};
 
 /// A document whose own examples prove its functions.
-const TOOLS: &str = r#""""Small tools for words."""
+pub(crate) const TOOLS: &str = r#""""Small tools for words."""
 
 
 def initials(name: str, dots: bool = False) -> str:
@@ -45,7 +45,7 @@ def initials(name: str, dots: bool = False) -> str:
     return "".join(letters)
 "#;
 
-fn settings(world: &World, sandbox: SandboxChoice, llm: LlmChoice) -> Settings {
+pub(crate) fn settings(world: &World, sandbox: SandboxChoice, llm: LlmChoice) -> Settings {
     let mut settings = Settings::defaults_in(&world.path().join("data"));
     settings.output_dir = world.path().join("out");
     settings.sandbox.choice = sandbox;
@@ -53,7 +53,7 @@ fn settings(world: &World, sandbox: SandboxChoice, llm: LlmChoice) -> Settings {
     settings
 }
 
-fn know(world: &World, settings: &Settings, name: &str, text: &str) {
+pub(crate) fn know(world: &World, settings: &Settings, name: &str, text: &str) {
     let path = world.write(name, text);
     let store = Arc::new(Store::open(&settings.database()).expect("the store opens"));
     let knowledge = Knowledge::new(store);
@@ -62,7 +62,7 @@ fn know(world: &World, settings: &Settings, name: &str, text: &str) {
         .expect("it is ingested");
 }
 
-fn request(most: u32) -> RemRequest {
+pub(crate) fn request(most: u32) -> RemRequest {
     RemRequest {
         trigger: Trigger::Manual,
         max_scenarios: Some(most),
@@ -83,7 +83,7 @@ fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
     (Supervisor::start(parts), senses)
 }
 
-async fn night(settings: &Settings, request: RemRequest) -> SessionReport {
+pub(crate) async fn night(settings: &Settings, request: RemRequest) -> SessionReport {
     let (supervisor, _senses) = supervise(settings);
     let session = supervisor.request(request).await.expect("it is accepted");
     let finished = tokio::time::timeout(Duration::from_mins(3), supervisor.finished(&session));
@@ -93,7 +93,7 @@ async fn night(settings: &Settings, request: RemRequest) -> SessionReport {
 }
 
 /// The backends of this machine; each one used is written into the ledger.
-async fn backends() -> Vec<SandboxChoice> {
+pub(crate) async fn backends() -> Vec<SandboxChoice> {
     let mut present = Vec::new();
     for (choice, part) in [
         (SandboxChoice::Bubblewrap, "bubblewrap"),

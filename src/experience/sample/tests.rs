@@ -5,10 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use proptest::prelude::{
-    Just, ProptestConfig, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
-};
-use proptest::strategy::Strategy as _;
 
 use super::*;
 use crate::experience::event::{Event, EventId};
@@ -23,6 +19,19 @@ fn line(number: u64, priority: f64, event_type: &'static str) -> Arc<Line> {
     event.priority = Some(priority);
     event.data = number.into();
     Line::of(event, EventId::of(&number.to_string()), NOW).unwrap()
+}
+
+thread_local! {
+    /// Lines of the first events: writing JSON a hundred thousand times over would be most of the time.
+    static LINES: Vec<Arc<Line>> = (0..30).map(|number| line(number, 1.0, "a")).collect();
+}
+
+fn again(number: u64, priority: f64) -> Line {
+    let one = LINES.with(|lines| Arc::clone(&lines[usize::try_from(number).unwrap()]));
+    Line {
+        priority,
+        ..(*one).clone()
+    }
 }
 
 fn small(events: usize, hot: usize) -> Window {
@@ -286,87 +295,108 @@ fn a_batch_knows_its_rewards() {
     assert!((batch.mean_reward().unwrap() - 0.1).abs() < 1e-12);
 }
 
-#[derive(Debug, Clone)]
-enum Step {
-    Push(f64),
-    Update(u64, f64),
-    Expire,
+/// A priority of any size that comes up, and of those that should not.
+fn any_priority(draw: &mut Draw) -> f64 {
+    let part = draw.below(1 << 20) as f64 / f64::from(1 << 20);
+    match draw.below(4) {
+        0 => 0.0,
+        1 => part * 1e-3,
+        2 => part * 100.0,
+        _ => part * 1e9,
+    }
 }
 
-fn step() -> impl proptest::strategy::Strategy<Value = Step> {
-    let priority = prop_oneof![Just(0.0), 1e-9..1e-3_f64, 0.01..100.0_f64, 1e3..1e9_f64];
-    prop_oneof![
-        8 => priority.clone().prop_map(Step::Push),
-        2 => (0..40_u64, priority).prop_map(|(back, p)| Step::Update(back, p)),
-        1 => Just(Step::Expire),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100_000))]
-
-    #[test]
-    fn weights_are_those_of_an_oracle_and_nothing_that_has_gone_is_drawn(
-        steps in proptest::collection::vec(step(), 1..30),
-        (events, hot) in (1_usize..24, 1_usize..24),
-        count in 1_usize..12,
-        replace in any::<bool>(),
-        beta in 0.0..1.0_f64,
-        seed in any::<u64>(),
-    ) {
-        let mut window = small(events, hot);
-        let mut priorities = HashMap::new();
-        let mut number = 0;
-        for step in steps {
-            match step {
-                Step::Push(priority) => {
-                    let seq = window.push(&line(number, priority, "a"), NOW);
-                    prop_assert_eq!(seq, number);
-                    priorities.insert(seq, priority);
-                    number += 1;
-                }
-                Step::Update(back, priority) => {
-                    let seq = number.saturating_sub(back + 1);
-                    if window.update_priorities(&[(seq, priority)]) == 1 {
-                        priorities.insert(seq, priority);
-                    }
-                }
-                Step::Expire => window.expire(NOW),
+/// One case: a window that was filled, changed and emptied at random.
+fn any_window(draw: &mut Draw) -> (Window, HashMap<u64, f64>) {
+    let up_to = |most, draw: &mut Draw| usize::try_from(1 + draw.below(most)).unwrap();
+    let (events, hot) = (up_to(24, draw), up_to(24, draw));
+    let mut window = small(events, hot);
+    let mut priorities = HashMap::new();
+    let mut number = 0;
+    for _ in 0..up_to(29, draw) {
+        let priority = any_priority(draw);
+        if draw.below(5) == 0 {
+            let seq = u64::saturating_sub(number, draw.below(40) + 1);
+            if window.update_priorities(&[(seq, priority)]) == 1 {
+                priorities.insert(seq, priority);
             }
+        } else {
+            let seq = window.push(&again(number, priority), NOW);
+            assert_eq!(seq, number);
+            priorities.insert(seq, priority);
+            number += 1;
         }
-        let kept = number.saturating_sub(events as u64)..number;
-        prop_assert_eq!(window.range(Scope::Window), kept.clone());
-        let mut draw = Draw::seeded(seed);
-        for scope in [Scope::Window, Scope::Hot] {
-            let range = window.range(scope);
+    }
+    let kept = u64::saturating_sub(number, events as u64)..number;
+    assert_eq!(window.range(Scope::Window), kept);
+    (window, priorities)
+}
+
+/// A hundred thousand windows; each is asked in one way of the sixteen.
+#[test]
+fn weights_are_those_of_an_oracle_and_nothing_that_has_gone_is_drawn() {
+    for case in 0..100_000 {
+        let mut draw = Draw::seeded(case);
+        let (mut window, priorities) = any_window(&mut draw);
+        let scope = [Scope::Window, Scope::Hot][usize::try_from(case % 2).unwrap()];
+        let strategy = [
+            Strategy::Prioritized,
+            Strategy::Uniform,
+            Strategy::Prioritized,
+            Strategy::Recent,
+            Strategy::Diverse,
+        ][usize::try_from(case / 2 % 5).unwrap()];
+        let ask = Ask {
+            strategy,
+            scope,
+            count: usize::try_from(1 + draw.below(11)).unwrap(),
+            replace: draw.below(2) == 0,
+            beta: draw.below(101) as f64 / 100.0,
+        };
+        let range = window.range(scope);
+        let batch = window.sample(&ask, &mut draw);
+        let there = usize::try_from(range.end - range.start).unwrap();
+        let repeats = ask.replace && strategy != Strategy::Diverse;
+        let expected = match there {
+            0 => 0,
+            _ if repeats => ask.count,
+            there => ask.count.min(there),
+        };
+        assert_eq!(batch.len(), expected, "case {case}");
+        let seqs: HashSet<u64> = batch.items().iter().map(|item| item.seq).collect();
+        assert!(repeats || seqs.len() == batch.len(), "case {case} repeats");
+        for item in batch.items() {
+            assert!(
+                range.contains(&item.seq),
+                "case {case}: {} has gone",
+                item.seq
+            );
+            // The text is that of the event with this number.
+            let said = format!("\"data\":{},", item.seq);
+            assert!(batch.text(item).contains(&said), "case {case}");
+        }
+        if strategy == Strategy::Prioritized {
             let oracle = brute(&window, &priorities, scope);
-            for strategy in [Strategy::Uniform, Strategy::Prioritized, Strategy::Recent, Strategy::Diverse] {
-                let ask = Ask { strategy, count, scope, replace, beta };
-                let batch = window.sample(&ask, &mut draw);
-                let there = usize::try_from(range.end - range.start).unwrap();
-                let repeats = replace && strategy != Strategy::Diverse;
-                let expected = if there == 0 { 0 } else if repeats { count } else { count.min(there) };
-                prop_assert_eq!(batch.len(), expected);
-                let seqs: HashSet<u64> = batch.items().iter().map(|item| item.seq).collect();
-                prop_assert!(repeats || seqs.len() == batch.len());
-                prop_assert!(seqs.iter().all(|seq| range.contains(seq) && kept.contains(seq)));
-                for item in batch.items() {
-                    // The text is that of the event with this number.
-                    let said = format!("\"data\":{}", item.seq);
-                    prop_assert!(batch.text(item).contains(&said));
-                }
-                if strategy == Strategy::Prioritized {
-                    let plain = |seq: u64| (there as f64 * oracle[&seq]).powf(-beta);
-                    let most = batch.items().iter().map(|item| plain(item.seq)).fold(0.0, f64::max);
-                    for item in batch.items() {
-                        prop_assert!((item.weight - plain(item.seq) / most).abs() < 1e-9);
-                        prop_assert!((item.probability - oracle[&item.seq]).abs() < 1e-9);
-                    }
-                }
+            let plain = |seq: u64| (there as f64 * oracle[&seq]).powf(-ask.beta);
+            let most = batch
+                .items()
+                .iter()
+                .map(|item| plain(item.seq))
+                .fold(0.0, f64::max);
+            for item in batch.items() {
+                let off = (item.weight - plain(item.seq) / most).abs();
+                assert!(off < 1e-9, "case {case}: a weight is off by {off}");
+                assert!(
+                    (item.probability - oracle[&item.seq]).abs() < 1e-9,
+                    "case {case}"
+                );
             }
         }
         // Drawing without replacement leaves no trace.
-        let total: u64 = kept.map(|seq| u64::from(weight(priorities[&seq], ALPHA))).sum();
-        prop_assert_eq!(window.tree().total(), total);
+        let all = window.range(Scope::Window);
+        let total: u64 = all
+            .map(|seq| u64::from(weight(priorities[&seq], ALPHA)))
+            .sum();
+        assert_eq!(window.tree().total(), total, "case {case}");
     }
 }

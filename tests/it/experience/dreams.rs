@@ -4,26 +4,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value as Json;
 
-use crate::support::{World, backends, ledger};
+use crate::session::{TOOLS, backends, know, night, request, settings};
+use crate::support::World;
+use dreamer::config::LlmChoice;
 
-const TOOLS: &str = r#"def initials(name: str) -> str:
-    """The first letters of the words in a name, in upper case.
-
-    >>> initials("ada lovelace")
-    'AL'
-    >>> initials("")
-    ''
-    >>> initials("grace  brewster hopper")
-    'GBH'
-    >>> initials("x")
-    'X'
-    >>> initials("  alan  turing ")
-    'AT'
-    """
-    return "".join(word[0].upper() for word in name.split())
-"#;
-
-fn dreamer(world: &World, backend: &str, words: &[&str]) -> Output {
+fn dreamer(world: &World, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dreamer"))
         .args(words)
         .env_clear()
@@ -31,8 +16,6 @@ fn dreamer(world: &World, backend: &str, words: &[&str]) -> Output {
         .env("HOME", world.path())
         .env("DREAMING_DATA_DIR", world.path().join("data"))
         .env("DREAMING_OUTPUT_DIR", world.path().join("out"))
-        .env("DREAMING_SANDBOX", backend)
-        .env("DREAMING_DOCKER_NAMESPACE", backends::NAMESPACE)
         .env("DREAMING_LLM_URL", "none")
         .current_dir(world.path())
         .output()
@@ -51,25 +34,14 @@ fn lines(output: &Output) -> Vec<Json> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_stage_of_a_dream_leaves_an_experience() {
-    for backend in backends::backends("experiences of a dream").await {
-        let backend = backend.name();
-        ledger(backend);
+    for backend in backends().await {
         let world = World::new();
-        world.write("docs/tools.py", TOOLS);
-        dreamer(&world, backend, &["ingest", "docs"]);
-        let dreamed = dreamer(
-            &world,
-            backend,
-            &["dream", "--max-scenarios", "2", "--json"],
-        );
-        let report = &lines(&dreamed)[0];
-        assert_eq!(report["dreams_successful"], 2, "{report}");
+        let settings = settings(&world, backend, LlmChoice::Forbidden);
+        know(&world, &settings, "tools.py", TOOLS);
+        let report = night(&settings, request(2)).await;
+        assert_eq!(report.dreams_successful, 2, "{report:?}");
 
-        let stats = &lines(&dreamer(
-            &world,
-            backend,
-            &["experience", "stats", "--json"],
-        ))[0];
+        let stats = &lines(&dreamer(&world, &["experience", "stats", "--json"]))[0];
         let count = |key: &str| stats[key].as_u64().expect("a number");
         assert_eq!(count("written"), count("flushed"), "{stats}");
         assert_eq!((count("dropped"), count("buffered")), (0, 0), "{stats}");
@@ -89,7 +61,7 @@ async fn every_stage_of_a_dream_leaves_an_experience() {
         assert!(types["guardian.verdict"].as_u64() >= Some(2), "{stats}");
 
         let ended = ["experience", "tail", "--json", "--type", "trajectory.ended"];
-        let ends = lines(&dreamer(&world, backend, &ended));
+        let ends = lines(&dreamer(&world, &ended));
         let end = &ends[0]["data"];
         assert_eq!(
             (&end["outcome"], &end["total_reward"]),
@@ -97,7 +69,7 @@ async fn every_stage_of_a_dream_leaves_an_experience() {
         );
         let id = end["trajectory_id"].as_str().expect("an id");
         let tail = ["experience", "tail", "--json", "--trajectory", id];
-        let course = lines(&dreamer(&world, backend, &tail));
+        let course = lines(&dreamer(&world, &tail));
         assert_eq!(
             course.len() as u64,
             end["length"].as_u64().expect("a number") + 1
@@ -121,11 +93,11 @@ async fn every_stage_of_a_dream_leaves_an_experience() {
             "--seed",
             "5",
         ];
-        let batch = lines(&dreamer(&world, backend, &drawn));
+        let batch = lines(&dreamer(&world, &drawn));
         assert_eq!(batch[0]["count"], 8);
         assert_eq!(
             batch,
-            lines(&dreamer(&world, backend, &drawn)),
+            lines(&dreamer(&world, &drawn)),
             "a seed draws the same again"
         );
     }
@@ -134,21 +106,13 @@ async fn every_stage_of_a_dream_leaves_an_experience() {
 #[test]
 fn without_a_dream_there_is_nothing_and_that_is_said() {
     let world = World::new();
-    let stats = &lines(&dreamer(&world, "auto", &["experience", "stats", "--json"]))[0];
+    let stats = &lines(&dreamer(&world, &["experience", "stats", "--json"]))[0];
     assert_eq!(stats["written"], 0);
     assert!(stats["sinks"].as_object().expect("an object").is_empty());
-    let tail = dreamer(&world, "auto", &["experience", "tail"]);
+    let tail = dreamer(&world, &["experience", "tail"]);
     assert_eq!(tail.status.code(), Some(1));
-    let sample = dreamer(
-        &world,
-        "auto",
-        &["experience", "sample", "--strategy", "diverse"],
-    );
+    let sample = dreamer(&world, &["experience", "sample", "--strategy", "diverse"]);
     assert_eq!(sample.status.code(), Some(1));
-    let wrong = dreamer(
-        &world,
-        "auto",
-        &["experience", "sample", "--strategy", "best"],
-    );
+    let wrong = dreamer(&world, &["experience", "sample", "--strategy", "best"]);
     assert_eq!(wrong.status.code(), Some(64));
 }
