@@ -49,8 +49,13 @@ pub(super) fn solve(scenario: &Scenario, number: usize) -> Vec<Message> {
             text.extend(["- ", case.as_str(), "\n"]);
         }
     }
+    let arguments = if scenario.in_place.is_empty() {
+        "Leave the arguments as they are: sort or change a copy.\n"
+    } else {
+        ""
+    };
     let rules = format!(
-        "\n{way}\nAnswer with one ```python block that holds the complete function `{name}`, with its imports ({}) and \
+        "\n{way}\n{arguments}Answer with one ```python block that holds the complete function `{name}`, with its imports ({}) and \
          nothing else: no tests, no example calls, no printing.",
         imports(scenario)
     );

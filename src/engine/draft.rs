@@ -252,7 +252,7 @@ impl Scene<'_> {
             .collect();
         let edges = edge_questions(&name, &shown);
         let wanted = NEAR_ANSWERS.saturating_sub(shown.len());
-        let near = questions(&name, &shown, wanted, NEAR_SEED);
+        let near = questions(&name, &shown, &[], wanted, NEAR_SEED);
         let near = near
             .into_iter()
             .filter(|question| !edges.contains(question));

@@ -7,8 +7,11 @@
 //!   answer; it is then dropped, never changed, and the drop is recorded.
 //!   Failing with an exception where a value is expected is no answer: the same edge case is often overlooked twice.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
+//! - Beside the checks, solutions are asked *open* questions: calls near the checks' that nobody expects anything of
+//!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two
+//!   further solutions settle; what is agreed there becomes a hidden check.
 
-use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, parse_literal};
+use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Origin, Suite, Value, parse_literal};
 
 /// Confirmed model expectations that a winner needs where no evidence speaks for it.
 const LEAST_CONFIRMED: usize = 3;
@@ -16,6 +19,10 @@ const LEAST_CONFIRMED: usize = 3;
 /// agree with another wrong one confirms few. Tried at 40 where three solutions agree: of the first four dreams that it
 /// let through one was false (all three had overlooked that a list should be sorted).
 const LEAST_SHARE_PERCENT: usize = 60;
+/// Independent solutions that have to agree with the winner where yet another one, not refuted by any check, does not.
+const LEAST_AGAINST_DISSENT: usize = 2;
+/// Open questions that become checks at most: a person still reads them.
+const MOST_ADDED: usize = 6;
 /// Answers that no model wrote which stand in for a second solution.
 pub(super) const ENOUGH_EVIDENCE: usize = 3;
 /// What the Guardian asks for.
@@ -86,8 +93,10 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
         why,
         more_may_help,
     };
-    if checks.len() < LEAST_VISIBLE + LEAST_HIDDEN {
-        let why = format!("{} checks are too few to prove anything", checks.len());
+    let open = checks.iter().filter(|(_, check)| is_open(check)).count();
+    let expecting = checks.len() - open;
+    if expecting < LEAST_VISIBLE + LEAST_HIDDEN {
+        let why = format!("{expecting} checks are too few to prove anything");
         return unsettled(None, why, false);
     }
     let matrix: Vec<Vec<bool>> = tried.iter().map(|t| passes(checks, &t.answers)).collect();
@@ -113,16 +122,17 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
         (
             case.unsupported.len(),
             usize::MAX - case.confirmed,
+            usize::MAX - case.supporters,
             tried[case.solution].code.len(),
         )
     });
     let case = &ranked[0];
-    let model_checks = checks.len() - evidence.len();
+    let model_checks = expecting - evidence.len();
     if let Some(&c) = case.unsupported.first() {
         let why = format!(
             "the best solution misses {} of {} checks and no other solution agrees with it, first at `{}`",
             case.unsupported.len() + case.suspects.len(),
-            checks.len(),
+            expecting,
             checks[c].1.call
         );
         return unsettled(Some(case.solution), why, true);
@@ -156,6 +166,8 @@ struct Case {
     suspects: Vec<usize>,
     /// Expectations that it misses alone.
     unsupported: Vec<usize>,
+    /// Independent solutions that give the same answers to every call.
+    supporters: usize,
 }
 
 impl Case {
@@ -171,9 +183,10 @@ impl Case {
             confirmed: 0,
             suspects: Vec::new(),
             unsupported: Vec::new(),
+            supporters: supporters(s, tried, checks),
         };
         for (c, (_, check)) in checks.iter().enumerate() {
-            if check.origin.is_evidence() {
+            if check.origin.is_evidence() || is_open(check) {
                 continue;
             }
             if matrix[s][c] {
@@ -202,7 +215,11 @@ fn close(
     enough_evidence: bool,
 ) -> Settlement {
     let (mut visible, mut hidden, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
+    let agreed = agreed(case.solution, checks, tried);
     for (c, (suite, check)) in checks.iter().enumerate() {
+        if is_open(check) {
+            continue;
+        }
         if case.suspects.contains(&c) {
             let why = format!(
                 "independent solutions agree on {} against this",
@@ -220,6 +237,7 @@ fn close(
             Suite::Hidden => hidden.push(check.clone()),
         }
     }
+    hidden.extend(agreed.iter().map(|(_, check)| check.clone()));
     // No solution was shown any check, so either suite may lend to the other.
     while hidden.len() < LEAST_HIDDEN && visible.len() > LEAST_VISIBLE {
         hidden.extend(visible.pop());
@@ -239,20 +257,29 @@ fn close(
             more_may_help: false,
         };
     }
-    let kept = |c: &usize| !case.suspects.contains(c);
-    let supporters = supporters(case.solution, tried);
+    let kept = |c: &usize| !case.suspects.contains(c) && !is_open(&checks[*c].1);
+    let refuted: Vec<bool> = (0..tried.len())
+        .map(|s| (0..checks.len()).filter(kept).any(|c| !matrix[s][c]))
+        .collect();
+    let dissent = (0..tried.len())
+        .any(|s| !refuted[s] && s != case.solution && contradicts(case.solution, s, tried, checks));
+    let needed = if dissent { LEAST_AGAINST_DISSENT } else { 1 };
     let support = if enough_evidence {
         Some(format!("{evidence} answers that no model wrote"))
     } else {
-        (supporters > 0).then(|| {
+        (case.supporters >= needed).then(|| {
             format!(
-                "{supporters} independent solutions agree on all {} calls",
+                "{} independent solutions agree on all {} calls",
+                case.supporters,
                 checks.len()
             )
         })
     };
     let wrong = (0..tried.len())
-        .filter(|&s| (0..checks.len()).filter(kept).any(|c| !matrix[s][c]))
+        .filter(|&s| {
+            let misses = |(c, check): &(usize, Check)| !meets(check, &tried[s].answers[*c]);
+            refuted[s] || (support.is_some() && agreed.iter().any(misses))
+        })
         .collect();
     Settlement::Settled {
         winner: case.solution,
@@ -297,13 +324,62 @@ fn fails(check: &Check, answer: &Answer) -> bool {
     )
 }
 
-/// How many independent solutions give the same answers as `winner` to every call.
-fn supporters(winner: usize, tried: &[Tried]) -> usize {
+/// A call that nobody expects anything of.
+fn is_open(check: &Check) -> bool {
+    check.origin == Origin::Agreement
+}
+
+/// How many independent solutions give the same answers as `winner` to every call. What one refuses and another answers
+/// may lie outside of the task: to an open question only two values are two answers.
+fn supporters(winner: usize, tried: &[Tried], checks: &[(Suite, Check)]) -> usize {
     let agrees = |other: &usize| {
-        let (ours, theirs) = (&tried[winner].answers, &tried[*other].answers);
-        independent(tried, winner, *other) && ours.iter().zip(theirs).all(|(a, b)| same(a, b))
+        let pairs = tried[winner].answers.iter().zip(&tried[*other].answers);
+        let mut pairs = pairs.zip(checks);
+        independent(tried, winner, *other)
+            && pairs.all(|((a, b), (_, check))| same(a, b) || (is_open(check) && !two_values(a, b)))
     };
     (0..tried.len()).filter(agrees).count()
+}
+
+/// Whether two solutions give two values to an open question.
+fn contradicts(one: usize, other: usize, tried: &[Tried], checks: &[(Suite, Check)]) -> bool {
+    let pairs = tried[one].answers.iter().zip(&tried[other].answers);
+    pairs
+        .zip(checks)
+        .any(|((a, b), (_, check))| is_open(check) && two_values(a, b) && !same(a, b))
+}
+
+fn two_values(one: &Answer, other: &Answer) -> bool {
+    matches!((one, other), (Answer::Value(_), Answer::Value(_)))
+}
+
+/// Open questions on which an independent solution gives the winner's value, as checks, with their place.
+fn agreed(winner: usize, checks: &[(Suite, Check)], tried: &[Tried]) -> Vec<(usize, Check)> {
+    let of = |c: usize, check: &Check| {
+        let ours = &tried[winner].answers[c];
+        let Answer::Value(value) = ours else {
+            return None;
+        };
+        let backed = (0..tried.len())
+            .any(|s| independent(tried, winner, s) && same(ours, &tried[s].answers[c]));
+        let kind = CheckKind::Example {
+            expect: value.to_literal(),
+        };
+        backed.then(|| {
+            (
+                c,
+                Check {
+                    kind,
+                    ..check.clone()
+                },
+            )
+        })
+    };
+    let open = checks.iter().enumerate();
+    let open = open.filter(|(_, (_, check))| is_open(check));
+    open.filter_map(|(c, (_, check))| of(c, check))
+        .take(MOST_ADDED)
+        .collect()
 }
 
 /// Whether two answers say the same thing. Runs that gave no answer agree with nothing.
@@ -365,196 +441,4 @@ pub fn observable(call: &str, type_name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dream::Origin;
-
-    fn example(suite: Suite, n: usize, expect: &str, origin: Origin) -> (Suite, Check) {
-        let check = Check {
-            kind: CheckKind::Example {
-                expect: expect.to_owned(),
-            },
-            setup: String::new(),
-            call: format!("f({n})"),
-            given: std::collections::BTreeMap::new(),
-            origin,
-            max_ms: None,
-            serve: None,
-        };
-        (suite, check)
-    }
-
-    /// Three visible and three hidden checks; the model expects `expected`.
-    fn suite(expected: [i64; 6], origin: Origin) -> Vec<(Suite, Check)> {
-        let suites = [
-            Suite::Visible,
-            Suite::Visible,
-            Suite::Visible,
-            Suite::Hidden,
-            Suite::Hidden,
-            Suite::Hidden,
-        ];
-        let all = suites.into_iter().zip(expected).enumerate();
-        all.map(|(n, (suite, value))| example(suite, n, &value.to_string(), origin))
-            .collect()
-    }
-
-    fn tried(code: &str, answers: [i64; 6]) -> Tried {
-        let answers = answers
-            .iter()
-            .map(|n| Answer::Value(Value::Int(n.to_string())))
-            .collect();
-        Tried::new(code, answers)
-    }
-
-    #[test]
-    fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() {
-        let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
-        let solutions = [
-            tried("a", [1, 2, 3, 4, 5, 6]),
-            tried("b", [1, 2, 3, 4, 5, 6]),
-        ];
-        let Settlement::Settled {
-            dropped,
-            support,
-            checks,
-            hidden_checks,
-            ..
-        } = settle(&checks, &solutions)
-        else {
-            panic!("it settles");
-        };
-        assert_eq!(
-            (dropped.len(), checks.len(), hidden_checks.len()),
-            (1, 3, 2)
-        );
-        assert!(support.is_some());
-    }
-
-    #[test]
-    fn one_solution_alone_never_overrules_an_expectation() {
-        let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
-        let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
-        assert!(
-            matches!(
-                one,
-                Settlement::Unsettled {
-                    more_may_help: true,
-                    ..
-                }
-            ),
-            "{one:?}"
-        );
-        let copied = settle(
-            &checks,
-            &[
-                tried("a", [1, 2, 3, 4, 5, 6]),
-                tried("a  # the same", [1, 2, 3, 4, 5, 6]),
-            ],
-        );
-        assert!(matches!(copied, Settlement::Unsettled { .. }), "{copied:?}");
-    }
-
-    #[test]
-    fn agreement_against_most_expectations_settles_nothing() {
-        let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
-        let wrong = [
-            tried("a", [1, 2, 3, 4, 5, 6]),
-            tried("b", [1, 2, 3, 4, 5, 6]),
-        ];
-        assert!(matches!(
-            settle(&checks, &wrong),
-            Settlement::Unsettled { .. }
-        ));
-    }
-
-    #[test]
-    fn an_answer_of_the_source_is_never_a_suspect() {
-        let checks = suite([1, 2, 3, 4, 5, 99], Origin::Source);
-        let wrong = [
-            tried("a", [1, 2, 3, 4, 5, 6]),
-            tried("b", [1, 2, 3, 4, 5, 6]),
-        ];
-        assert!(matches!(
-            settle(&checks, &wrong),
-            Settlement::Unsettled { .. }
-        ));
-        let with_right = [
-            wrong[0].clone(),
-            wrong[1].clone(),
-            tried("c", [1, 2, 3, 4, 5, 99]),
-        ];
-        let Settlement::Settled {
-            winner,
-            wrong,
-            support,
-            ..
-        } = settle(&checks, &with_right)
-        else {
-            panic!("it settles");
-        };
-        assert_eq!((winner, wrong), (2, vec![0, 1]));
-        assert!(support.is_some_and(|s| s.contains("no model wrote")));
-    }
-
-    #[test]
-    fn a_suite_that_is_right_needs_a_second_solution_only_for_support() {
-        let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
-        let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
-        let Settlement::Settled { support: None, .. } = alone else {
-            panic!("{alone:?}")
-        };
-        let both = settle(
-            &checks,
-            &[
-                tried("a", [1, 2, 3, 4, 5, 6]),
-                tried("b", [1, 2, 3, 4, 5, 6]),
-            ],
-        );
-        let Settlement::Settled {
-            support: Some(_), ..
-        } = both
-        else {
-            panic!("{both:?}")
-        };
-    }
-
-    #[test]
-    fn runs_without_an_answer_agree_with_nothing() {
-        let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
-        let endless = |code: &str| Tried {
-            mended_from: None,
-            answers: [1, 2, 3, 4, 5]
-                .map(|n: i64| Answer::Value(Value::Int(n.to_string())))
-                .into_iter()
-                .chain([Answer::Ended(Ending::Cpu)])
-                .collect(),
-            code: code.to_owned(),
-        };
-        assert!(matches!(
-            settle(&checks, &[endless("a"), endless("b")]),
-            Settlement::Unsettled { .. }
-        ));
-    }
-
-    #[test]
-    fn suites_lend_to_each_other_as_no_solution_saw_them() {
-        let mut checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
-        for (suite, _) in &mut checks {
-            *suite = Suite::Visible;
-        }
-        let both = [
-            tried("a", [1, 2, 3, 4, 5, 6]),
-            tried("b", [1, 2, 3, 4, 5, 6]),
-        ];
-        let Settlement::Settled {
-            checks,
-            hidden_checks,
-            ..
-        } = settle(&checks, &both)
-        else {
-            panic!("it settles")
-        };
-        assert_eq!((checks.len(), hidden_checks.len()), (4, 2));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite};
+use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
 
 use super::borrowed::is_copy;
@@ -27,6 +28,11 @@ const MOST: usize = 4;
 const MOST_ANSWERED: usize = 2;
 /// Solutions at most where the last ones only said again what was there: another way of asking often says it differently.
 const MOST_REPEATED: usize = 6;
+
+/// Open questions to the solutions of a task that only a model answers: as many as its checks.
+const OPEN: usize = 10;
+/// Any seed will do, as long as it is the same when a scenario is tried again; the Guardian asks with others.
+const OPEN_SEED: u64 = 2;
 
 /// What came of the solutions.
 #[derive(Debug)]
@@ -85,6 +91,10 @@ impl Scene<'_> {
             }
             self.phase(Phase::Running, tally);
             let first_round = tried.is_empty();
+            if first_round && first != 1 {
+                let asked = open_questions(draft, &checks, &codes);
+                checks.extend(asked);
+            }
             for code in codes {
                 if tried.iter().all(|earlier| differ(&earlier.code, &code)) {
                     let answers = self.observe(&code, &checks).await?;
@@ -235,6 +245,20 @@ impl Scene<'_> {
         }
         Ok(true)
     }
+}
+
+/// Calls that nobody expects anything of, near the checks' and with what the solutions compare their arguments with.
+fn open_questions(
+    draft: &Draft,
+    checks: &[(Suite, Check)],
+    codes: &[String],
+) -> Vec<(Suite, Check)> {
+    let entry_point = &draft.candidate.scenario.entry_point;
+    let checks: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
+    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let asked = questions(entry_point, &checks, &codes, OPEN, OPEN_SEED);
+    let open = |question: Question| (Suite::Hidden, question.expecting("None", Origin::Agreement));
+    asked.into_iter().map(open).collect()
 }
 
 /// What the Guardian is handed, or why nothing is.

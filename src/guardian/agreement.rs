@@ -48,9 +48,15 @@ pub(super) async fn rule(
     let mut panel = Panel::default();
     let peers: Vec<&Peer> = context.peers.iter().take(PEERS_MAX).collect();
     let checks: Vec<&Check> = candidate.all_checks().map(|(_, check)| check).collect();
+    let others = peers.iter().filter(|peer| peer.origin == Origin::Model);
+    let codes: Vec<&str> = std::iter::once(&candidate.code)
+        .chain(others.map(|peer| &peer.code))
+        .map(String::as_str)
+        .collect();
     let asked = questions(
         &candidate.scenario.entry_point,
         &checks,
+        &codes,
         QUESTIONS,
         u64::from(seed),
     );

@@ -159,10 +159,16 @@ async fn knows_nothing_else(
     };
     let checks: Vec<&Check> = candidate.all_checks().map(|(_, check)| check).collect();
     let entry_point = &candidate.scenario.entry_point;
-    let asked: Vec<Check> = questions(entry_point, &checks, QUESTIONS, u64::from(hash_seed))
-        .into_iter()
-        .map(|question| question.expecting("None", Origin::Agreement))
-        .collect();
+    let asked: Vec<Check> = questions(
+        entry_point,
+        &checks,
+        &[&candidate.code],
+        QUESTIONS,
+        u64::from(hash_seed),
+    )
+    .into_iter()
+    .map(|question| question.expecting("None", Origin::Agreement))
+    .collect();
     let asked: Vec<&Check> = asked.iter().collect();
     let Some(trials) = bench.roll_call(room, &candidate.code, &asked, &[]).await? else {
         return Ok(false);

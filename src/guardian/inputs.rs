@@ -2,11 +2,13 @@
 //! gate on agreement, by the plants and by the engine, which lets something that no model wrote answer them.
 //!
 //! A question is near the calls that it was made from: an argument is changed within what all calls show of it (its
-//! type, its sign, its alphabet, whether it is sorted), or taken from another call. What a solution does outside of that
-//! is nobody's claim, so a question on which it raises proves nothing.
+//! type, its sign, its alphabet, whether it is sorted) and of what the solutions compare it with, or taken from another
+//! call. What a solution does outside of that is nobody's claim, so a question on which it raises proves nothing.
 
+mod dice;
 mod edges;
 mod near;
+mod words;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -15,7 +17,9 @@ use tree_sitter::Node;
 
 use super::syntax::{Source, bare, children, named, normal, only_expression};
 use crate::dream::{Check, CheckKind, Origin, Value, parse_literal};
-use near::{Dice, Kin};
+use dice::Dice;
+use near::Kin;
+use words::Words;
 
 /// Longest literal that is changed: enough for any readable example, and a bound on hostile ones.
 const LITERAL_BYTES_MAX: usize = 2_000;
@@ -55,9 +59,17 @@ impl Question {
 /// At most `most` new questions for the solution of `entry_point`, the same ones for the same `seed`; none repeats a
 /// check. Fewer, or none, where the checks' calls hold no literals to change.
 ///
+/// `codes` are solutions: what they compare their arguments with occurs in the questions too.
 /// Made from examples and properties; a call that is expected to raise says nothing of what a good argument is.
 #[must_use]
-pub fn questions(entry_point: &str, checks: &[&Check], most: usize, seed: u64) -> Vec<Question> {
+pub fn questions(
+    entry_point: &str,
+    checks: &[&Check],
+    codes: &[&str],
+    most: usize,
+    seed: u64,
+) -> Vec<Question> {
+    let words = Words::of(codes);
     let bases: Vec<Base> = checks
         .iter()
         .filter(|check| !matches!(check.kind, CheckKind::Raises { .. }) && check.serve.is_none())
@@ -83,7 +95,7 @@ pub fn questions(entry_point: &str, checks: &[&Check], most: usize, seed: u64) -
             break;
         }
         let base = open[try_ % open.len()];
-        let question = base.changed(&kin, &mut dice);
+        let question = base.changed(&kin, &words, &mut dice);
         if known.insert(question.key()) {
             found.push(question);
         }
@@ -185,7 +197,7 @@ impl Base {
     }
 
     /// One or two literals changed, or all of one call mixed with those of others.
-    fn changed(&self, kin: &BTreeMap<&Place, Kin>, dice: &mut Dice) -> Question {
+    fn changed(&self, kin: &BTreeMap<&Place, Kin>, words: &Words, dice: &mut Dice) -> Question {
         let mut chosen: Vec<usize> = vec![dice.below(self.holes.len())];
         if self.holes.len() > 1 && dice.below(2) == 0 {
             let other = dice.below(self.holes.len());
@@ -201,7 +213,11 @@ impl Base {
             let Some(kin) = kin.get(&hole.place) else {
                 continue;
             };
-            self.fill(&mut question, at, &kin.near(&hole.value, dice).to_literal());
+            self.fill(
+                &mut question,
+                at,
+                &kin.near(&hole.value, words, dice).to_literal(),
+            );
         }
         question
     }
@@ -306,7 +322,7 @@ mod tests {
 
     fn ask(entry_point: &str, checks: &[Check]) -> Vec<Question> {
         let checks: Vec<&Check> = checks.iter().collect();
-        questions(entry_point, &checks, 30, 7)
+        questions(entry_point, &checks, &[], 30, 7)
     }
 
     #[test]

@@ -203,10 +203,16 @@ async fn shown(
     // Another stream than the Guardian's own: it must not be asked what it asked itself.
     let seed = u64::from(seed) ^ (0x9e37_79b9_7f4a_7c15 + turn as u64);
     let checks: Vec<&Check> = dream.all_checks().map(|(_, check)| check).collect();
-    let asked: Vec<Check> = questions(&dream.scenario.entry_point, &checks, QUESTIONS, seed)
-        .into_iter()
-        .map(|question| question.expecting("None", Origin::Agreement))
-        .collect();
+    let asked: Vec<Check> = questions(
+        &dream.scenario.entry_point,
+        &checks,
+        &[&dream.code],
+        QUESTIONS,
+        seed,
+    )
+    .into_iter()
+    .map(|question| question.expecting("None", Origin::Agreement))
+    .collect();
     let asked: Vec<&Check> = asked.iter().collect();
     if asked.is_empty() {
         return Ok(None);

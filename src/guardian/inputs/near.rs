@@ -2,38 +2,14 @@
 
 use std::cmp::Ordering;
 
+use super::dice::Dice;
+use super::words::Words;
 use crate::dream::Value;
 
 /// Elements of a container that grew: no new question is much larger than the checks' own.
 const LENGTH_MAX: usize = 40;
 /// Levels of containers that are looked into.
 const DEPTH_MAX: u32 = 6;
-
-/// Chooses, the same way for the same seed.
-#[derive(Debug)]
-pub(super) struct Dice {
-    state: u64,
-}
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
-    /// A linear congruential step (Knuth's MMIX constants) is random enough to choose among changes. 0 for 0.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        self.state = self
-            .state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let high = usize::try_from(self.state >> 33).unwrap_or(0);
-        if end == 0 { 0 } else { high % end }
-    }
-
-    fn of<'v, T>(&mut self, from: &'v [T]) -> Option<&'v T> {
-        from.get(self.below(from.len()))
-    }
-}
 
 /// What the values of one place have in common.
 #[derive(Debug, Clone)]
@@ -128,7 +104,7 @@ impl Kin {
     }
 
     /// Something of the same kind, usually not the same.
-    pub(super) fn near(&self, value: &Value, dice: &mut Dice) -> Value {
+    pub(super) fn near(&self, value: &Value, words: &Words, dice: &mut Dice) -> Value {
         // What another call passes at this place is always in order.
         if dice.below(4) == 0
             && let Some(other) = dice.of(&self.values)
@@ -140,15 +116,15 @@ impl Kin {
             Value::Bool(b) => Value::Bool(!b),
             Value::Int(_) => small_int(value).map_or_else(
                 || value.clone(),
-                |n| Value::Int(self.number(n, dice).to_string()),
+                |n| Value::Int(self.number(n, words, dice).to_string()),
             ),
             Value::Float(f) if f.is_finite() => Value::Float(self.float(*f, dice)),
-            Value::Str(s) => Value::Str(self.string(s, dice)),
-            Value::List(items) => Value::List(self.items(items, dice)),
-            Value::Tuple(items) => Value::Tuple(self.items(items, dice)),
-            Value::Set(items) => Value::Set(unique(self.items(items, dice))),
-            Value::Frozenset(items) => Value::Frozenset(unique(self.items(items, dice))),
-            Value::Dict(pairs) => Value::Dict(self.pairs(pairs, dice)),
+            Value::Str(s) => Value::Str(self.string(s, words, dice)),
+            Value::List(items) => Value::List(self.items(items, words, dice)),
+            Value::Tuple(items) => Value::Tuple(self.items(items, words, dice)),
+            Value::Set(items) => Value::Set(unique(self.items(items, words, dice))),
+            Value::Frozenset(items) => Value::Frozenset(unique(self.items(items, words, dice))),
+            Value::Dict(pairs) => Value::Dict(self.pairs(pairs, words, dice)),
             Value::None
             | Value::Float(_)
             | Value::Complex(..)
@@ -164,13 +140,14 @@ impl Kin {
         }
     }
 
-    fn number(&self, n: i64, dice: &mut Dice) -> i64 {
+    fn number(&self, n: i64, words: &Words, dice: &mut Dice) -> i64 {
         let width = self.highest.saturating_sub(self.lowest).clamp(2, 1 << 20);
         let within =
             i64::try_from(dice.below(usize::try_from(width).unwrap_or(2) + 1)).unwrap_or(0);
-        let new = match dice.below(6) {
+        let new = match dice.below(7) {
             0 => n.saturating_add(1),
             1 => n.saturating_sub(1),
+            6 => dice.of(&words.numbers).copied().unwrap_or(n),
             2 => n.saturating_mul(2).min(self.highest.saturating_mul(2)),
             3 => n / 2,
             _ => self.lowest.saturating_add(within),
@@ -201,12 +178,15 @@ impl Kin {
         }
     }
 
-    fn string(&self, text: &str, dice: &mut Dice) -> String {
+    fn string(&self, text: &str, words: &Words, dice: &mut Dice) -> String {
         let mut chars: Vec<char> = text.chars().collect();
         let room = !self.has(Habit::OneLength) && chars.len() < LENGTH_MAX * 4;
         for _ in 0..=dice.below(2) {
             let at = dice.below(chars.len());
-            match dice.below(7) {
+            match dice.below(8) {
+                7 if room && !words.chars.is_empty() => {
+                    chars.splice(at..at, dice.of(&words.chars).copied());
+                }
                 0 if chars.len() > self.shortest.max(1) && !self.has(Habit::OneLength) => {
                     chars.remove(at);
                 }
@@ -255,7 +235,7 @@ impl Kin {
         chars.into_iter().collect()
     }
 
-    fn items(&self, old: &[Value], dice: &mut Dice) -> Vec<Value> {
+    fn items(&self, old: &[Value], words: &Words, dice: &mut Dice) -> Vec<Value> {
         let mut items = old.to_vec();
         let room = !self.has(Habit::OneLength) && items.len() < LENGTH_MAX;
         for _ in 0..=dice.below(2) {
@@ -277,7 +257,7 @@ impl Kin {
                 4 if items.len() > 1 && self.is_of_one_type() => items.reverse(),
                 _ => {
                     if let (Some(kin), Some(item)) = (&self.inner, items.get(at)) {
-                        let new = kin.near(item, dice);
+                        let new = kin.near(item, words, dice);
                         items[at] = new;
                     }
                 }
@@ -292,7 +272,7 @@ impl Kin {
         items
     }
 
-    fn pairs(&self, old: &[(Value, Value)], dice: &mut Dice) -> Vec<(Value, Value)> {
+    fn pairs(&self, old: &[(Value, Value)], words: &Words, dice: &mut Dice) -> Vec<(Value, Value)> {
         let mut pairs = old.to_vec();
         let at = dice.below(pairs.len());
         let record = self.has(Habit::SameKeys);
@@ -301,7 +281,10 @@ impl Kin {
                 pairs.remove(at);
             }
             1 if !record && !pairs.is_empty() && pairs.len() < LENGTH_MAX => {
-                let key = self.keys.as_ref().map(|kin| kin.near(&pairs[at].0, dice));
+                let key = self
+                    .keys
+                    .as_ref()
+                    .map(|kin| kin.near(&pairs[at].0, words, dice));
                 if let Some(key) = key
                     && pairs.iter().all(|(k, _)| !k.equals(&key))
                 {
@@ -311,7 +294,7 @@ impl Kin {
             2 if !record && pairs.len() > 1 => pairs.reverse(),
             _ => {
                 if let (Some(kin), Some((_, value))) = (&self.inner, pairs.get(at)) {
-                    let new = kin.near(value, dice);
+                    let new = kin.near(value, words, dice);
                     pairs[at].1 = new;
                 }
             }

@@ -10,7 +10,6 @@ pub(super) const LONG_FILES: &[&str] = &[
     "dream/literal.rs",
     "energy/gate.rs",
     "engine/draft.rs",
-    "engine/settle.rs",
     "journal/tests.rs",
     "pack/source/examples.rs",
     "pack/source/module.rs",

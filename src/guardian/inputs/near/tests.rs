@@ -1,6 +1,6 @@
 //! Tests of the room around.
 
-use super::{Dice, Kin, Value, is_sorted};
+use super::{Dice, Kin, Value, Words, is_sorted};
 use crate::dream::parse_literal;
 
 /// Two hundred values near the first of `literals`.
@@ -8,7 +8,9 @@ fn near(literals: &[&str]) -> Vec<Value> {
     let values: Vec<Value> = literals.iter().map(|l| parse_literal(l).unwrap()).collect();
     let kin = Kin::of(values.clone());
     let mut dice = Dice::new(3);
-    (0..200).map(|_| kin.near(&values[0], &mut dice)).collect()
+    (0..200)
+        .map(|_| kin.near(&values[0], &Words::default(), &mut dice))
+        .collect()
 }
 
 #[track_caller]

@@ -1,0 +1,281 @@
+//! Tests of the room around: what settles, what does not, and what is asked beyond the checks.
+
+use super::*;
+use crate::dream::Origin;
+
+fn example(suite: Suite, n: usize, expect: &str, origin: Origin) -> (Suite, Check) {
+    let check = Check {
+        kind: CheckKind::Example {
+            expect: expect.to_owned(),
+        },
+        setup: String::new(),
+        call: format!("f({n})"),
+        given: std::collections::BTreeMap::new(),
+        origin,
+        max_ms: None,
+        serve: None,
+    };
+    (suite, check)
+}
+
+/// Three visible and three hidden checks; the model expects `expected`.
+fn suite(expected: [i64; 6], origin: Origin) -> Vec<(Suite, Check)> {
+    let suites = [
+        Suite::Visible,
+        Suite::Visible,
+        Suite::Visible,
+        Suite::Hidden,
+        Suite::Hidden,
+        Suite::Hidden,
+    ];
+    let all = suites.into_iter().zip(expected).enumerate();
+    all.map(|(n, (suite, value))| example(suite, n, &value.to_string(), origin))
+        .collect()
+}
+
+fn tried(code: &str, answers: [i64; 6]) -> Tried {
+    let answers = answers
+        .iter()
+        .map(|n| Answer::Value(Value::Int(n.to_string())))
+        .collect();
+    Tried::new(code, answers)
+}
+
+#[test]
+fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() {
+    let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
+    let solutions = [
+        tried("a", [1, 2, 3, 4, 5, 6]),
+        tried("b", [1, 2, 3, 4, 5, 6]),
+    ];
+    let Settlement::Settled {
+        dropped,
+        support,
+        checks,
+        hidden_checks,
+        ..
+    } = settle(&checks, &solutions)
+    else {
+        panic!("it settles");
+    };
+    assert_eq!(
+        (dropped.len(), checks.len(), hidden_checks.len()),
+        (1, 3, 2)
+    );
+    assert!(support.is_some());
+}
+
+#[test]
+fn one_solution_alone_never_overrules_an_expectation() {
+    let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
+    let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
+    assert!(
+        matches!(
+            one,
+            Settlement::Unsettled {
+                more_may_help: true,
+                ..
+            }
+        ),
+        "{one:?}"
+    );
+    let copied = settle(
+        &checks,
+        &[
+            tried("a", [1, 2, 3, 4, 5, 6]),
+            tried("a  # the same", [1, 2, 3, 4, 5, 6]),
+        ],
+    );
+    assert!(matches!(copied, Settlement::Unsettled { .. }), "{copied:?}");
+}
+
+#[test]
+fn agreement_against_most_expectations_settles_nothing() {
+    let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
+    let wrong = [
+        tried("a", [1, 2, 3, 4, 5, 6]),
+        tried("b", [1, 2, 3, 4, 5, 6]),
+    ];
+    assert!(matches!(
+        settle(&checks, &wrong),
+        Settlement::Unsettled { .. }
+    ));
+}
+
+#[test]
+fn an_answer_of_the_source_is_never_a_suspect() {
+    let checks = suite([1, 2, 3, 4, 5, 99], Origin::Source);
+    let wrong = [
+        tried("a", [1, 2, 3, 4, 5, 6]),
+        tried("b", [1, 2, 3, 4, 5, 6]),
+    ];
+    assert!(matches!(
+        settle(&checks, &wrong),
+        Settlement::Unsettled { .. }
+    ));
+    let with_right = [
+        wrong[0].clone(),
+        wrong[1].clone(),
+        tried("c", [1, 2, 3, 4, 5, 99]),
+    ];
+    let Settlement::Settled {
+        winner,
+        wrong,
+        support,
+        ..
+    } = settle(&checks, &with_right)
+    else {
+        panic!("it settles");
+    };
+    assert_eq!((winner, wrong), (2, vec![0, 1]));
+    assert!(support.is_some_and(|s| s.contains("no model wrote")));
+}
+
+#[test]
+fn a_suite_that_is_right_needs_a_second_solution_only_for_support() {
+    let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
+    let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
+    let Settlement::Settled { support: None, .. } = alone else {
+        panic!("{alone:?}")
+    };
+    let both = settle(
+        &checks,
+        &[
+            tried("a", [1, 2, 3, 4, 5, 6]),
+            tried("b", [1, 2, 3, 4, 5, 6]),
+        ],
+    );
+    let Settlement::Settled {
+        support: Some(_), ..
+    } = both
+    else {
+        panic!("{both:?}")
+    };
+}
+
+#[test]
+fn runs_without_an_answer_agree_with_nothing() {
+    let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
+    let endless = |code: &str| Tried {
+        mended_from: None,
+        answers: [1, 2, 3, 4, 5]
+            .map(|n: i64| Answer::Value(Value::Int(n.to_string())))
+            .into_iter()
+            .chain([Answer::Ended(Ending::Cpu)])
+            .collect(),
+        code: code.to_owned(),
+    };
+    assert!(matches!(
+        settle(&checks, &[endless("a"), endless("b")]),
+        Settlement::Unsettled { .. }
+    ));
+}
+
+#[test]
+fn suites_lend_to_each_other_as_no_solution_saw_them() {
+    let mut checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
+    for (suite, _) in &mut checks {
+        *suite = Suite::Visible;
+    }
+    let both = [
+        tried("a", [1, 2, 3, 4, 5, 6]),
+        tried("b", [1, 2, 3, 4, 5, 6]),
+    ];
+    let Settlement::Settled {
+        checks,
+        hidden_checks,
+        ..
+    } = settle(&checks, &both)
+    else {
+        panic!("it settles")
+    };
+    assert_eq!((checks.len(), hidden_checks.len()), (4, 2));
+}
+
+/// As `suite`, with two calls that nobody expects anything of.
+fn with_open(expected: [i64; 6]) -> Vec<(Suite, Check)> {
+    let mut checks = suite(expected, Origin::Model);
+    checks.extend((7..9).map(|n| example(Suite::Hidden, n, "None", Origin::Agreement)));
+    checks
+}
+
+fn answering(code: &str, answers: [i64; 6], open: [i64; 2]) -> Tried {
+    let mut one = tried(code, answers);
+    one.answers
+        .extend(open.map(|n| Answer::Value(Value::Int(n.to_string()))));
+    one
+}
+
+#[test]
+fn what_solutions_agree_on_beyond_the_checks_becomes_a_hidden_check() {
+    let right = [1, 2, 3, 4, 5, 6];
+    let both = [answering("a", right, [7, 8]), answering("b", right, [7, 8])];
+    let Settlement::Settled {
+        hidden_checks,
+        support: Some(_),
+        ..
+    } = settle(&with_open(right), &both)
+    else {
+        panic!("it settles")
+    };
+    let added: Vec<&Check> = hidden_checks.iter().filter(|c| is_open(c)).collect();
+    let due = ["7", "8"].map(|n| CheckKind::Example {
+        expect: n.to_owned(),
+    });
+    assert_eq!(
+        added.iter().map(|c| &c.kind).collect::<Vec<_>>(),
+        [&due[0], &due[1]]
+    );
+}
+
+#[test]
+fn a_dissent_that_no_check_refutes_takes_two_more_solutions() {
+    let right = [1, 2, 3, 4, 5, 6];
+    let mut tried = vec![answering("a", right, [7, 8]), answering("b", right, [7, 9])];
+    let supported = |tried: &[Tried]| match settle(&with_open(right), tried) {
+        Settlement::Settled { support, wrong, .. } => support.map(|_| wrong),
+        Settlement::Unsettled { why, .. } => panic!("{why}"),
+    };
+    assert_eq!(supported(&tried), None, "one against one");
+    tried.push(answering("c", right, [7, 8]));
+    assert_eq!(supported(&tried), None, "two against one");
+    tried.push(answering("d", right, [7, 8]));
+    assert_eq!(supported(&tried), Some(vec![1]), "three against one");
+}
+
+#[test]
+fn a_dissent_that_a_check_refutes_is_none() {
+    let right = [1, 2, 3, 4, 5, 6];
+    let tried = [
+        answering("a", right, [7, 8]),
+        answering("b", right, [7, 8]),
+        answering("c", [1, 2, 3, 4, 5, 7], [7, 9]),
+    ];
+    let settled = settle(&with_open(right), &tried);
+    assert!(
+        matches!(
+            settled,
+            Settlement::Settled {
+                support: Some(_),
+                ..
+            }
+        ),
+        "{settled:?}"
+    );
+}
+
+#[test]
+fn refusing_an_open_question_contradicts_nobody() {
+    let right = [1, 2, 3, 4, 5, 6];
+    let mut refuses = answering("b", right, [7, 8]);
+    refuses.answers[7] = Answer::Raised(vec!["ValueError".to_owned()]);
+    let Settlement::Settled {
+        hidden_checks,
+        support: Some(_),
+        ..
+    } = settle(&with_open(right), &[answering("a", right, [7, 8]), refuses])
+    else {
+        panic!("it settles")
+    };
+    assert_eq!(hidden_checks.iter().filter(|c| is_open(c)).count(), 1);
+}
