@@ -4,6 +4,7 @@
 //! `Observation` is what one call of that code really did; a `Verdict` is what the Guardian made of it.
 
 mod candidate;
+mod fact;
 mod finding;
 mod knowledge;
 mod literal;
@@ -15,6 +16,9 @@ mod verdict;
 
 pub use candidate::{
     Candidate, Check, CheckKind, Difficulty, Origin, Route, Scenario, Serve, Suite,
+};
+pub use fact::{
+    Alternative, ArmKey, AttemptFact, Choice, Decision, FactOutcome, LearningPhase, Step,
 };
 pub use finding::{Finding, Health};
 pub use knowledge::{Cluster, Document, Fragment, FragmentKind, Source};

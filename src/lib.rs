@@ -21,6 +21,7 @@ pub mod dream;
 pub mod ids;
 pub mod memory;
 
+pub mod chance;
 pub mod similarity;
 
 pub mod tree;
@@ -34,7 +35,9 @@ pub mod experience;
 pub mod guardian;
 pub mod journal;
 pub mod knowledge;
+pub mod learning;
 pub mod lessons;
+pub mod models;
 pub mod pack;
 pub mod weaver;
 

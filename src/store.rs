@@ -9,6 +9,7 @@ pub mod doctor;
 mod dreams;
 mod experience;
 mod knowledge;
+mod learning;
 mod lessons;
 mod plants;
 mod row;
@@ -20,6 +21,7 @@ pub use knowledge::{
     Change, ClusterRow, GraphChunk, GraphRows, KnowledgeCounts, KnownDocument, NewChunk,
     NewCluster, NewDocument, RemovedDocument,
 };
+pub use learning::{FactsOf, ModelVersionRow, SessionFactRow};
 pub use sessions::{SessionEvent, SessionRow, Statistics};
 
 use rusqlite::Connection;
@@ -69,6 +71,7 @@ fn migrations() -> Migrations<'static> {
         M::up(lessons::SCHEMA),
         M::up(plants::SCHEMA),
         M::up(experience::SCHEMA),
+        M::up(learning::SCHEMA),
     ])
 }
 

@@ -44,6 +44,7 @@ const ROOMS: &[(&str, Layer)] = &[
     ("clock", Layer::Vocabulary),
     ("config", Layer::Vocabulary),
     ("memory", Layer::Vocabulary),
+    ("chance", Layer::Pure),
     ("similarity", Layer::Pure),
     ("tree", Layer::Tree),
     ("energy::host", Layer::World),

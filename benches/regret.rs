@@ -1,0 +1,77 @@
+//! What each rule for choosing a model loses beside always knowing the best, in three made-up worlds: the table of the
+//! project's goal. Lower is better.
+//!
+//! `cargo bench --bench regret`
+
+use std::io::Write as _;
+
+use dreamer::models::simulate::{Player, WORLDS, mean_and_p95, regret};
+use dreamer::models::{Bounds, RewardPunishParams, Strategy};
+
+const STEPS: usize = 2000;
+const SEEDS: u64 = 60;
+/// Mean regret allowed in each world.
+const GOALS: [f64; 3] = [70.0, 125.0, 85.0];
+const DELAY: usize = 20;
+
+fn say(text: &str) {
+    _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn row(player: &Player, delay: usize) -> [(f64, f64); 3] {
+    WORLDS.map(|world| {
+        let seeds = (0..SEEDS).map(|seed| regret(&world, player, STEPS, delay, seed));
+        mean_and_p95(seeds.collect())
+    })
+}
+
+fn main() {
+    let usual = Bounds::default();
+    let thompson = Player::Ours(Strategy::default(), usual);
+    let transfer = Strategy::RewardPunish(RewardPunishParams::default());
+    let bounds = Bounds {
+        min: 0.01,
+        max: 0.97,
+    };
+    let players = [
+        ("uniform", Player::Uniform, 0),
+        ("seed 003, x1.5 / x0.8, drawn", Player::Seed, 0),
+        (
+            "reward_punish (the seed's steps, repaired)",
+            Player::Ours(transfer, bounds),
+            0,
+        ),
+        ("thompson (ours)", thompson.clone(), 0),
+        ("thompson, 20 outcomes outstanding", thompson, DELAY),
+    ];
+    say(&format!(
+        "regret over T = {STEPS}, {SEEDS} seeds: mean / p95\n"
+    ));
+    let names = WORLDS.map(|world| world.name);
+    say(&format!("| | {} |", names.join(" | ")));
+    say("|---|---|---|---|");
+    let mut table = Vec::new();
+    for (name, player, delay) in players {
+        let row = row(&player, delay);
+        let cells = row.map(|(mean, p95)| format!("{mean:.0} / {p95:.0}"));
+        say(&format!("| {name} | {} |", cells.join(" | ")));
+        table.push(row);
+    }
+    let (uniform, ours, late) = (table[0], table[3], table[4]);
+    say("");
+    for n in 0..3 {
+        let verdict = |ok: bool| if ok { "holds" } else { "MISSED" };
+        say(&format!(
+            "{}: mean {:.1} of at most {} {}; p95 {:.0} below uniform's {:.0} {}; delay costs {:.0} % of at most 25 {}",
+            names[n],
+            ours[n].0,
+            GOALS[n],
+            verdict(ours[n].0 <= GOALS[n]),
+            ours[n].1,
+            uniform[n].1,
+            verdict(ours[n].1 < uniform[n].1),
+            100.0 * (late[n].0 / ours[n].0 - 1.0),
+            verdict(late[n].0 <= 1.25 * ours[n].0),
+        ));
+    }
+}

@@ -1,0 +1,31 @@
+//! What recorded tries say about the next ones: facts of sessions, statistics as views over them, an offline model, the
+//! ladder of difficulty and the choice of a topic. Called by the engine before and after each scenario and by the
+//! `learning` commands. A view is computed from rows whenever it is asked for, so nothing is counted twice and nothing
+//! that was forgotten lingers. Never reads a clock.
+//!
+//! ```text
+//!  attempt_facts ─┐                    ┌─► Outlook ─► choose (topic), ladder (difficulty)
+//!                 ├─► SessionFact ─► union ─► Snapshot (a topic, all) ─► OfflineModel, `learning show`
+//!  session_facts ─┘                    └─► merge: Additive, TimeDecay, SuccessWeighted
+//! ```
+
+pub mod choose;
+mod facts;
+mod fold;
+pub mod ladder;
+pub mod layout;
+mod merge;
+mod name;
+mod offline;
+mod outlook;
+mod session;
+mod snapshot;
+
+pub use facts::{LearningError, LearningStore, SnapshotKey};
+pub use fold::{fold_attempts, steps_of};
+pub use merge::{MergeStrategy, Merged, merge};
+pub use name::{MAX_NAME_BYTES, NameError, checked, fitted, from_file_name, to_file_name};
+pub use offline::{OfflineModel, RecommendedPath, analyse, wilson_lower};
+pub use outlook::{Figures, Outlook};
+pub use session::{Selection, SessionFact, Switch, View, union};
+pub use snapshot::{Outcomes, Snapshot, StrategyStats};

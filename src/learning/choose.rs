@@ -1,0 +1,231 @@
+//! Which topic to dream of next: by what can be learned there, how new it is and how long a try takes, and never less
+//! than one draw in twenty for any that stands for choice. Pure.
+
+use super::outlook::Outlook;
+use crate::chance::{Bounds, Chance, bounded};
+use crate::dream::{Alternative, Decision};
+
+/// No alternative is drawn less often.
+pub const LEAST_SHARE: f64 = 0.05;
+/// So many alternatives at most stand for choice: with each its least share, half of all draws still go by merit.
+pub const MOST_ALTERNATIVES: usize = 10;
+/// How sharply merit decides: twice the worth is drawn eight times as often.
+const SHARPNESS: i32 = 3;
+
+/// One topic that could be next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub topic: String,
+    /// `source` or `llm`.
+    pub way: &'static str,
+    /// Often it was dreamed of, as the knowledge counts; tries that are recorded count beside it.
+    pub dreamed: u64,
+}
+
+impl Candidate {
+    fn name(&self) -> String {
+        match self.way {
+            "source" => format!("documented functions of {}", self.topic),
+            _ => format!("weaving from {}", self.topic),
+        }
+    }
+}
+
+/// What a try at a pass rate is worth: nothing where it never passes, most where it passes often but not always, half of
+/// that where it always does (half of it the rate itself, half the learnability 4p(1 - p)).
+#[must_use]
+pub fn worth(rate: f64) -> f64 {
+    let p = if rate.is_finite() {
+        rate.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    f64::midpoint(p, 4.0 * p * (1.0 - p))
+}
+
+/// A topic that was dreamed of nine times is worth half a new one.
+fn novelty(times: u64) -> f64 {
+    1.0 / (1.0 + times as f64 / 9.0).sqrt().max(1.0)
+}
+
+/// Each candidate's share of the draws.
+#[must_use]
+pub fn shares(candidates: &[Candidate], outlook: &Outlook) -> Vec<f64> {
+    let merits: Vec<f64> = candidates.iter().map(|c| merit(c, outlook).0).collect();
+    let most = merits.iter().copied().fold(0.0, f64::max);
+    let sharp: Vec<f64> = merits
+        .iter()
+        .map(|m| {
+            if most > 0.0 {
+                (m / most).powi(SHARPNESS)
+            } else {
+                1.0
+            }
+        })
+        .collect();
+    let bounds = Bounds {
+        min: LEAST_SHARE,
+        max: 1.0,
+    };
+    bounded(&sharp, bounds)
+}
+
+fn merit(candidate: &Candidate, outlook: &Outlook) -> (f64, String) {
+    let (rate, seconds, times) = outlook.expected(&candidate.topic, candidate.way);
+    let times = times.max(candidate.dreamed);
+    let new = novelty(times);
+    let merit = worth(rate) * new / seconds;
+    let figures = format!(
+        "{:.0} % believed to pass at {seconds:.0} s a try, dreamed of {times} times",
+        rate * 100.0
+    );
+    (merit, figures)
+}
+
+/// The place of the next topic, and why. `None` where there is none.
+pub fn decide(
+    candidates: &[Candidate],
+    outlook: &Outlook,
+    chance: &mut Chance,
+) -> Option<(usize, Decision)> {
+    let shares = shares(candidates, outlook);
+    let place = chance.pick(&shares)?;
+    let mut alternatives: Vec<Alternative> = candidates
+        .iter()
+        .zip(&shares)
+        .map(|(candidate, weight)| Alternative {
+            name: candidate.name(),
+            weight: *weight,
+            figures: merit(candidate, outlook).1,
+        })
+        .collect();
+    alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let decision = Decision {
+        what: "topic".to_owned(),
+        chosen: candidates[place].name(),
+        how: "drawn by weight".to_owned(),
+        alternatives,
+    };
+    Some((place, decision))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dream::{ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase};
+    use crate::ids::{AttemptId, SessionId};
+
+    fn fact(n: i64, topic: &str, saved: bool, seconds: f64) -> AttemptFact {
+        AttemptFact {
+            attempt_id: AttemptId::parse(&format!("{n:032x}")).unwrap(),
+            session_id: SessionId::new(),
+            at: jiff::Timestamp::from_second(n).unwrap(),
+            topic: topic.to_owned(),
+            generator: Generator::Llm,
+            difficulty: Difficulty::Simple,
+            library: String::new(),
+            arm: Some(ArmKey {
+                endpoint: String::new(),
+                model: "m".to_owned(),
+                prompt: String::new(),
+            }),
+            outcome: if saved {
+                FactOutcome::Saved
+            } else {
+                FactOutcome::Rejected
+            },
+            tier: None,
+            reasons: Vec::new(),
+            seconds,
+            tokens: 0,
+            steps: Vec::new(),
+            phase: LearningPhase::Release,
+            group: String::new(),
+            choice: None,
+        }
+    }
+
+    fn candidate(topic: &str) -> Candidate {
+        Candidate {
+            topic: topic.to_owned(),
+            way: "llm",
+            dreamed: 0,
+        }
+    }
+
+    fn outlook(rates: &[(&str, i64)]) -> Outlook {
+        let facts: Vec<AttemptFact> = rates
+            .iter()
+            .enumerate()
+            .flat_map(|(t, (topic, of_ten))| {
+                let base = 100 * i64::try_from(t).unwrap();
+                (0..10).map(move |n| fact(base + n, topic, n < *of_ten, 30.0))
+            })
+            .collect();
+        Outlook::of(&facts, &[])
+    }
+
+    #[test]
+    fn one_figure_changes_and_another_topic_leads() {
+        let candidates = [candidate("lists"), candidate("dates")];
+        let leader = |outlook: &Outlook| {
+            let (_, decision) = decide(&candidates, outlook, &mut Chance::seeded(1)).unwrap();
+            decision.alternatives[0].name.clone()
+        };
+        assert_eq!(
+            leader(&outlook(&[("lists", 6), ("dates", 1)])),
+            "weaving from lists"
+        );
+        assert_eq!(
+            leader(&outlook(&[("lists", 0), ("dates", 1)])),
+            "weaving from dates"
+        );
+    }
+
+    #[test]
+    fn the_words_name_choice_figures_and_runner_up() {
+        let candidates = [candidate("lists"), candidate("dates"), candidate("words")];
+        let (_, decision) = decide(
+            &candidates,
+            &outlook(&[("lists", 6), ("dates", 1)]),
+            &mut Chance::seeded(1),
+        )
+        .unwrap();
+        let words = decision.in_words();
+        assert!(
+            words.contains("runner-up") && words.contains("believed to pass at 30 s"),
+            "{words}"
+        );
+        assert!(words.contains("3 alternatives in all"), "{words}");
+    }
+
+    #[test]
+    fn nobody_falls_below_one_draw_in_twenty() {
+        for seed in 0..2_000 {
+            let mut chance = Chance::seeded(seed);
+            let count = 1 + usize::try_from(chance.bits() % 10).unwrap();
+            let names: Vec<String> = (0..count).map(|n| format!("t{n}")).collect();
+            let facts: Vec<AttemptFact> = (0..30)
+                .map(|n| {
+                    let topic = &names[usize::try_from(chance.bits()).unwrap_or(0) % count];
+                    fact(n, topic, chance.happens(0.3), 1000.0 * chance.unit())
+                })
+                .collect();
+            let outlook = Outlook::of(&facts, &[]);
+            let candidates: Vec<Candidate> = names.iter().map(|name| candidate(name)).collect();
+            let shares = shares(&candidates, &outlook);
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+            assert!(
+                shares.iter().all(|s| *s >= LEAST_SHARE - 1e-9),
+                "{seed}: {shares:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_sometimes_solved_is_worth_the_most() {
+        assert!(worth(0.0).abs() < 1e-12);
+        assert!(worth(0.6) > worth(0.2) && worth(0.6) > worth(1.0) && worth(1.0) > worth(0.1));
+        assert!(worth(f64::NAN).abs() < 1e-12);
+    }
+}

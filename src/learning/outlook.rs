@@ -1,0 +1,196 @@
+//! What the recorded tries say about each topic, each way of making a task, and each rung: the figures that choices go by.
+//! Pure; built once a session and kept up to date try by try.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ladder::Ladder;
+use super::session::SessionFact;
+use crate::dream::{AttemptFact, Generator};
+use crate::ids::AttemptId;
+
+/// Facts below which everything goes in turn: a choice by fewer would be a choice by luck.
+const LEAST_FACTS: u64 = 12;
+/// Tries' weight of what is believed of a topic before it was tried.
+const PRIOR_TRIES: f64 = 4.0;
+/// Believed of a way that nobody tried.
+const PRIOR_RATE: f64 = 0.4;
+/// Seconds of a try where nothing is known.
+const PRIOR_SECONDS: f64 = 60.0;
+/// A try's say after each later one of the same kind.
+const DISCOUNT: f64 = 0.98;
+
+/// Faded counts of tries.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Figures {
+    pub tries: f64,
+    pub saved: f64,
+    pub seconds: f64,
+    /// Ever, unfaded.
+    pub times: u64,
+}
+
+impl Figures {
+    fn note(&mut self, saved: bool, seconds: f64) {
+        self.tries = self.tries * DISCOUNT + 1.0;
+        self.saved = self.saved * DISCOUNT + if saved { 1.0 } else { 0.0 };
+        let seconds = if seconds.is_finite() {
+            seconds.clamp(0.0, 1e6)
+        } else {
+            0.0
+        };
+        self.seconds = self.seconds * DISCOUNT + seconds;
+        self.times += 1;
+    }
+
+    /// Pass rate, drawn towards `prior` by a few tries' weight.
+    fn rate(&self, prior: f64) -> f64 {
+        (self.saved + prior * PRIOR_TRIES) / (self.tries + PRIOR_TRIES)
+    }
+
+    fn seconds_each(&self, prior: f64) -> f64 {
+        ((self.seconds + prior * PRIOR_TRIES) / (self.tries + PRIOR_TRIES)).max(0.1)
+    }
+}
+
+/// A task can be found in the documents (`source`) or woven from a cluster (`llm`); each fares in its own way.
+type Way = &'static str;
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outlook {
+    seen: BTreeSet<AttemptId>,
+    all: Figures,
+    ways: BTreeMap<String, Figures>,
+    topics: BTreeMap<(String, String), Figures>,
+    everywhere: Ladder,
+    ladders: BTreeMap<(String, String), Vec<(crate::dream::Difficulty, bool)>>,
+}
+
+/// Outcomes of one stratum that its ladder is built from: more are faded to nothing anyhow.
+const MOST_OUTCOMES: usize = 200;
+
+impl Outlook {
+    /// From tries in any order, and from sessions that were counted elsewhere.
+    #[must_use]
+    pub fn of(attempts: &[AttemptFact], sessions: &[SessionFact]) -> Self {
+        let mut outlook = Self::default();
+        for session in sessions {
+            outlook.note_session(session);
+        }
+        let mut ordered: Vec<&AttemptFact> = attempts.iter().collect();
+        ordered.sort_by(|a, b| (a.at, &a.attempt_id).cmp(&(b.at, &b.attempt_id)));
+        for attempt in ordered {
+            outlook.learn(attempt);
+        }
+        outlook
+    }
+
+    /// A session without its tries tells a topic's episodes and nothing of their seconds or difficulty.
+    fn note_session(&mut self, session: &SessionFact) {
+        let episodes = session.snapshot.episodes;
+        let key = (session.topic.clone(), Generator::Llm.as_str().to_owned());
+        let figures = self.topics.entry(key).or_default();
+        let share = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(MOST_OUTCOMES);
+        for (count, saved) in [(episodes.successes, true), (episodes.failures, false)] {
+            for _ in 0..share(count) {
+                figures.note(saved, PRIOR_SECONDS);
+                self.all.note(saved, PRIOR_SECONDS);
+            }
+        }
+    }
+
+    /// One more try; one that is known changes nothing.
+    pub fn learn(&mut self, fact: &AttemptFact) {
+        if !self.seen.insert(fact.attempt_id.clone()) {
+            return;
+        }
+        let (saved, seconds) = (fact.outcome.is_success(), fact.seconds);
+        let way = way_of(fact);
+        self.all.note(saved, seconds);
+        self.ways
+            .entry(way.to_owned())
+            .or_default()
+            .note(saved, seconds);
+        let topic = (fact.topic.clone(), way.to_owned());
+        self.topics.entry(topic).or_default().note(saved, seconds);
+        // What needs no model says nothing about what a model can do.
+        if fact.arm.is_some() && fact.generator == Generator::Llm {
+            self.everywhere.learn(fact.difficulty, saved);
+            let stratum = (fact.topic.clone(), fact.library.clone());
+            let outcomes = self.ladders.entry(stratum).or_default();
+            outcomes.push((fact.difficulty, saved));
+            if outcomes.len() > MOST_OUTCOMES {
+                outcomes.remove(0);
+            }
+        }
+    }
+
+    /// Whether enough is known to choose by.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.all.times >= LEAST_FACTS
+    }
+
+    #[must_use]
+    pub fn tries(&self) -> u64 {
+        self.all.times
+    }
+
+    /// Believed pass rate and seconds of a try, and how often the topic was tried this way.
+    #[must_use]
+    pub fn expected(&self, topic: &str, way: Way) -> (f64, f64, u64) {
+        let general = (
+            self.all.rate(PRIOR_RATE),
+            self.all.seconds_each(PRIOR_SECONDS),
+        );
+        let of_way = self.ways.get(way).copied().unwrap_or_default();
+        let prior = (of_way.rate(general.0), of_way.seconds_each(general.1));
+        let key = (topic.to_owned(), way.to_owned());
+        let of_topic = self.topics.get(&key).copied().unwrap_or_default();
+        (
+            of_topic.rate(prior.0),
+            of_topic.seconds_each(prior.1),
+            of_topic.times,
+        )
+    }
+
+    /// The ladder of a topic and its libraries; what is known everywhere is where it begins.
+    #[must_use]
+    pub fn ladder(&self, topic: &str, library: &str) -> Ladder {
+        let stratum = (topic.to_owned(), library.to_owned());
+        let Some(outcomes) = self.ladders.get(&stratum) else {
+            return self.everywhere.clone();
+        };
+        let mut ladder = Ladder::with_prior(self.everywhere.rates());
+        for (difficulty, saved) in outcomes {
+            ladder.learn(*difficulty, *saved);
+        }
+        ladder
+    }
+
+    /// Whether single libraries succeed, so that tasks may join several.
+    #[must_use]
+    pub fn may_join_libraries(&self) -> bool {
+        let single = self
+            .ladders
+            .iter()
+            .filter(|((_, library), _)| !library.is_empty() && !library.contains('+'));
+        let saved = single
+            .flat_map(|(_, outcomes)| outcomes)
+            .filter(|(_, saved)| *saved)
+            .count();
+        saved >= LEAST_SINGLE
+    }
+}
+
+/// Tasks about one library that were saved before tasks may join two.
+const LEAST_SINGLE: usize = 3;
+
+/// Documented functions and woven tasks may both be written by a model; a found one has no cluster's thought behind it.
+fn way_of(fact: &AttemptFact) -> Way {
+    let found = fact.steps.first().is_some_and(|step| step.name == "source");
+    if found || fact.generator == Generator::Source {
+        Generator::Source.as_str()
+    } else {
+        fact.generator.as_str()
+    }
+}

@@ -1,0 +1,183 @@
+//! The laws: 100,000 cases each where DREAMER_TEST_FULL is set.
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::chance::{Chance, cases};
+use crate::learning::{MergeStrategy, Outcomes, merge};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn below(chance: &mut Chance, n: u64) -> u64 {
+    chance.bits() % n
+}
+
+fn fact(chance: &mut Chance) -> SessionFact {
+    let names = ["weave", "code", "run", "prove"];
+    let mut snapshot = Snapshot {
+        sessions: 1,
+        ..Snapshot::default()
+    };
+    for _ in 0..below(chance, 4) {
+        let steps: Vec<(&str, bool)> = (0..below(chance, 5))
+            .map(|_| {
+                (
+                    names[usize::try_from(chance.bits() % 4).unwrap()],
+                    chance.happens(0.7),
+                )
+            })
+            .collect();
+        let strategy = ["in turn", "drawn"][usize::try_from(chance.bits() % 2).unwrap()];
+        snapshot.note_episode(&steps, chance.happens(0.5), strategy);
+    }
+    SessionFact {
+        topic: format!("t{}", below(chance, 3)),
+        session: format!("s{}", below(chance, 5)),
+        at: at(i64::try_from(below(chance, 4)).unwrap()),
+        task: None,
+        phase: [None, Some(LearningPhase::Release)][usize::try_from(chance.bits() % 2).unwrap()],
+        group: None,
+        selection: Selection {
+            start_success_rate: chance.unit(),
+            ..Selection::default()
+        },
+        snapshot,
+    }
+}
+
+fn view(chance: &mut Chance) -> View {
+    View::rebuild(
+        (0..below(chance, 6))
+            .map(|_| fact(chance))
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn each_case(law: impl Fn(&mut Chance)) {
+    for seed in 0..u64::from(cases()) {
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            law(&mut Chance::seeded(seed))
+        }));
+        assert!(told.is_ok(), "broken by seed {seed}");
+    }
+}
+
+#[test]
+fn the_union_is_commutative_associative_and_idempotent() {
+    each_case(|chance| {
+        let (a, b, c) = (view(chance), view(chance), view(chance));
+        assert_eq!(union(&a, &b), union(&b, &a));
+        assert_eq!(union(&union(&a, &b), &c), union(&a, &union(&b, &c)));
+        assert_eq!(union(&a, &a), a);
+        assert_eq!(union(&a, &View::default()), a);
+    });
+}
+
+#[test]
+fn a_rebuild_gives_what_was_counted_as_it_came_and_a_session_twice_counts_once() {
+    each_case(|chance| {
+        let facts: Vec<SessionFact> = (0..below(chance, 8)).map(|_| fact(chance)).collect();
+        let mut as_they_came = View::default();
+        for fact in &facts {
+            as_they_came.absorb(fact.clone());
+            as_they_came.absorb(fact.clone());
+        }
+        let reversed = View::rebuild(facts.into_iter().rev());
+        assert_eq!(as_they_came, reversed);
+    });
+}
+
+#[test]
+fn visits_are_successes_and_failures_under_every_strategy() {
+    each_case(|chance| {
+        let view = view(chance);
+        let half_life = NonZeroU32::new(1 + u32::try_from(below(chance, 20)).unwrap()).unwrap();
+        for strategy in [
+            MergeStrategy::Additive,
+            MergeStrategy::TimeDecay {
+                half_life_sessions: half_life,
+            },
+            MergeStrategy::SuccessWeighted,
+        ] {
+            let merged = merge(&view, strategy);
+            let again = merge(&union(&view, &view), strategy);
+            assert_eq!(merged, again, "a function of the set");
+            let sound = |o: &Outcomes<f64>| {
+                let sum = o.successes + o.failures;
+                o.visits().is_finite()
+                    && (o.visits() - sum).abs() < 1e-9
+                    && (0.0..=1.0).contains(&o.rate())
+            };
+            assert!(merged.counts.actions.values().all(sound));
+            assert!(merged.counts.transitions.values().all(sound));
+            assert!(sound(&merged.counts.episodes));
+            if strategy == MergeStrategy::Additive {
+                assert_eq!(merged.counts, view.global.weighted(1.0));
+            }
+        }
+    });
+}
+
+fn counted(session: &str, seconds: i64, visits: u64) -> SessionFact {
+    let mut snapshot = Snapshot {
+        sessions: 1,
+        ..Snapshot::default()
+    };
+    let outcomes = Outcomes {
+        successes: visits,
+        failures: 0,
+    };
+    snapshot.actions.insert("a".to_owned(), outcomes);
+    SessionFact {
+        topic: "t".to_owned(),
+        session: session.to_owned(),
+        at: at(seconds),
+        task: None,
+        phase: None,
+        group: None,
+        selection: Selection::default(),
+        snapshot,
+    }
+}
+
+fn visits(facts: Vec<SessionFact>, strategy: MergeStrategy) -> f64 {
+    merge(&View::rebuild(facts), strategy).counts.actions["a"].visits()
+}
+
+#[test]
+fn the_seeds_own_examples_hold_exactly() {
+    let two = |x, y| vec![counted("1", 1, x), counted("2", 2, y)];
+    let decay = |n| MergeStrategy::TimeDecay {
+        half_life_sessions: NonZeroU32::new(n).unwrap(),
+    };
+    #[expect(clippy::float_cmp, reason = "exactly is what is claimed")]
+    {
+        assert_eq!(visits(two(5, 3), MergeStrategy::Additive), 8.0);
+        assert_eq!(visits(two(100, 100), decay(1)), 150.0);
+    }
+}
+
+#[test]
+fn decay_gives_the_newest_the_most_and_loses_nothing_to_rounding() {
+    let decay = |n| MergeStrategy::TimeDecay {
+        half_life_sessions: NonZeroU32::new(n).unwrap(),
+    };
+    // A hundred sessions of one visit each: what the original counted as 11 and 21.
+    for (half_life, expected) in [(10, 14.92), (20, 28.44)] {
+        let facts = (0..100).map(|n| counted(&format!("{n}"), n, 1)).collect();
+        let got = visits(facts, decay(half_life));
+        assert!((got - expected).abs() < 0.01, "{half_life}: {got}");
+    }
+    // The newest by time, whatever its name: 10 is older than 1700000000.
+    let facts = vec![
+        counted("999999999", 3, 1),
+        counted("10", 1, 100),
+        counted("1700000000", 2, 10),
+    ];
+    let got = visits(facts, decay(1));
+    assert!((got - (1.0 + 5.0 + 25.0)).abs() < 1e-9, "{got}");
+    let single = visits(vec![counted("1", 1, 7)], decay(3));
+    assert!((single - 7.0).abs() < 1e-12);
+}

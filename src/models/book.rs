@@ -1,0 +1,264 @@
+//! The book of models: every recorded outcome replayed, in its order, through the configured rule. The weights, their
+//! history with reasons and each choice come from here. Pure: the same facts and the same version give the same book.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::configured::{Override, Version};
+use super::metrics::{Metrics, metrics};
+use super::rule::Rule;
+use crate::chance::Chance;
+use crate::dream::{Alternative, ArmKey, AttemptFact, Decision};
+use crate::ids::{AttemptId, SessionId};
+
+/// Draws behind a weight in the history: exact to five per cent, for a thousand sessions within a second.
+const HISTORY_DRAWS: u32 = 400;
+/// Sessions that the history tells of; older ones show in the metrics alone.
+const HISTORY_SESSIONS: usize = 200;
+/// A weight that moved less than this did not move.
+const NOTABLE: f64 = 0.01;
+
+/// One weight that a session moved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightChange {
+    pub at: Timestamp,
+    pub session: SessionId,
+    pub arm: ArmKey,
+    pub old: f64,
+    pub new: f64,
+    pub reason: String,
+}
+
+/// What a person sees of one model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArmView {
+    #[serde(flatten)]
+    pub arm: ArmKey,
+    pub weight: f64,
+    pub set_by_hand: bool,
+    /// Why it has this weight.
+    pub figures: String,
+    pub metrics: Metrics,
+}
+
+#[derive(Debug)]
+pub struct Book {
+    version: Version,
+    rule: Rule,
+    arms: BTreeSet<ArmKey>,
+    seen: BTreeSet<AttemptId>,
+    outcomes: BTreeMap<ArmKey, Vec<(bool, f64)>>,
+    history: Vec<WeightChange>,
+}
+
+/// An outcome's count within one session.
+#[derive(Default)]
+struct InSession {
+    tries: u32,
+    saved: u32,
+    seconds: f64,
+}
+
+impl Book {
+    /// Facts in any order, each counted once; `registered` models have a weight before they have a fact.
+    #[must_use]
+    pub fn replay(facts: &[AttemptFact], version: &Version, registered: &[ArmKey]) -> Self {
+        let mut book = Self {
+            rule: Rule::new(&version.config.strategy, version.config.bounds),
+            version: version.clone(),
+            arms: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            history: Vec::new(),
+        };
+        for arm in registered {
+            book.add(arm);
+        }
+        let mut ordered: Vec<&AttemptFact> = facts.iter().filter(|f| f.arm.is_some()).collect();
+        ordered.sort_by(|a, b| (a.at, &a.attempt_id).cmp(&(b.at, &b.attempt_id)));
+        let mut sessions: Vec<&[&AttemptFact]> = ordered
+            .chunk_by(|a, b| a.session_id == b.session_id)
+            .collect();
+        let told = sessions.len().saturating_sub(HISTORY_SESSIONS);
+        for (n, session) in sessions.drain(..).enumerate() {
+            book.replay_session(session, n >= told);
+        }
+        book
+    }
+
+    fn replay_session(&mut self, session: &[&AttemptFact], told: bool) {
+        for arm in session.iter().filter_map(|fact| fact.arm.as_ref()) {
+            self.add(arm);
+        }
+        let arms: Vec<ArmKey> = self.arms.iter().cloned().collect();
+        let before = if told {
+            self.rule.weights_of(&arms, HISTORY_DRAWS)
+        } else {
+            Vec::new()
+        };
+        let mut counts: BTreeMap<&ArmKey, InSession> = BTreeMap::new();
+        for fact in session {
+            self.learn(fact);
+            if let Some(arm) = &fact.arm {
+                let count = counts.entry(arm).or_default();
+                count.tries += 1;
+                count.saved += u32::from(fact.outcome.is_success());
+                count.seconds += fact.seconds;
+            }
+        }
+        let Some(last) = session.last().filter(|_| told) else {
+            return;
+        };
+        let after = self.rule.weights_of(&arms, HISTORY_DRAWS);
+        for ((arm, old), new) in arms.into_iter().zip(before).zip(after) {
+            if (new - old).abs() < NOTABLE {
+                continue;
+            }
+            let reason = match counts.get(&arm) {
+                Some(n) => format!(
+                    "{} of {} saved, {:.0} s a try",
+                    n.saved,
+                    n.tries,
+                    n.seconds / f64::from(n.tries)
+                ),
+                None => "the others' outcomes".to_owned(),
+            };
+            self.history.push(WeightChange {
+                at: last.at,
+                session: last.session_id.clone(),
+                arm,
+                old,
+                new,
+                reason,
+            });
+        }
+    }
+
+    pub fn add(&mut self, arm: &ArmKey) {
+        if self.arms.insert(arm.clone()) {
+            self.rule.add(arm);
+        }
+    }
+
+    /// One more outcome; one that is known already changes nothing.
+    pub fn learn(&mut self, fact: &AttemptFact) {
+        let Some(arm) = &fact.arm else { return };
+        if !self.seen.insert(fact.attempt_id.clone()) {
+            return;
+        }
+        self.add(arm);
+        let success = fact.outcome.is_success();
+        let outcomes = self.outcomes.entry(arm.clone()).or_default();
+        outcomes.push((success, fact.seconds));
+        let held = self.version.config.learn_until;
+        if held.is_none_or(|until| fact.at <= until) {
+            let reward = if success { 1.0 } else { 0.0 };
+            self.rule.learn(arm, reward, fact.seconds);
+        }
+    }
+
+    fn set_by_hand(&self, arm: &ArmKey) -> Option<&Override> {
+        self.version
+            .config
+            .overrides
+            .iter()
+            .find(|set| set.is_for(arm))
+    }
+
+    /// The share of the next choices that each of `among` would have. What a person set goes before.
+    #[must_use]
+    pub fn weights(&self, among: &[ArmKey]) -> Vec<f64> {
+        let set: Vec<Option<f64>> = among
+            .iter()
+            .map(|arm| self.set_by_hand(arm).map(|set| set.weight))
+            .collect();
+        let free: Vec<ArmKey> = among
+            .iter()
+            .zip(&set)
+            .filter(|(_, set)| set.is_none())
+            .map(|(arm, _)| arm.clone())
+            .collect();
+        let by_hand: f64 = set.iter().flatten().sum();
+        let mut learned = self.rule.weights(&free).into_iter();
+        let left = (1.0 - by_hand).max(0.0);
+        let raw: Vec<f64> = set
+            .iter()
+            .map(|set| set.unwrap_or_else(|| left * learned.next().unwrap_or_default()))
+            .collect();
+        let sum: f64 = raw.iter().sum();
+        if sum > 0.0 {
+            raw.iter().map(|w| w / sum).collect()
+        } else {
+            // All set to zero: somebody has to be asked.
+            vec![1.0 / among.len().max(1) as f64; among.len()]
+        }
+    }
+
+    /// Which of `among` to ask, and why. `None` where there is none.
+    pub fn decide(&self, among: &[ArmKey], chance: &mut Chance) -> Option<(usize, Decision)> {
+        let weights = self.weights(among);
+        let place = chance.pick(&weights)?;
+        let mut alternatives: Vec<Alternative> = among
+            .iter()
+            .zip(&weights)
+            .map(|(arm, weight)| Alternative {
+                name: arm.to_string(),
+                weight: *weight,
+                figures: self.figures(arm),
+            })
+            .collect();
+        alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let how = match (among.len(), self.set_by_hand(&among[place])) {
+            (1, _) => "the only one",
+            (_, Some(_)) => "drawn by weight, set by hand",
+            (_, None) => "drawn by weight",
+        };
+        let decision = Decision {
+            what: "model".to_owned(),
+            chosen: among[place].to_string(),
+            how: how.to_owned(),
+            alternatives,
+        };
+        Some((place, decision))
+    }
+
+    fn figures(&self, arm: &ArmKey) -> String {
+        let known = self.rule.figures(arm);
+        match self.set_by_hand(arm) {
+            Some(set) => format!("set to {:.2} by hand; {known}", set.weight),
+            None => known,
+        }
+    }
+
+    #[must_use]
+    pub fn views(&self) -> Vec<ArmView> {
+        let arms: Vec<ArmKey> = self.arms.iter().cloned().collect();
+        let weights = self.weights(&arms);
+        arms.into_iter()
+            .zip(weights)
+            .map(|(arm, weight)| ArmView {
+                weight,
+                set_by_hand: self.set_by_hand(&arm).is_some(),
+                figures: self.figures(&arm),
+                metrics: metrics(self.outcomes.get(&arm).map_or(&[], Vec::as_slice)),
+                arm,
+            })
+            .collect()
+    }
+
+    /// Oldest first.
+    #[must_use]
+    pub fn history(&self) -> &[WeightChange] {
+        &self.history
+    }
+
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! The book over made-up nights.
+
+use super::*;
+use crate::dream::{Difficulty, FactOutcome, Generator, LearningPhase};
+use crate::models::{ModelConfig, RewardPunishParams, Strategy};
+
+fn arm(name: &str) -> ArmKey {
+    ArmKey {
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        model: name.to_owned(),
+        prompt: "1".to_owned(),
+    }
+}
+
+fn version(config: ModelConfig) -> Version {
+    Version {
+        version: 1,
+        at: Timestamp::UNIX_EPOCH,
+        reason: "test".to_owned(),
+        config,
+    }
+}
+
+fn fact(n: i64, session: &SessionId, arm: &ArmKey, saved: bool) -> AttemptFact {
+    AttemptFact {
+        attempt_id: AttemptId::parse(&format!("{n:032x}")).unwrap(),
+        session_id: session.clone(),
+        at: Timestamp::from_second(n).unwrap(),
+        topic: "t".to_owned(),
+        generator: Generator::Llm,
+        difficulty: Difficulty::Simple,
+        library: String::new(),
+        arm: Some(arm.clone()),
+        outcome: if saved {
+            FactOutcome::Saved
+        } else {
+            FactOutcome::Rejected
+        },
+        tier: None,
+        reasons: Vec::new(),
+        seconds: 10.0,
+        tokens: 0,
+        steps: Vec::new(),
+        phase: LearningPhase::Bootstrap,
+        group: String::new(),
+        choice: None,
+    }
+}
+
+/// Twenty tries of a good model and twenty of a bad one, in two sessions.
+fn nights() -> Vec<AttemptFact> {
+    let (one, two) = (SessionId::new(), SessionId::new());
+    let good = (0..20).map(|n| fact(n, &one, &arm("good"), n % 4 != 0));
+    let bad = (20..40).map(|n| fact(n, &two, &arm("bad"), n % 20 == 0));
+    good.chain(bad).collect()
+}
+
+#[test]
+fn the_good_model_gains_and_the_history_says_why() {
+    let both = [
+        Strategy::default(),
+        Strategy::RewardPunish(RewardPunishParams::default()),
+    ];
+    for strategy in both {
+        let config = ModelConfig {
+            strategy,
+            ..ModelConfig::default()
+        };
+        let book = Book::replay(&nights(), &version(config), &[]);
+        let views = book.views();
+        let of = |name: &str| views.iter().find(|v| v.arm.model == name).unwrap();
+        assert!(of("good").weight > 0.6, "{strategy:?} {views:?}");
+        assert!((of("good").metrics.pass_rate - 0.75).abs() < 1e-9);
+        let told = book
+            .history()
+            .iter()
+            .find(|c| c.arm.model == "bad" && c.new < c.old);
+        assert!(
+            told.unwrap().reason.contains("1 of 20"),
+            "{:?}",
+            book.history()
+        );
+    }
+}
+
+#[test]
+fn order_and_repetition_change_nothing() {
+    let facts = nights();
+    let mut twice: Vec<AttemptFact> = facts.iter().rev().cloned().collect();
+    twice.extend(facts.clone());
+    let version = version(ModelConfig::default());
+    let (once, again) = (
+        Book::replay(&facts, &version, &[]),
+        Book::replay(&twice, &version, &[]),
+    );
+    assert_eq!(once.views(), again.views());
+}
+
+#[test]
+fn a_person_decides_when_a_person_decides() {
+    let set = |weight| Override {
+        endpoint: String::new(),
+        model: "bad".to_owned(),
+        weight,
+    };
+    let mut config = ModelConfig {
+        overrides: vec![set(1.0)],
+        ..ModelConfig::default()
+    };
+    let arms = [arm("bad"), arm("good")];
+    let book = Book::replay(&nights(), &version(config.clone()), &[]);
+    assert_eq!(book.weights(&arms), [1.0, 0.0]);
+    let (place, decision) = book.decide(&arms, &mut Chance::seeded(1)).unwrap();
+    assert_eq!(place, 0);
+    assert!(decision.how.contains("by hand"));
+    config.overrides = vec![set(0.0)];
+    let book = Book::replay(&nights(), &version(config), &[]);
+    assert_eq!(book.weights(&arms), [0.0, 1.0]);
+}
+
+#[test]
+fn weights_can_be_held_as_they_were_then() {
+    let facts = nights();
+    let config = ModelConfig {
+        learn_until: Some(Timestamp::UNIX_EPOCH),
+        ..ModelConfig::default()
+    };
+    let held = Book::replay(&facts, &version(config), &[]);
+    let weights = held.weights(&[arm("bad"), arm("good")]);
+    assert!((weights[1] - 0.5).abs() < 0.3, "{weights:?}");
+    assert_eq!(
+        held.views()[1].metrics.tries,
+        20,
+        "the outcomes are still counted"
+    );
+}

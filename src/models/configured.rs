@@ -1,0 +1,188 @@
+//! What a person sets about the choice of models: the rule, its bounds, weights set by hand. Every change is a version of
+//! its own with a reason; taking an old version again is a rollback. Pure.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::belief::ThompsonParams;
+use super::transfer::RewardPunishParams;
+use crate::chance::Bounds;
+use crate::dream::ArmKey;
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum Strategy {
+    Thompson(ThompsonParams),
+    RewardPunish(RewardPunishParams),
+}
+
+impl Default for Strategy {
+    fn default() -> Self {
+        Self::Thompson(ThompsonParams::default())
+    }
+}
+
+impl Strategy {
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Thompson(_) => "thompson",
+            Self::RewardPunish(_) => "reward_punish",
+        }
+    }
+
+    /// The strategy of this name with its usual figures.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        match name {
+            "thompson" => Some(Self::default()),
+            "reward_punish" | "reward-punish" => {
+                Some(Self::RewardPunish(RewardPunishParams::default()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A weight that a person set: it stays until the person takes it away. 0 means: never ask it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    pub endpoint: String,
+    pub model: String,
+    pub weight: f64,
+}
+
+impl Override {
+    /// Whether it is meant for this arm, whatever its prompt's version.
+    #[must_use]
+    pub fn is_for(&self, arm: &ArmKey) -> bool {
+        self.model == arm.model && (self.endpoint.is_empty() || self.endpoint == arm.endpoint)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    pub strategy: Strategy,
+    pub bounds: Bounds,
+    pub overrides: Vec<Override>,
+    /// Outcomes after this moment move no weight: the weights of then, held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learn_until: Option<Timestamp>,
+}
+
+/// A configuration with its number, and why it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    pub version: u64,
+    pub at: Timestamp,
+    pub reason: String,
+    pub config: ModelConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{what} is {value}; allowed is {allowed}")]
+pub struct ConfigProblem {
+    pub what: &'static str,
+    pub value: f64,
+    pub allowed: &'static str,
+}
+
+impl ModelConfig {
+    /// Everything that a person's file or request may hold that makes no sense.
+    ///
+    /// # Errors
+    /// The first figure out of its range, with the range.
+    pub fn check(&self) -> Result<(), ConfigProblem> {
+        let within = |what, value: f64, low: f64, high: f64, allowed| {
+            if value.is_finite() && value >= low && value <= high {
+                Ok(())
+            } else {
+                Err(ConfigProblem {
+                    what,
+                    value,
+                    allowed,
+                })
+            }
+        };
+        match self.strategy {
+            Strategy::Thompson(p) => {
+                within("discount", p.discount, 0.5, 1.0, "0.5 to 1")?;
+                within(
+                    "prior_successes",
+                    p.prior_successes,
+                    0.01,
+                    1000.0,
+                    "0.01 to 1000",
+                )?;
+                within(
+                    "prior_failures",
+                    p.prior_failures,
+                    0.01,
+                    1000.0,
+                    "0.01 to 1000",
+                )?;
+            }
+            Strategy::RewardPunish(p) => {
+                within("learning_rate", p.learning_rate, 0.0, 1.0, "0 to 1")?;
+                within(
+                    "reward_multiplier",
+                    p.reward_multiplier,
+                    0.0,
+                    100.0,
+                    "0 to 100",
+                )?;
+                within(
+                    "punishment_multiplier",
+                    p.punishment_multiplier,
+                    0.0,
+                    100.0,
+                    "0 to 100",
+                )?;
+                within("decay", p.decay, 0.0, 1.0, "0 to 1")?;
+            }
+        }
+        within("bounds.min", self.bounds.min, 0.0, 1.0, "0 to 1")?;
+        within(
+            "bounds.max",
+            self.bounds.max,
+            self.bounds.min,
+            1.0,
+            "bounds.min to 1",
+        )?;
+        let mut sum = 0.0;
+        for set in &self.overrides {
+            within("an override's weight", set.weight, 0.0, 1.0, "0 to 1")?;
+            sum += set.weight;
+        }
+        within("the overrides' sum", sum, 0.0, 1.0, "0 to 1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_travels_as_json_and_strange_figures_are_refused() {
+        let config = ModelConfig::default();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<ModelConfig>(&text).unwrap(), config);
+        assert_eq!(config.check(), Ok(()));
+        let mut bad = config.clone();
+        bad.bounds.min = f64::NAN;
+        assert_eq!(bad.check().unwrap_err().what, "bounds.min");
+        bad.bounds = Bounds { min: 0.4, max: 0.3 };
+        assert_eq!(bad.check().unwrap_err().what, "bounds.max");
+        let set = |weight| Override {
+            endpoint: String::new(),
+            model: "m".to_owned(),
+            weight,
+        };
+        bad.bounds = Bounds::default();
+        bad.overrides = vec![set(0.7), set(0.7)];
+        assert_eq!(bad.check().unwrap_err().what, "the overrides' sum");
+        assert!(serde_json::from_str::<ModelConfig>(r#"{"mistral_ai_weight": 1}"#).is_err());
+    }
+}
