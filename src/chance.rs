@@ -80,17 +80,17 @@ impl Chance {
             let boost = (1.0 - self.unit()).powf(1.0 / shape);
             return self.gamma(shape + 1.0) * boost;
         }
-        let d = shape - 1.0 / 3.0;
-        let c = 1.0 / (9.0 * d).sqrt();
+        let height = shape - 1.0 / 3.0;
+        let width = 1.0 / (9.0 * height).sqrt();
         loop {
-            let x = self.normal();
-            let v = (1.0 + c * x).powi(3);
-            if v <= 0.0 {
+            let normal = self.normal();
+            let cube = (1.0 + width * normal).powi(3);
+            if cube <= 0.0 {
                 continue;
             }
-            let u = 1.0 - self.unit();
-            if u.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-                return d * v;
+            let limit = 0.5 * normal * normal + height * (1.0 - cube + cube.ln());
+            if (1.0 - self.unit()).ln() < limit {
+                return height * cube;
             }
         }
     }
@@ -118,6 +118,17 @@ impl Chance {
         }
         last.or((!weights.is_empty()).then_some(0))
     }
+}
+
+/// Cases of the long property tests: a few thousand as a rule, the full 100,000 where DREAMER_TEST_FULL is set.
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long tests run is the test run's own business, no setting of the program"
+)]
+pub(crate) fn cases() -> u32 {
+    let full = std::env::var_os("DREAMER_TEST_FULL").is_some_and(|value| !value.is_empty());
+    if full { 100_000 } else { 2_000 }
 }
 
 #[cfg(test)]
@@ -159,15 +170,4 @@ mod tests {
         assert_eq!(c.pick(&[]), None);
         assert_eq!(c.pick(&[0.0, 0.0]), Some(0));
     }
-}
-
-/// Cases of the long property tests: a few thousand as a rule, the full 100,000 where DREAMER_TEST_FULL is set.
-#[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long tests run is the test run's own business, no setting of the program"
-)]
-pub(crate) fn cases() -> u32 {
-    let full = std::env::var_os("DREAMER_TEST_FULL").is_some_and(|value| !value.is_empty());
-    if full { 100_000 } else { 2_000 }
 }

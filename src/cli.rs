@@ -14,6 +14,7 @@ pub mod duration;
 pub mod experience;
 pub mod journal;
 pub mod knowledge;
+pub mod learning;
 pub mod lessons;
 pub mod models;
 pub mod report;

@@ -29,6 +29,7 @@ mod borrowed;
 pub mod budget;
 mod draft;
 mod finish;
+mod learned;
 mod observe;
 mod peers;
 mod plan;
@@ -42,11 +43,12 @@ mod tools;
 
 use budget::Budget;
 use finish::Outcome;
+use learned::{Learned, Told};
 use plan::Planner;
 use progress::{Progress, ProgressEvent};
 use tally::Tally;
 use tell::Story;
-use tools::Tools;
+use tools::{Tools, Writers};
 
 /// Held while the model server works for us, so that its load counts as ours.
 pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
@@ -78,6 +80,8 @@ pub enum EngineError {
     NoModel,
     #[error("the database failed: {0}")]
     Store(#[from] StoreError),
+    #[error("the models' book failed: {0}")]
+    Models(#[from] crate::models::kept::ModelsError),
     #[error("the knowledge failed: {0}")]
     Knowledge(#[from] crate::knowledge::KnowledgeError),
     #[error("the journal failed: {0}")]
@@ -122,6 +126,7 @@ impl EngineError {
             Self::Llm(_) => Some("see whether the server at DREAMING_LLM_URL runs and has a model"),
             Self::Ended(_)
             | Self::Store(_)
+            | Self::Models(_)
             | Self::Knowledge(_)
             | Self::Journal(_)
             | Self::Pack(_)
@@ -325,6 +330,9 @@ impl Rem<'_> {
         };
         let planner = Planner::new(engine, request, tools.model().is_some());
         let mut planner = permit.race(planner).await??;
+        let night = night::night_of(&clock::local()).to_string();
+        let mut learned = Learned::load(&engine.store, self.session, request.complexity, &night)?;
+        let mut arms: Vec<_> = tools.writers.iter().map(|w| w.arm.clone()).collect();
         let (mut begun, mut undecided) = (0, 0);
         loop {
             permit.ask()?;
@@ -332,12 +340,23 @@ impl Rem<'_> {
             if budget.spent(begun, elapsed).is_some() {
                 return Ok(());
             }
-            let Some(plan) = planner.next()? else {
+            learned.refresh(&engine.store, self.session)?;
+            let Some((plan, mut decisions)) = planner.next(&mut learned)? else {
                 say_spent(&planner, request, tools, tally);
                 return Ok(());
             };
             begun += 1;
             let number = tally.tried();
+            let asked = learned.model(&arms);
+            let writers = asked.as_ref().and_then(|(n, _)| {
+                let arm = &arms[*n];
+                tools.writers.iter().find(|writers| writers.arm == *arm)
+            });
+            if plan.asks_a_model() {
+                decisions.extend(asked.map(|(_, decision)| decision));
+            }
+            let mut told = learned.tell(&plan, decisions);
+            told.arm = writers.map(|writers| writers.arm.clone());
             let scene = Scene {
                 engine,
                 tools,
@@ -346,11 +365,23 @@ impl Rem<'_> {
                 session: self.session,
                 number,
                 story: Story::begin(&engine.experience, self.session, number),
+                writers,
+                told: &told,
+                began: clock::monotonic(),
             };
             let played = scene.play(plan, tally).await;
             scene.story.end();
             // A killed process keeps its counts so far.
             engine.store.update_session(&tally.so_far())?;
+            if let Err(EngineError::Llm(error)) = &played
+                && arms.len() > 1
+                && let Some(silent) = &told.arm
+            {
+                // The others still answer; the next session asks this one again.
+                tally.hint(format!("{silent} is left out from here on: {error}"));
+                arms.retain(|arm| arm != silent);
+                continue;
+            }
             match played? {
                 Outcome::Decided => undecided = 0,
                 Outcome::Undecided(why) => {
@@ -384,6 +415,11 @@ struct Scene<'a> {
     session: &'a SessionId,
     number: u64,
     story: Story,
+    /// The model that this scenario asks; `None` where none answers.
+    writers: Option<&'a Writers>,
+    /// Why it is dreamed.
+    told: &'a Told,
+    began: clock::Instant,
 }
 
 impl Scene<'_> {

@@ -9,6 +9,7 @@
 //!  session_facts ─┘                    └─► merge: Additive, TimeDecay, SuccessWeighted
 //! ```
 
+mod backfill;
 pub mod choose;
 mod facts;
 mod fold;
@@ -18,9 +19,11 @@ mod merge;
 mod name;
 mod offline;
 mod outlook;
+pub mod replay;
 mod session;
 mod snapshot;
 
+pub use backfill::{backfill, module_of};
 pub use facts::{LearningError, LearningStore, SnapshotKey};
 pub use fold::{fold_attempts, steps_of};
 pub use merge::{MergeStrategy, Merged, merge};

@@ -6,6 +6,7 @@
 mod belief;
 mod book;
 mod configured;
+pub mod kept;
 mod metrics;
 mod reinforce;
 mod rule;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use super::{
-    Context, Exit, config, doctor, dream, experience, journal, knowledge, lessons, models, sandbox,
-    service, verify, wake_test,
+    Context, Exit, config, doctor, dream, experience, journal, knowledge, learning, lessons,
+    models, sandbox, service, verify, wake_test,
 };
 use crate::config::{ConfigErrors, Settings, Sources};
 use crate::telemetry;
@@ -69,6 +69,9 @@ enum Command {
     /// What was learned
     #[command(subcommand)]
     Lessons(lessons::Command),
+    /// What recorded tries say about the next ones
+    #[command(subcommand)]
+    Learning(learning::Command),
     /// Models and the servers that run them
     #[command(subcommand)]
     Models(models::Command),
@@ -166,6 +169,7 @@ async fn answer(command: Command, context: &Context, sources: &Sources) -> anyho
         Command::WakeTest(args) => wake_test::run(args, context).await,
         Command::Journal(command) => journal::run(command, context).await,
         Command::Lessons(command) => lessons::run(command, context).await,
+        Command::Learning(command) => learning::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,
         Command::Experience(command) => experience::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,

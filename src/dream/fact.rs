@@ -1,7 +1,7 @@
 //! What a try taught: the immutable fact that learning reads, and why the try was chosen. Plain data, shared by the
 //! engine that writes it, the store that keeps it, and the rooms that learn from it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,20 +152,13 @@ impl Decision {
         let figures = |a: &Alternative| format!("{:.0} %, {}", a.weight * 100.0, a.figures);
         let mut line = format!("{} {}, {}", self.what, self.chosen, self.how);
         if let Some(won) = self.alternatives.iter().find(|a| a.name == self.chosen) {
-            line.push_str(&format!(" ({})", figures(won)));
+            _ = write!(line, " ({})", figures(won));
         }
         if let Some(second) = self.runner_up() {
-            line.push_str(&format!(
-                "; runner-up {} ({})",
-                second.name,
-                figures(second)
-            ));
+            _ = write!(line, "; runner-up {} ({})", second.name, figures(second));
         }
         if self.alternatives.len() > 2 {
-            line.push_str(&format!(
-                "; {} alternatives in all",
-                self.alternatives.len()
-            ));
+            _ = write!(line, "; {} alternatives in all", self.alternatives.len());
         }
         line
     }

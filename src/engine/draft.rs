@@ -183,7 +183,7 @@ impl Scene<'_> {
         mut draft: Draft,
         tally: &mut Tally,
     ) -> Result<Draft, EngineError> {
-        let Some(writers) = &self.tools.writers else {
+        let Some(writers) = self.writers else {
             return Ok(draft);
         };
         draft.provenance.model = Some(writers.llm.model().to_owned());
@@ -197,7 +197,7 @@ impl Scene<'_> {
                 .await?;
             return Ok(draft);
         }
-        let asking = self.tools.asking();
+        let asking = self.tools.asking(writers);
         let suites = writers
             .weaver
             .checks_for(self.permit, &candidate.scenario)
@@ -225,7 +225,7 @@ impl Scene<'_> {
         let code = import_of(reference, &name);
         let mut answers: Vec<Check> = Vec::new();
         if candidate.all_checks().count() < EXAMPLES_TO_GO_BY {
-            let asking = self.tools.asking();
+            let asking = self.tools.asking(writers);
             let calls = writers
                 .weaver
                 .calls_for(self.permit, &candidate.scenario)
@@ -334,7 +334,7 @@ impl Scene<'_> {
 
     /// A task that a person gave: only its checks are written here.
     async fn draft_given(&self, line: TaskLine, tally: &mut Tally) -> Result<Drafted, EngineError> {
-        let Some(writers) = &self.tools.writers else {
+        let Some(writers) = self.writers else {
             return Err(EngineError::NoModel);
         };
         let title = line
@@ -345,7 +345,7 @@ impl Scene<'_> {
             return Ok(Drafted::refused(title, why));
         }
         let began = clock::monotonic();
-        let _asking = self.tools.asking();
+        let _asking = self.tools.asking(writers);
         let named = writers.weaver.scenario_for(self.permit, &line).await;
         let Some((scenario, spent)) = self.woven_or_nothing(named)? else {
             return Ok(Drafted::refused(
@@ -379,11 +379,11 @@ impl Scene<'_> {
         difficulty: crate::dream::Difficulty,
         tally: &mut Tally,
     ) -> Result<Drafted, EngineError> {
-        let Some(writers) = &self.tools.writers else {
+        let Some(writers) = self.writers else {
             return Err(EngineError::NoModel);
         };
         let began = clock::monotonic();
-        let _asking = self.tools.asking();
+        let _asking = self.tools.asking(writers);
         let (there, known) = (self.tools.libraries(), self.tools.known());
         let woven = writers
             .weaver

@@ -3,14 +3,15 @@
 
 use crate::clock;
 use crate::dream::{
-    Attempt, AttemptOutcome, Candidate, DroppedCheck, GateReport, Generator, Reason, Scenario,
-    Tier, Tokens,
+    Attempt, AttemptOutcome, Candidate, DroppedCheck, FactOutcome, GateReport, Generator, Reason,
+    Scenario, Tier, Tokens,
 };
 use crate::guardian::{self, Benchmarks, Context, Judgement, Known, VerifiedDream};
 use crate::ids::AttemptId;
 use crate::journal::{self, Publication};
 
 use super::draft::{Draft, Drafted};
+use super::learned::Taught;
 use super::plan::Plan;
 use super::progress::{Phase, ProgressEvent};
 use super::solve::Solved;
@@ -243,6 +244,15 @@ impl Scene<'_> {
         tally.saved(tier, draft.generator);
         let dream_id = published.record.dream_id.to_string();
         self.story.saved(&dream_id, tier, published.record.seconds);
+        let taught = Taught {
+            id: &dream_id,
+            outcome: FactOutcome::Saved,
+            tier: Some(tier),
+            reasons: Vec::new(),
+            gates: &published.record.evidence,
+            tokens,
+        };
+        self.learn(&draft, taught)?;
         self.tell(|scenario| ProgressEvent::Saved {
             scenario,
             dream_id,
@@ -306,6 +316,17 @@ impl Scene<'_> {
         let decided = attempt.outcome == AttemptOutcome::Rejected;
         let id = attempt.attempt_id.as_str();
         self.story.fallen(id, &reasons, decided, attempt.seconds);
+        if attempt.outcome == AttemptOutcome::Rejected {
+            let taught = Taught {
+                id: attempt.attempt_id.as_str(),
+                outcome: fact_outcome(&attempt.reasons),
+                tier: None,
+                reasons: attempt.reasons.clone(),
+                gates: &attempt.gates,
+                tokens: attempt.tokens,
+            };
+            self.learn(draft, taught)?;
+        }
         self.tell(|scenario| ProgressEvent::Rejected {
             scenario,
             reasons,
@@ -331,6 +352,15 @@ impl Scene<'_> {
 
     fn tell(&self, event: impl FnOnce(u64) -> ProgressEvent) {
         self.progress.tell(event(self.number));
+    }
+}
+
+/// What the engine's own reason codes mean to learning.
+fn fact_outcome(reasons: &[String]) -> FactOutcome {
+    match reasons.first().map(String::as_str) {
+        Some("not_woven") => FactOutcome::NotWoven,
+        Some("below_gold") => FactOutcome::NotKept,
+        _ => FactOutcome::Rejected,
     }
 }
 

@@ -1,17 +1,21 @@
 //! What to dream of next. Order: given tasks alone, where a person gave some; else the owner's own examples that hold
 //! their solution, then (with a model) in turn a documented function without a body and a cluster to weave from, and
-//! (without a model) the offline pack. Chooses only; runs nothing.
+//! (without a model) the offline pack. Once enough tries are known, these say which module or cluster is next. Chooses
+//! only; runs nothing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::dream::{Cluster, Difficulty, Document, RemRequest, TaskLine};
+use crate::dream::{Cluster, Decision, Difficulty, Document, RemRequest, TaskLine};
 use crate::knowledge::Knowledge;
 use crate::pack::offline::{OfflinePack, PackTask};
 use crate::pack::source::{LEAST_EXAMPLES, SourceTask, source_tasks_across};
 
+use crate::learning::choose::{Candidate, MOST_ALTERNATIVES};
+use crate::learning::{fitted, module_of};
 use crate::store::Store;
 
+use super::learned::Learned;
 use super::{DreamEngine, EngineError};
 
 /// Clusters that are fetched from the knowledge at once.
@@ -30,6 +34,11 @@ const SOME_EXAMPLES: usize = 2;
 /// Documented functions for each woven task: the real function answers for them, so more of them can be proven.
 const OPEN_IN_A_ROW: usize = 2;
 
+/// What stands for choice: modules whose turn it is, modules that fared best, and clusters, ten at most in all.
+const MODULES_IN_TURN: usize = 2;
+const MODULES_BY_MERIT: usize = 4;
+const MOST_CLUSTERS: usize = MOST_ALTERNATIVES - MODULES_IN_TURN - MODULES_BY_MERIT;
+
 /// One scenario to be.
 #[derive(Debug)]
 pub(super) enum Plan {
@@ -38,6 +47,36 @@ pub(super) enum Plan {
     Source(Box<SourceTask>),
     Weave(Cluster, Difficulty),
     Pack(Box<PackTask>),
+}
+
+impl Plan {
+    /// What learning counts it under, and the first step of its try.
+    pub(super) fn topic_and_step(&self) -> (String, &'static str) {
+        match self {
+            Self::Given(_) => ("given tasks".to_owned(), "given"),
+            Self::Source(task) => (module_of(&task.source.path), "source"),
+            Self::Weave(cluster, _) => (cluster.label.clone(), "weave"),
+            Self::Pack(task) => (module_of(&task.file), "pack"),
+        }
+    }
+
+    pub(super) fn asks_a_model(&self) -> bool {
+        match self {
+            Self::Given(_) | Self::Weave(..) => true,
+            Self::Source(task) => task.solution.is_none(),
+            Self::Pack(_) => false,
+        }
+    }
+}
+
+/// A decision that nothing was weighed for.
+fn decided(chosen: &str, how: impl Into<String>) -> Vec<Decision> {
+    vec![Decision {
+        what: "topic".to_owned(),
+        chosen: chosen.to_owned(),
+        how: how.into(),
+        alternatives: Vec::new(),
+    }]
 }
 
 /// The session's choice of what comes next.
@@ -101,32 +140,113 @@ impl Planner {
         Ok(planner)
     }
 
-    /// The next scenario; `None` when there is nothing left.
-    pub(super) fn next(&mut self) -> Result<Option<Plan>, EngineError> {
+    /// The next scenario and why; `None` when there is nothing left.
+    pub(super) fn next(
+        &mut self,
+        learned: &mut Learned,
+    ) -> Result<Option<(Plan, Vec<Decision>)>, EngineError> {
         if let Some(given) = &mut self.given {
-            return Ok(given.pop_front().map(Plan::Given));
+            let line = given.pop_front().map(Plan::Given);
+            return Ok(line.map(|plan| (plan, decided("a given task", "in the order of the file"))));
         }
         if let Some(task) = self.solved.pop_front() {
-            return Ok(Some(Plan::Source(Box::new(task))));
+            let plan = Plan::Source(Box::new(task));
+            let (topic, _) = plan.topic_and_step();
+            return Ok(Some((
+                plan,
+                decided(&topic, "first, because the document holds the solution"),
+            )));
         }
         if !self.with_model {
             let task = self.pack.next(self.difficulty, &self.tried).cloned();
             if let Some(task) = &task {
                 self.tried.insert(task.key.clone());
             }
-            return Ok(task.map(|task| Plan::Pack(Box::new(task))));
+            return Ok(task.map(|task| {
+                let why = decided(&task.file, "the pack's next, because no model answers");
+                (Plan::Pack(Box::new(task)), why)
+            }));
         }
+        if learned.is_known() {
+            return self.choose(learned);
+        }
+        self.in_turn(learned)
+    }
+
+    /// While little is known: two documented functions, a cluster, and again.
+    fn in_turn(
+        &mut self,
+        learned: &mut Learned,
+    ) -> Result<Option<(Plan, Vec<Decision>)>, EngineError> {
+        let how = format!("in turn, while only {} tries are known", learned.tries());
         if self.since_woven < OPEN_IN_A_ROW
             && let Some(task) = self.open.pop_front()
         {
             self.since_woven += 1;
-            return Ok(Some(Plan::Source(Box::new(task))));
+            let plan = Plan::Source(Box::new(task));
+            let (topic, _) = plan.topic_and_step();
+            return Ok(Some((plan, decided(&topic, how))));
         }
         self.since_woven = 0;
-        Ok(self.next_cluster()?.map(|cluster| {
-            let difficulty = self.difficulty.unwrap_or_default();
-            Plan::Weave(cluster, difficulty)
+        let cluster = self.next_cluster()?;
+        Ok(cluster.map(|cluster| {
+            let decisions = decided(&cluster.label, how);
+            weave(cluster, decisions, learned)
         }))
+    }
+
+    /// By what earlier tries say: a documented function of some module, or a cluster.
+    fn choose(
+        &mut self,
+        learned: &mut Learned,
+    ) -> Result<Option<(Plan, Vec<Decision>)>, EngineError> {
+        if self.clusters.is_empty() {
+            self.clusters = self.knowledge.clusters(CLUSTERS)?.into();
+        }
+        let mut candidates: Vec<(Place, Candidate)> = self.open_candidates(learned);
+        let clusters = self.clusters.iter().take(MOST_CLUSTERS).enumerate();
+        candidates.extend(clusters.map(|(n, cluster)| {
+            let candidate = Candidate {
+                topic: fitted(&cluster.label),
+                way: "llm",
+                dreamed: cluster.dreamed,
+            };
+            (Place::Cluster(n), candidate)
+        }));
+        let alternatives: Vec<Candidate> = candidates.iter().map(|(_, c)| c.clone()).collect();
+        let Some((place, decision)) = learned.topic(&alternatives) else {
+            return Ok(None);
+        };
+        Ok(match candidates[place].0 {
+            Place::Open(n) => {
+                let task = self.open.remove(n);
+                task.map(|task| (Plan::Source(Box::new(task)), vec![decision]))
+            }
+            Place::Cluster(n) => {
+                let cluster = self.clusters.remove(n);
+                cluster.map(|cluster| weave(cluster, vec![decision], learned))
+            }
+        })
+    }
+
+    /// The next function of some modules: those whose turn it is, and those that fared best.
+    fn open_candidates(&self, learned: &Learned) -> Vec<(Place, Candidate)> {
+        let mut seen = HashSet::new();
+        let first = self.open.iter().enumerate().filter_map(|(n, task)| {
+            let topic = fitted(&module_of(&task.source.path));
+            let candidate = Candidate {
+                topic: topic.clone(),
+                way: "source",
+                dreamed: 0,
+            };
+            seen.insert(topic).then_some((Place::Open(n), candidate))
+        });
+        let mut first: Vec<(Place, Candidate)> = first.collect();
+        let mut rest = first.split_off(first.len().min(MODULES_IN_TURN));
+        rest.sort_by(|(_, a), (_, b)| learned.merit(b).total_cmp(&learned.merit(a)));
+        rest.truncate(MODULES_BY_MERIT);
+        first.extend(rest);
+        first
     }
 
     /// True once no task of the pack is left at the asked difficulty.
@@ -178,6 +298,24 @@ impl Planner {
         }
         Ok(self.clusters.pop_front())
     }
+}
+
+/// Where a candidate stands in its queue.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Open(usize),
+    Cluster(usize),
+}
+
+/// A cluster to weave from, as hard as the ladder says.
+fn weave(
+    cluster: Cluster,
+    mut decisions: Vec<Decision>,
+    learned: &mut Learned,
+) -> (Plan, Vec<Decision>) {
+    let (difficulty, decision) = learned.difficulty(&cluster.label);
+    decisions.extend(decision);
+    (Plan::Weave(cluster, difficulty), decisions)
 }
 
 /// The first task of each document, then the second of each: a night of one module alone is a dull one. Tasks with

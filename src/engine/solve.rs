@@ -140,11 +140,11 @@ impl Scene<'_> {
         checks: &[(Suite, Check)],
         tally: &mut Tally,
     ) -> Result<Option<Tried>, EngineError> {
-        let Some(writers) = &self.tools.writers else {
+        let Some(writers) = self.writers else {
             return Ok(None);
         };
         self.phase(Phase::Coding, tally);
-        let asking = self.tools.asking();
+        let asking = self.tools.asking(writers);
         let code = &tried[fault.solution].code;
         let repaired = writers
             .coder
@@ -177,10 +177,10 @@ impl Scene<'_> {
         offset: usize,
         tally: &mut Tally,
     ) -> Result<Vec<String>, EngineError> {
-        let Some(writers) = &self.tools.writers else {
+        let Some(writers) = self.writers else {
             return Err(EngineError::NoModel);
         };
-        let _asking = self.tools.asking();
+        let _asking = self.tools.asking(writers);
         let solved = writers
             .coder
             .solve(self.permit, &draft.candidate.scenario, wanted, offset)

@@ -3,23 +3,25 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::clock;
 use crate::coder::Coder;
 use crate::config::{LlmChoice, LlmSettings};
-use crate::dream::{Difficulty, Provenance, RemRequest, Sketch};
+use crate::dream::{ArmKey, Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::LlmClient;
 use crate::llm::server::{Hold, ServerError};
 use crate::pack::offline::{Inspiration, OfflinePack};
 use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
-use crate::weaver::{Example, ScenarioWeaver};
+use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
 
 use super::{DreamEngine, EngineError, InFlight, Tally};
 
 pub(super) struct Tools {
     pub(super) sandbox: Arc<dyn Sandbox>,
     pub(super) guardian: Guardian,
-    pub(super) writers: Option<Writers>,
+    /// One for each model that answers; empty where none does.
+    pub(super) writers: Vec<Writers>,
     /// The model server that this session had started; it ends with this.
     pub(super) server: Option<Hold>,
     in_flight: InFlight,
@@ -34,6 +36,8 @@ pub(super) struct Writers {
     pub(super) llm: LlmClient,
     pub(super) weaver: ScenarioWeaver,
     pub(super) coder: Coder,
+    /// What its outcomes are counted under.
+    pub(super) arm: ArmKey,
 }
 
 /// The pack's scenarios as finished examples for a weaver: those that tell the text they came from.
@@ -74,6 +78,29 @@ async fn bring_up(
     }
 }
 
+/// The models that answer. Of several that a person named, those that do not answer are told and left out.
+async fn models(
+    settings: &LlmSettings,
+    permit: &WorkPermit,
+    tally: &mut Tally,
+) -> Result<Vec<LlmClient>, EngineError> {
+    let mut models = Vec::new();
+    let mut silent = None;
+    for found in permit.race(LlmClient::discover_each(settings)).await? {
+        match found {
+            Ok(llm) => models.push(llm),
+            Err(error) => {
+                tally.hint(format!("a model is left out: {error}"));
+                silent = Some(error);
+            }
+        }
+    }
+    match silent {
+        Some(error) if models.is_empty() => Err(error.into()),
+        _ => Ok(models),
+    }
+}
+
 impl Tools {
     pub(super) async fn gather(
         engine: &DreamEngine,
@@ -97,24 +124,39 @@ impl Tools {
             },
             None => engine.settings.llm.clone(),
         };
-        let llm = permit.race(LlmClient::discover(&found)).await??;
-        if llm.is_none() && !request.tasks.is_empty() {
+        let models = models(&found, permit, tally).await?;
+        if models.is_empty() && !request.tasks.is_empty() {
             return Err(EngineError::NoModel);
         }
-        let writers = llm.map(|llm| {
-            tally.model(format!("{} at {}", llm.model(), llm.url()));
+        let names = models
+            .iter()
+            .map(|llm| format!("{} at {}", llm.model(), llm.url()));
+        let names: Vec<String> = names.collect();
+        if !names.is_empty() {
+            tally.model(names.join(", "));
+        }
+        let now = clock::utc();
+        let mut writers = Vec::new();
+        for llm in models {
             if llm.is_remote() {
                 tally.hint(format!(
                     "documents were sent to {}, which is not a private address",
                     llm.url()
                 ));
             }
-            Writers {
+            let arm = ArmKey {
+                endpoint: llm.url().to_owned(),
+                model: llm.model().to_owned(),
+                prompt: PROMPT_VERSION.to_owned(),
+            };
+            engine.store.note_model(&arm, now)?;
+            writers.push(Writers {
                 weaver: ScenarioWeaver::new(llm.clone()).with_examples(worked(&engine.pack)),
                 coder: Coder::new(llm.clone()),
                 llm,
-            }
-        });
+                arm,
+            });
+        }
         let sketches = engine.store.sketches()?;
         Ok(Self {
             guardian: Guardian::new(Arc::clone(&sandbox)),
@@ -131,9 +173,8 @@ impl Tools {
     }
 
     pub(super) fn model(&self) -> Option<String> {
-        self.writers
-            .as_ref()
-            .map(|writers| writers.llm.model().to_owned())
+        let names: Vec<&str> = self.writers.iter().map(|w| w.llm.model()).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     pub(super) fn known(&self) -> Vec<Sketch> {
@@ -169,11 +210,9 @@ impl Tools {
         ))
     }
 
-    /// Held around every question to the model.
-    pub(super) fn asking(&self) -> Option<Box<dyn Send>> {
-        self.writers
-            .as_ref()
-            .map(|writers| (self.in_flight)(writers.llm.url()))
+    /// Held around every question to this model.
+    pub(super) fn asking(&self, writers: &Writers) -> Box<dyn Send> {
+        (self.in_flight)(writers.llm.url())
     }
 
     /// The part of a dream's provenance that is the same for the whole session.

@@ -2,6 +2,7 @@
 //! `.json` beside it. Called at the end of each session and by `journal` commands; the same rows always give the same
 //! page, so it may be rendered again at will.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
@@ -11,7 +12,8 @@ use serde::Serialize;
 
 use super::error::{JournalError, at};
 use super::{Dirs, page, shelf};
-use crate::dream::{Attempt, DreamRecord};
+use crate::dream::{Attempt, Decision, DreamRecord};
+use crate::ids::SessionId;
 use crate::store::{SessionRow, Store};
 
 /// From this hour on a session belongs to the next day's page: nobody's working day ends a night at six in the
@@ -42,6 +44,9 @@ pub struct NightSession {
     pub session: SessionRow,
     pub dreams: Vec<NightDream>,
     pub attempts: Vec<Attempt>,
+    /// Why each was dreamed: the dream's or the attempt's id to one line a decision.
+    #[serde(default)]
+    pub why: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,10 +75,23 @@ pub fn night(store: &Store, night: Date) -> Result<Night, JournalError> {
                 })
                 .collect(),
             attempts: store.attempts_of_session(id)?,
+            why: why(store, id)?,
             session,
         });
     }
     Ok(Night { night, sessions })
+}
+
+/// What was weighed before each scenario of a session.
+fn why(store: &Store, session: &SessionId) -> Result<BTreeMap<String, Vec<String>>, JournalError> {
+    let facts = store.facts_of_session(session)?.into_iter();
+    Ok(facts
+        .filter_map(|fact| {
+            let decisions = fact.choice?.decisions;
+            let lines = decisions.iter().map(Decision::in_words).collect();
+            Some((fact.attempt_id.to_string(), lines))
+        })
+        .collect())
 }
 
 /// Where a night's page is.

@@ -9,12 +9,14 @@ use jiff::tz::TimeZone;
 use super::escape::{fenced, markdown, short, span};
 use super::night::{Night, NightDream, NightSession};
 use super::plain;
-use crate::dream::{Attempt, Check, CheckKind, GateOutcome, GateReport};
+use crate::dream::{Check, CheckKind, GateOutcome, GateReport};
 
 /// Lines of a dream's code on the page: a screen; the file has the rest.
 const CODE_LINES: usize = 48;
 /// Characters of a task on the page.
 const TASK_LENGTH: usize = 600;
+/// Characters of a decision on the page: choice, figures, runner-up.
+const WHY_LENGTH: usize = 420;
 /// Checks shown of each dream.
 const EXAMPLES: usize = 3;
 /// Attempts shown of each session; the counts and the `.json` have all.
@@ -102,9 +104,10 @@ fn session_part(out: &mut String, part: &NightSession, zone: &TimeZone) {
         for dream in &part.dreams {
             out.push('\n');
             dream_part(out, dream);
+            why_part(out, part, dream.record.dream_id.as_str(), "");
         }
     }
-    attempts_part(out, &part.attempts);
+    attempts_part(out, part);
     if !row.events.is_empty() {
         out.push_str("\n### Meanwhile\n\n");
         for event in &row.events {
@@ -176,7 +179,15 @@ fn dream_part(out: &mut String, dream: &NightDream) {
     );
 }
 
-fn attempts_part(out: &mut String, attempts: &[Attempt]) {
+/// "Why this dream?": what was weighed before it.
+fn why_part(out: &mut String, part: &NightSession, id: &str, indent: &str) {
+    for line in part.why.get(id).into_iter().flatten() {
+        let _ = writeln!(out, "{indent}- Why: {}", markdown(&short(line, WHY_LENGTH)));
+    }
+}
+
+fn attempts_part(out: &mut String, part: &NightSession) {
+    let attempts = &part.attempts;
     if attempts.is_empty() {
         return;
     }
@@ -202,6 +213,7 @@ fn attempts_part(out: &mut String, attempts: &[Attempt]) {
             let _ = write!(out, " ({})", markdown(&short(&gate.detail, 300)));
         }
         out.push('\n');
+        why_part(out, part, attempt.attempt_id.as_str(), "  ");
     }
     if attempts.len() > ATTEMPTS {
         let _ = writeln!(out, "- and {} more", attempts.len() - ATTEMPTS);

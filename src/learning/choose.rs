@@ -51,7 +51,7 @@ fn novelty(times: u64) -> f64 {
 /// Each candidate's share of the draws.
 #[must_use]
 pub fn shares(candidates: &[Candidate], outlook: &Outlook) -> Vec<f64> {
-    let merits: Vec<f64> = candidates.iter().map(|c| merit(c, outlook).0).collect();
+    let merits: Vec<f64> = candidates.iter().map(|c| merit(c, outlook)).collect();
     let most = merits.iter().copied().fold(0.0, f64::max);
     let sharp: Vec<f64> = merits
         .iter()
@@ -70,16 +70,20 @@ pub fn shares(candidates: &[Candidate], outlook: &Outlook) -> Vec<f64> {
     bounded(&sharp, bounds)
 }
 
-fn merit(candidate: &Candidate, outlook: &Outlook) -> (f64, String) {
+/// What a try there is worth per second, new topics before old ones.
+#[must_use]
+pub fn merit(candidate: &Candidate, outlook: &Outlook) -> f64 {
     let (rate, seconds, times) = outlook.expected(&candidate.topic, candidate.way);
-    let times = times.max(candidate.dreamed);
-    let new = novelty(times);
-    let merit = worth(rate) * new / seconds;
-    let figures = format!(
-        "{:.0} % believed to pass at {seconds:.0} s a try, dreamed of {times} times",
-        rate * 100.0
-    );
-    (merit, figures)
+    worth(rate) * novelty(times.max(candidate.dreamed)) / seconds
+}
+
+fn figures(candidate: &Candidate, outlook: &Outlook) -> String {
+    let (rate, seconds, times) = outlook.expected(&candidate.topic, candidate.way);
+    format!(
+        "{:.0} % believed to pass at {seconds:.0} s a try, dreamed of {} times",
+        rate * 100.0,
+        times.max(candidate.dreamed)
+    )
 }
 
 /// The place of the next topic, and why. `None` where there is none.
@@ -96,7 +100,7 @@ pub fn decide(
         .map(|(candidate, weight)| Alternative {
             name: candidate.name(),
             weight: *weight,
-            figures: merit(candidate, outlook).1,
+            figures: figures(candidate, outlook),
         })
         .collect();
     alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));

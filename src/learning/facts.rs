@@ -100,10 +100,14 @@ impl<'a> LearningStore<'a> {
         let which = key.rows()?;
         let attempts = self.store.facts_of(which)?;
         let mut facts = fold_attempts(&attempts);
-        for row in self.store.session_facts(which)? {
-            facts.push(read(&row)?);
-        }
+        facts.extend(self.whole_sessions(key)?);
         Ok(View::rebuild(facts))
+    }
+
+    /// Sessions that were saved or imported whole, without their tries.
+    pub fn whole_sessions(&self, key: &SnapshotKey) -> Result<Vec<SessionFact>, LearningError> {
+        let rows = self.store.session_facts(key.rows()?)?;
+        rows.iter().map(read).collect()
     }
 
     /// The facts under a key read as one; `None` where there are none.
@@ -272,7 +276,7 @@ impl<'a> LearningStore<'a> {
         Ok(imported)
     }
 
-    fn import_one(&self, topic: &Path, session: &Path, path: &Path) -> Result<bool, LearningError> {
+    fn import_one(self, topic: &Path, session: &Path, path: &Path) -> Result<bool, LearningError> {
         let name = |path: &Path| {
             let file = path.file_name().and_then(|name| name.to_str());
             from_file_name(file.ok_or_else(|| NameError::Escape(path.display().to_string()))?)

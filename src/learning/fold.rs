@@ -4,22 +4,17 @@ use std::collections::BTreeMap;
 
 use super::session::{Selection, SessionFact};
 use super::snapshot::Snapshot;
-use crate::dream::{AttemptFact, FactOutcome, GateOutcome, GateReport, Generator, Step};
+use crate::dream::{AttemptFact, FactOutcome, GateOutcome, GateReport, Step};
 
 /// How a try was chosen where nothing is written about it.
 const IN_TURN: &str = "in turn";
 
-/// The steps of a try, in their order: how its task came to be, code, the gates that were asked, the shelf.
+/// The steps of a try, in their order: how its task came to be (`begin`), code, the gates that were asked, the shelf.
 #[must_use]
-pub fn steps_of(generator: Generator, outcome: FactOutcome, gates: &[GateReport]) -> Vec<Step> {
+pub fn steps_of(begin: &str, outcome: FactOutcome, gates: &[GateReport]) -> Vec<Step> {
     let step = |name: &str, ok| Step {
         name: name.to_owned(),
         ok,
-    };
-    let begin = match generator {
-        Generator::Llm => "weave",
-        Generator::Source => "source",
-        Generator::Offline => "pack",
     };
     if outcome == FactOutcome::NotWoven {
         return vec![step(begin, false)];
@@ -114,22 +109,18 @@ mod tests {
                 .map(|s| format!("{}{}", s.name, if s.ok { "" } else { "!" }))
                 .collect()
         };
-        let fell = steps_of(Generator::Llm, FactOutcome::Rejected, &gates);
+        let fell = steps_of("weave", FactOutcome::Rejected, &gates);
         assert_eq!(words(fell), ["weave", "code", "settle", "form", "hidden!"]);
         assert_eq!(
-            words(steps_of(Generator::Llm, FactOutcome::Rejected, &[])),
+            words(steps_of("weave", FactOutcome::Rejected, &[])),
             ["weave", "code", "settle!"]
         );
         assert_eq!(
-            words(steps_of(Generator::Llm, FactOutcome::NotWoven, &[])),
+            words(steps_of("weave", FactOutcome::NotWoven, &[])),
             ["weave!"]
         );
         assert_eq!(
-            words(steps_of(
-                Generator::Offline,
-                FactOutcome::Saved,
-                &gates[..1]
-            )),
+            words(steps_of("pack", FactOutcome::Saved, &gates[..1])),
             ["pack", "code", "settle", "form", "save"]
         );
     }

@@ -1,6 +1,8 @@
 //! Names of topics and sessions: any text of a bounded length in the database, and a file name that cannot leave its
 //! folder on disk. Pure.
 
+use std::fmt::Write as _;
+
 /// A topic's label is a few words; what is longer is no name. Escaped three times as long it still is a file name of
 /// fewer than 255 bytes.
 pub const MAX_NAME_BYTES: usize = 80;
@@ -66,7 +68,7 @@ pub fn to_file_name(name: &str) -> Result<String, NameError> {
         if is_plain(byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            _ = write!(out, "%{byte:02X}");
         }
     }
     Ok(out)

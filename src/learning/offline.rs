@@ -73,7 +73,9 @@ pub fn wilson_lower(successes: f64, tries: f64) -> f64 {
 #[must_use]
 pub fn analyse(facts: &[SessionFact], now: Timestamp) -> OfflineModel {
     let mut all = Snapshot::<u64>::default();
-    facts.iter().for_each(|fact| all.add(&fact.snapshot));
+    for fact in facts {
+        all.add(&fact.snapshot);
+    }
     let success = all.episodes.rate();
     let error = 1.0 - success;
     let episodes = all.episodes.visits().max(1) as f64;
@@ -176,7 +178,9 @@ mod tests {
         assert!(wilson_lower(0.0, 0.0).abs() < 1e-12);
     }
 
-    fn session(episodes: &[(&[(&str, bool)], bool, u32)]) -> SessionFact {
+    type Episode<'a> = (&'a [(&'a str, bool)], bool, u32);
+
+    fn session(episodes: &[Episode<'_>]) -> SessionFact {
         let mut snapshot = Snapshot {
             sessions: 1,
             ..Snapshot::default()

@@ -45,6 +45,48 @@ impl LlmClient {
         Self::discover_on(settings, &USUAL_PORTS).await
     }
 
+    /// Every model that the settings lead to, in their order: several addresses or models stand with commas between. As
+    /// many models as addresses belong together in pairs; else each address is asked for each model.
+    ///
+    /// # Errors
+    /// One for each address or model that cannot be used, as `discover`.
+    pub async fn discover_each(settings: &LlmSettings) -> Vec<Result<Self, LlmError>> {
+        let named = |text: &str| -> Vec<String> {
+            let parts = text
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        };
+        let LlmChoice::Url(text) = &settings.choice else {
+            return Self::discover(settings)
+                .await
+                .transpose()
+                .into_iter()
+                .collect();
+        };
+        let (urls, mut models) = (named(text), named(&settings.model));
+        if models.is_empty() {
+            models.push(String::new());
+        }
+        let pairs: Vec<(&String, &String)> = if urls.len() == models.len() {
+            urls.iter().zip(&models).collect()
+        } else {
+            let each = urls
+                .iter()
+                .flat_map(|url| models.iter().map(move |model| (url, model)));
+            each.collect()
+        };
+        let asked = pairs.into_iter().map(|(url, model)| async move {
+            let settings = LlmSettings {
+                model: model.clone(),
+                ..settings.clone()
+            };
+            Self::at(url, &settings, ASK_TIME).await
+        });
+        join_all(asked).await
+    }
+
     /// As `discover`, looking on these ports of this machine instead of the usual ones.
     ///
     /// # Errors
@@ -55,7 +97,20 @@ impl LlmClient {
     ) -> Result<Option<Self>, LlmError> {
         match &settings.choice {
             LlmChoice::Forbidden => Ok(None),
-            LlmChoice::Url(text) => Self::at(text, settings, ASK_TIME).await.map(Some),
+            LlmChoice::Url(text) if !text.contains(',') && !settings.model.contains(',') => {
+                Self::at(text, settings, ASK_TIME).await.map(Some)
+            }
+            // The first of several that answers.
+            LlmChoice::Url(_) => {
+                let mut error = None;
+                for found in Box::pin(Self::discover_each(settings)).await {
+                    match found {
+                        Ok(llm) => return Ok(Some(llm)),
+                        Err(silent) => error = error.or(Some(silent)),
+                    }
+                }
+                error.map_or(Ok(None), Err)
+            }
             LlmChoice::Find => {
                 let urls: Vec<_> = ports
                     .iter()

@@ -81,6 +81,19 @@ pub struct Version {
     pub config: ModelConfig,
 }
 
+impl Version {
+    /// What holds before anybody set anything.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self {
+            version: 0,
+            at: Timestamp::UNIX_EPOCH,
+            reason: "as it comes".to_owned(),
+            config: ModelConfig::default(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{what} is {value}; allowed is {allowed}")]
 pub struct ConfigProblem {

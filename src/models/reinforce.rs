@@ -117,7 +117,9 @@ impl Reinforcement {
         arms.sort();
         arms.dedup();
         let mut rule = Rule::new(&strategy, config.bounds);
-        arms.iter().for_each(|arm| rule.add(arm));
+        for arm in &arms {
+            rule.add(arm);
+        }
         let status = ReinforcementStatus {
             session_id,
             status: RunState::Running,

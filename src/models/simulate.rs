@@ -64,7 +64,9 @@ pub fn regret(world: &World, player: &Player, steps: usize, delay: usize, seed: 
         Player::Uniform | Player::Seed => None,
     };
     if let Some(rule) = &mut ours {
-        arms.iter().for_each(|arm| rule.add(arm));
+        for arm in &arms {
+            rule.add(arm);
+        }
     }
     let mut pending = std::collections::VecDeque::new();
     let mut lost = 0.0;

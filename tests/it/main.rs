@@ -12,6 +12,7 @@ mod experience;
 mod guardian;
 mod journal;
 mod knowledge;
+mod learning;
 mod libraries;
 mod llm;
 mod nights;

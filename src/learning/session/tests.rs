@@ -58,7 +58,7 @@ fn view(chance: &mut Chance) -> View {
 fn each_case(law: impl Fn(&mut Chance)) {
     for seed in 0..u64::from(cases()) {
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            law(&mut Chance::seeded(seed))
+            law(&mut Chance::seeded(seed));
         }));
         assert!(told.is_ok(), "broken by seed {seed}");
     }

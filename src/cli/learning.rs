@@ -1,0 +1,366 @@
+//! `learning`: what recorded tries say about the next ones. The same rows that choose the next dream; no second store.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use super::text::{clean_line, clean_short, short_id};
+use super::{Context, Exit, UsageError, say};
+use crate::clock;
+use crate::dream::{AttemptFact, Decision, Difficulty};
+use crate::learning::{
+    LearningError, LearningStore, MergeStrategy, Merged, Outcomes, Outlook, SnapshotKey, backfill,
+    layout,
+};
+use crate::models::kept;
+use crate::store::Store;
+
+/// Choices and paths that are shown.
+const SHOWN: usize = 8;
+/// Topics that a list shows unless told otherwise.
+const TOPICS: usize = 30;
+
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// What is known, of one topic or of all
+    Show {
+        topic: Option<String>,
+        /// How sessions weigh: additive, decay=SESSIONS (half-life), or success
+        #[arg(long, default_value = "additive")]
+        merge: String,
+    },
+    /// What a topic's sessions recommend
+    Offline {
+        topic: String,
+        /// Newest sessions that are read
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        sessions: usize,
+    },
+    /// Sessions of a topic, oldest first
+    Sessions { topic: String },
+    /// Forget a topic, or one session of it, with everything that was counted from it
+    Forget {
+        topic: String,
+        session: Option<String>,
+    },
+    /// Write every session, statistic and offline model as files
+    Export { dir: PathBuf },
+    /// Take in sessions from such files; what is known already is not counted twice
+    Import { dir: PathBuf },
+    /// Every recorded try, one JSON line each: what `cargo bench --bench pays` replays
+    Facts,
+}
+
+#[expect(
+    clippy::unused_async,
+    reason = "every command family has the same signature"
+)]
+pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
+    let store = Store::open(&context.settings.database())?;
+    backfill(&store)?;
+    let learning = LearningStore::new(&store);
+    match command {
+        Command::Show { topic: None, merge } => show_all(&store, strategy(&merge)?, context),
+        Command::Show {
+            topic: Some(topic),
+            merge,
+        } => show_topic(&store, &topic, strategy(&merge)?, context),
+        Command::Offline { topic, sessions } => offline(learning, &topic, sessions, context),
+        Command::Sessions { topic } => sessions(learning, &topic, context),
+        Command::Forget { topic, session } => {
+            let key = match session {
+                None => SnapshotKey::Scenario(topic),
+                Some(session_id) => SnapshotKey::Session {
+                    scenario: topic,
+                    session_id,
+                },
+            };
+            Ok(if named(learning.delete(&key))? {
+                Exit::Done
+            } else {
+                Exit::No
+            })
+        }
+        Command::Export { dir } => {
+            let sessions = learning.export(&dir)?;
+            say(&json!({"sessions": sessions, "dir": dir}).to_string())?;
+            Ok(Exit::Done)
+        }
+        Command::Import { dir } => {
+            let imported = learning.import(&dir)?;
+            say(&serde_json::to_string(&imported)?)?;
+            Ok(if imported.refused.is_empty() {
+                Exit::Done
+            } else {
+                Exit::No
+            })
+        }
+        Command::Facts => {
+            for fact in store.facts(usize::MAX)? {
+                say(&serde_json::to_string(&fact)?)?;
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// A name that may be none is bad usage.
+fn named<T>(result: Result<T, LearningError>) -> anyhow::Result<T> {
+    match result {
+        Err(LearningError::Name(error)) => Err(UsageError(error.to_string()).into()),
+        other => Ok(other?),
+    }
+}
+
+fn strategy(text: &str) -> anyhow::Result<MergeStrategy> {
+    let half_life = text.strip_prefix("decay=").and_then(|n| n.parse().ok());
+    Ok(match (text, half_life.and_then(NonZeroU32::new)) {
+        ("additive", _) => MergeStrategy::Additive,
+        ("success", _) => MergeStrategy::SuccessWeighted,
+        (_, Some(half_life_sessions)) => MergeStrategy::TimeDecay { half_life_sessions },
+        (_, None) => {
+            let problem =
+                format!("--merge {text}: there are additive, success and decay=SESSIONS from 1 on");
+            return Err(UsageError(problem).into());
+        }
+    })
+}
+
+fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow::Result<Exit> {
+    let learning = LearningStore::new(store);
+    let view = learning.view(&SnapshotKey::Global)?;
+    let facts = store.facts(kept::MOST_FACTS)?;
+    let outlook = Outlook::of(&facts, &learning.whole_sessions(&SnapshotKey::Global)?);
+    let ladder = outlook.ladder("", "");
+    let mut topics: Vec<(&String, Outcomes<u64>)> = view
+        .topics
+        .iter()
+        .map(|(name, s)| (name, s.episodes))
+        .collect();
+    topics.sort_by(|a, b| b.1.visits().cmp(&a.1.visits()).then(a.0.cmp(b.0)));
+    let merged = learning
+        .merged(&SnapshotKey::Global, strategy)?
+        .unwrap_or_default();
+    if context.json {
+        let rungs: Vec<Json> = rungs(&ladder);
+        let topics: Vec<Json> = topics
+            .iter()
+            .map(|(name, o)| json!({"topic": name, "tries": o.visits(), "saved": o.successes}))
+            .collect();
+        let all = json!({
+            "tries": outlook.tries(),
+            "phase": if outlook.is_known() { "release" } else { "bootstrap" },
+            "episodes": merged.counts.episodes.visits(),
+            "pass_rate": merged.counts.episodes.rate(),
+            "ladder": rungs,
+            "may_join_libraries": outlook.may_join_libraries(),
+            "topics": topics,
+            "choices": latest(&facts).iter().map(|fact| json!({
+                "attempt_id": fact.attempt_id, "topic": fact.topic, "outcome": fact.outcome,
+                "seconds": fact.seconds, "choice": fact.choice,
+            })).collect::<Vec<_>>(),
+        });
+        say(&all.to_string())?;
+        return Ok(Exit::Done);
+    }
+    say(&format!(
+        "{} tries of {} topics in {} sessions; {}",
+        outlook.tries(),
+        topics.len(),
+        merged.sessions,
+        if outlook.is_known() {
+            "they choose what is dreamed of"
+        } else {
+            "too few to choose by, so everything goes in turn"
+        }
+    ))?;
+    say(&summary(&merged))?;
+    say_ladder(&ladder)?;
+    for (name, o) in topics.iter().take(TOPICS) {
+        say(&format!(
+            "  {}  {} of {} saved",
+            clean_short(name, 60),
+            o.successes,
+            o.visits()
+        ))?;
+    }
+    say_choices(&facts)?;
+    Ok(Exit::Done)
+}
+
+fn show_topic(
+    store: &Store,
+    topic: &str,
+    strategy: MergeStrategy,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    let learning = LearningStore::new(store);
+    let key = SnapshotKey::Scenario(topic.to_owned());
+    let view = named(learning.view(&key))?;
+    let Some(snapshot) = view.topics.get(topic) else {
+        tracing::error!("nothing is known of {}", clean_line(topic));
+        return Ok(Exit::No);
+    };
+    let merged = learning.merged(&key, strategy)?.unwrap_or_default();
+    let facts = store.facts(kept::MOST_FACTS)?;
+    let outlook = Outlook::of(&facts, &[]);
+    let ladder = outlook.ladder(topic, "");
+    if context.json {
+        let meta = layout::Meta {
+            topic: Some(topic.to_owned()),
+            phase: merged.phase,
+            group: merged.group.clone(),
+            ..layout::Meta::default()
+        };
+        let mut all = layout::to_json(snapshot, &meta, &merged.selection);
+        all["weighted"] = json!({
+            "episodes": merged.counts.episodes.visits(),
+            "pass_rate": merged.counts.episodes.rate(),
+        });
+        all["ladder"] = Json::from(rungs(&ladder));
+        say(&all.to_string())?;
+        return Ok(Exit::Done);
+    }
+    say(&format!(
+        "{}: {} sessions",
+        clean_line(topic),
+        merged.sessions
+    ))?;
+    say(&summary(&merged))?;
+    say_ladder(&ladder)?;
+    for (name, o) in &merged.counts.actions {
+        let seen = o.visits();
+        say(&format!(
+            "  step {}: {:.0} % of {seen:.1}",
+            clean_line(name),
+            100.0 * o.rate()
+        ))?;
+    }
+    for (name, stats) in &merged.counts.strategies {
+        let seen = stats.episodes.visits();
+        say(&format!(
+            "  chosen {}: {:.0} % of {seen:.1} saved",
+            clean_line(name),
+            100.0 * stats.episodes.rate()
+        ))?;
+    }
+    let of_topic: Vec<AttemptFact> = facts.into_iter().filter(|f| f.topic == topic).collect();
+    say_choices(&of_topic)?;
+    Ok(Exit::Done)
+}
+
+fn summary(merged: &Merged) -> String {
+    let episodes = merged.counts.episodes;
+    format!(
+        "weighed: {:.1} tries, {:.0} % saved",
+        episodes.visits(),
+        100.0 * episodes.rate()
+    )
+}
+
+fn rungs(ladder: &crate::learning::ladder::Ladder) -> Vec<Json> {
+    let rungs = Difficulty::ALL
+        .iter()
+        .zip(ladder.rates())
+        .zip(ladder.shares());
+    rungs
+        .map(|((d, rate), share)| json!({"difficulty": d, "pass_rate": rate, "share": share}))
+        .collect()
+}
+
+fn say_ladder(ladder: &crate::learning::ladder::Ladder) -> anyhow::Result<()> {
+    let rungs = Difficulty::ALL
+        .iter()
+        .zip(ladder.rates())
+        .zip(ladder.shares());
+    let words: Vec<String> = rungs
+        .map(|((d, rate), share)| {
+            format!(
+                "{} {:.0} % passes, {:.0} % of the next",
+                d.as_str(),
+                100.0 * rate,
+                100.0 * share
+            )
+        })
+        .collect();
+    say(&format!(
+        "ladder ({} tries): {}",
+        ladder.tries(),
+        words.join("; ")
+    ))
+}
+
+/// The newest tries that say why they were chosen, newest first.
+fn latest(facts: &[AttemptFact]) -> Vec<&AttemptFact> {
+    facts
+        .iter()
+        .rev()
+        .filter(|fact| fact.choice.is_some())
+        .take(SHOWN)
+        .collect()
+}
+
+fn say_choices(facts: &[AttemptFact]) -> anyhow::Result<()> {
+    for fact in latest(facts) {
+        say(&format!(
+            "\n{}  {}: {} after {:.0} s",
+            short_id(fact.attempt_id.as_str()),
+            clean_short(&fact.topic, 60),
+            fact.outcome.as_str(),
+            fact.seconds
+        ))?;
+        let decisions = fact.choice.iter().flat_map(|choice| &choice.decisions);
+        for words in decisions.map(Decision::in_words) {
+            say(&format!("  {}", clean_line(&words)))?;
+        }
+    }
+    Ok(())
+}
+
+fn offline(
+    learning: LearningStore<'_>,
+    topic: &str,
+    sessions: usize,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    let Some(model) = named(learning.run_offline_learning(topic, sessions, clock::utc()))? else {
+        tracing::error!("nothing is known of {}", clean_line(topic));
+        return Ok(Exit::No);
+    };
+    if context.json {
+        say(&serde_json::to_string(&model)?)?;
+        return Ok(Exit::Done);
+    }
+    say(&format!(
+        "{} sessions; begin with {}, judge after {} steps, give up above {:.0} % errors",
+        model.analyzed_sessions,
+        model.strategy_config.initial_strategy,
+        model.strategy_config.maturity_threshold,
+        100.0 * model.strategy_config.error_rate_threshold,
+    ))?;
+    for path in &model.recommended_paths {
+        say(&format!(
+            "  {}: {:.0} % of {}, surely above {:.0} %",
+            clean_line(&path.actions.join(" > ")),
+            100.0 * path.success_rate,
+            path.observations,
+            100.0 * path.lower_bound,
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn sessions(learning: LearningStore<'_>, topic: &str, context: &Context) -> anyhow::Result<Exit> {
+    let names = named(learning.list_sessions(topic))?;
+    if context.json {
+        say(&serde_json::to_string(&names)?)?;
+    } else {
+        names.iter().try_for_each(|name| say(&clean_line(name)))?;
+    }
+    Ok(if names.is_empty() {
+        Exit::No
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,95 @@
+//! `models reinforce`: a replay of recorded outcomes through a rule. Changes no weight that a session uses.
+
+use crate::cli::text::clean_line;
+use crate::cli::{Context, Exit, UsageError, say};
+use crate::clock;
+use crate::ids::SessionId;
+use crate::models::kept::{self, ModelsError};
+use crate::models::{ReinforcementParams, ReinforcementStatus};
+use crate::store::Store;
+
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// Replay now
+    Start {
+        /// How far back
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        test_period_days: u32,
+        #[arg(long, default_value_t = 0.01)]
+        learning_rate: f64,
+        #[arg(long, default_value_t = 1.5)]
+        reward_multiplier: f64,
+        #[arg(long, default_value_t = 0.8)]
+        punishment_multiplier: f64,
+        /// thompson or reward-punish
+        #[arg(long, default_value = "reward-punish")]
+        strategy: String,
+    },
+    /// Where the newest replay stands
+    Status,
+    /// Ask the newest replay to stop
+    Stop,
+}
+
+pub(super) fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
+    let store = Store::open(&context.settings.database())?;
+    let status = match command {
+        Command::Start {
+            test_period_days,
+            learning_rate,
+            reward_multiplier,
+            punishment_multiplier,
+            strategy,
+        } => {
+            let params = ReinforcementParams {
+                test_period_days,
+                learning_rate,
+                reward_multiplier,
+                punishment_multiplier,
+                strategy,
+            };
+            let id = SessionId::new();
+            match kept::reinforce(&store, id.as_str(), params, clock::utc()) {
+                Err(ModelsError::Config(problem)) => {
+                    return Err(UsageError(problem.to_string()).into());
+                }
+                run => Some(run?),
+            }
+        }
+        Command::Stop => {
+            store.stop_reinforcement()?;
+            kept::reinforcement(&store)?
+        }
+        Command::Status => kept::reinforcement(&store)?,
+    };
+    let Some(status) = status else {
+        tracing::error!("nothing was replayed yet");
+        return Ok(Exit::No);
+    };
+    show(&status, context)?;
+    Ok(Exit::Done)
+}
+
+fn show(status: &ReinforcementStatus, context: &Context) -> anyhow::Result<()> {
+    if context.json {
+        return say(&serde_json::to_string(status)?);
+    }
+    say(&format!(
+        "{}: {} of {} outcomes of {} days replayed through {}",
+        serde_json::to_value(status.status)?
+            .as_str()
+            .unwrap_or_default(),
+        status.replayed,
+        status.outcomes,
+        status.params.test_period_days,
+        clean_line(&status.params.strategy),
+    ))?;
+    for (arm, weight) in &status.weights {
+        say(&format!(
+            "{:>5.1} %  {}",
+            100.0 * weight,
+            clean_line(&arm.to_string())
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! What a session knows from earlier ones, and what it leaves for later ones: facts are read before the first scenario,
+//! every choice is made and explained here, and each scenario writes one fact at its end.
+
+use crate::chance::Chance;
+use crate::clock;
+use crate::dream::{
+    ArmKey, AttemptFact, Choice, Complexity, Decision, Difficulty, FactOutcome, GateReport,
+    LearningPhase, Tier, Tokens,
+};
+use crate::ids::{AttemptId, SessionId};
+use crate::learning::choose::{self, Candidate};
+use crate::learning::{LearningStore, Outlook, SnapshotKey, backfill, fitted, steps_of};
+use crate::models::{self, Book};
+use crate::store::Store;
+
+use super::draft::Draft;
+use super::plan::Plan;
+use super::{EngineError, Scene};
+
+/// Tries that a session remembers: some fifty nights; older ones have faded to nothing.
+const MOST_FACTS: usize = 5_000;
+
+/// What earlier tries say about the next.
+pub(super) struct Learned {
+    outlook: Outlook,
+    book: Book,
+    chance: Chance,
+    complexity: Complexity,
+    group: String,
+}
+
+/// What is said of one scenario before it begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    pub(super) topic: String,
+    /// First step of the try: `source`, `weave`, `pack` or `given`.
+    pub(super) begin: &'static str,
+    pub(super) difficulty: Option<Difficulty>,
+    pub(super) choice: Choice,
+    pub(super) arm: Option<ArmKey>,
+    phase: LearningPhase,
+    group: String,
+}
+
+impl Learned {
+    /// Everything that is on record. `night` is the page that the session belongs to.
+    pub(super) fn load(
+        store: &Store,
+        session: &SessionId,
+        complexity: Complexity,
+        night: &str,
+    ) -> Result<Self, EngineError> {
+        let earlier = backfill(store)?;
+        if earlier > 0 {
+            tracing::info!(earlier, "tries of earlier nights are learned from");
+        }
+        let facts = store.facts(MOST_FACTS)?;
+        let learning = LearningStore::new(store);
+        let sessions = learning
+            .whole_sessions(&SnapshotKey::Global)
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "sessions that were imported cannot be read and are left out");
+                Vec::new()
+            });
+        Ok(Self {
+            outlook: Outlook::of(&facts, &sessions),
+            book: models::kept::book(store, &facts)?,
+            chance: Chance::of(session.as_str()),
+            complexity,
+            group: format!("g{night}"),
+        })
+    }
+
+    /// The session's own tries count for its next ones.
+    pub(super) fn refresh(
+        &mut self,
+        store: &Store,
+        session: &SessionId,
+    ) -> Result<(), EngineError> {
+        for fact in store.facts_of_session(session)? {
+            self.outlook.learn(&fact);
+            self.book.learn(&fact);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.outlook.is_known()
+    }
+
+    pub(super) fn tries(&self) -> u64 {
+        self.outlook.tries()
+    }
+
+    pub(super) fn merit(&self, candidate: &Candidate) -> f64 {
+        choose::merit(candidate, &self.outlook)
+    }
+
+    pub(super) fn topic(&mut self, candidates: &[Candidate]) -> Option<(usize, Decision)> {
+        choose::decide(candidates, &self.outlook, &mut self.chance)
+    }
+
+    /// How hard a woven task is to be; a decision where the program decides.
+    pub(super) fn difficulty(&mut self, topic: &str) -> (Difficulty, Option<Decision>) {
+        if let Some(difficulty) = self.complexity.fixed() {
+            return (difficulty, None);
+        }
+        let ladder = self.outlook.ladder(&fitted(topic), "");
+        let (difficulty, decision) = ladder.decide(&mut self.chance);
+        (difficulty, Some(decision))
+    }
+
+    /// Which of these models to ask.
+    pub(super) fn model(&mut self, arms: &[ArmKey]) -> Option<(usize, Decision)> {
+        self.book.decide(arms, &mut self.chance)
+    }
+
+    /// What is to be said of a plan.
+    pub(super) fn tell(&self, plan: &Plan, decisions: Vec<Decision>) -> Told {
+        let (topic, begin) = plan.topic_and_step();
+        Told {
+            topic: fitted(&topic),
+            begin,
+            difficulty: match plan {
+                Plan::Weave(_, difficulty) => Some(*difficulty),
+                Plan::Given(line) => line.difficulty,
+                Plan::Source(task) => Some(task.scenario.difficulty),
+                Plan::Pack(task) => Some(task.scenario.difficulty),
+            },
+            choice: Choice { decisions },
+            arm: None,
+            phase: if self.is_known() {
+                LearningPhase::Release
+            } else {
+                LearningPhase::Bootstrap
+            },
+            group: self.group.clone(),
+        }
+    }
+}
+
+/// How a try ended, and its figures.
+pub(super) struct Taught<'a> {
+    /// The attempt's digits, or the saved dream's.
+    pub(super) id: &'a str,
+    pub(super) outcome: FactOutcome,
+    pub(super) tier: Option<Tier>,
+    pub(super) reasons: Vec<String>,
+    pub(super) gates: &'a [GateReport],
+    pub(super) tokens: Tokens,
+}
+
+impl Scene<'_> {
+    /// Writes the fact that this try leaves. Undecided and interrupted tries leave none.
+    pub(super) fn learn(&self, draft: &Draft, taught: Taught<'_>) -> Result<(), EngineError> {
+        let Some(attempt_id) = AttemptId::parse(taught.id) else {
+            return Ok(());
+        };
+        let scenario = &draft.candidate.scenario;
+        let not_woven = taught.outcome == FactOutcome::NotWoven;
+        let asked = draft.provenance.model.is_some() || (not_woven && self.told.begin != "pack");
+        let fact = AttemptFact {
+            attempt_id,
+            session_id: self.session.clone(),
+            at: clock::utc(),
+            topic: self.told.topic.clone(),
+            generator: draft.generator,
+            difficulty: if not_woven {
+                self.told.difficulty.unwrap_or_default()
+            } else {
+                scenario.difficulty
+            },
+            library: scenario.libraries.join("+"),
+            arm: self.told.arm.clone().filter(|_| asked),
+            steps: steps_of(self.told.begin, taught.outcome, taught.gates),
+            outcome: taught.outcome,
+            tier: taught.tier,
+            reasons: taught.reasons,
+            seconds: (clock::monotonic() - self.began).as_secs_f64(),
+            tokens: taught.tokens.prompt + taught.tokens.completion,
+            phase: self.told.phase,
+            group: self.told.group.clone(),
+            choice: Some(self.told.choice.clone()),
+        };
+        self.engine.store.record_fact(&fact)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! Does it pay? Recorded tries become a simulated world, and several nights are played in it with learning on and off.
+//! Pure; called by the bench `pays`. The world gives back what was recorded of a topic, a difficulty and a model, or of
+//! the nearest of which enough is recorded; it invents nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::choose::{self, Candidate, MOST_ALTERNATIVES};
+use super::outlook::Outlook;
+use crate::chance::Chance;
+use crate::dream::{ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase, Step};
+use crate::ids::{AttemptId, SessionId};
+
+/// Recorded tries that a cell needs before it speaks for itself.
+const ENOUGH: usize = 3;
+/// Modules for each woven task while everything goes in turn, as the engine has it.
+const FOUND_IN_A_ROW: u64 = 2;
+
+type Cell = (bool, Option<String>, Option<Difficulty>, Option<ArmKey>);
+
+/// What was recorded, by how a task came to be, topic, difficulty and model.
+#[derive(Debug)]
+pub struct World {
+    cells: BTreeMap<Cell, Vec<(bool, f64)>>,
+    /// Topics of found and of woven tasks.
+    topics: [Vec<String>; 2],
+    pub arms: Vec<ArmKey>,
+    pub tries: usize,
+}
+
+impl World {
+    /// Of tries that a model worked on; others have no choice in them.
+    #[must_use]
+    pub fn of(facts: &[AttemptFact]) -> Self {
+        let mut world = Self {
+            cells: BTreeMap::new(),
+            topics: [Vec::new(), Vec::new()],
+            arms: Vec::new(),
+            tries: 0,
+        };
+        for fact in facts {
+            let Some(arm) = &fact.arm else { continue };
+            let found = fact.steps.first().is_some_and(|step| step.name == "source");
+            let outcome = (fact.outcome.is_success(), fact.seconds.max(0.1));
+            for (topic, difficulty, arm) in [
+                (Some(&fact.topic), Some(fact.difficulty), Some(arm)),
+                (None, Some(fact.difficulty), Some(arm)),
+                (Some(&fact.topic), None, Some(arm)),
+                (None, None, Some(arm)),
+                (None, None, None),
+            ] {
+                let cell = (found, topic.cloned(), difficulty, arm.cloned());
+                world.cells.entry(cell).or_default().push(outcome);
+            }
+            let topics = &mut world.topics[usize::from(!found)];
+            if !topics.contains(&fact.topic) {
+                topics.push(fact.topic.clone());
+            }
+            if !world.arms.contains(arm) {
+                world.arms.push(arm.clone());
+            }
+            world.tries += 1;
+        }
+        world.arms.sort();
+        world
+    }
+
+    fn try_one(
+        &self,
+        found: bool,
+        topic: &str,
+        difficulty: Option<Difficulty>,
+        arm: &ArmKey,
+        chance: &mut Chance,
+    ) -> (bool, f64) {
+        let (topic, arm) = (Some(topic.to_owned()), Some(arm.clone()));
+        for cell in [
+            (found, topic.clone(), difficulty, arm.clone()),
+            (found, topic, None, arm.clone()),
+            (found, None, difficulty, arm.clone()),
+            (found, None, None, arm),
+            (found, None, None, None),
+        ] {
+            if let Some(outcomes) = self.cells.get(&cell)
+                && outcomes.len() >= ENOUGH
+            {
+                let n = usize::try_from(chance.bits() % outcomes.len() as u64).unwrap_or_default();
+                return outcomes[n];
+            }
+        }
+        (false, 60.0)
+    }
+
+    fn knows(&self, found: bool) -> bool {
+        !self.topics[usize::from(!found)].is_empty()
+    }
+}
+
+/// How models are weighed in the simulation; the caller brings the rule, because parts do not know each other.
+pub trait Weighs {
+    fn choose(&mut self, arms: &[ArmKey], chance: &mut Chance) -> usize;
+    fn learn(&mut self, fact: &AttemptFact);
+}
+
+/// Dreams saved in each of `nights`, each `seconds` long. `weighs` is what learning has; `None` plays without any.
+pub fn nights(
+    world: &World,
+    mut weighs: Option<&mut dyn Weighs>,
+    nights: usize,
+    seconds: f64,
+    chance: &mut Chance,
+) -> Vec<u32> {
+    let mut outlook = Outlook::default();
+    let (mut number, mut saved) = (0_u64, Vec::new());
+    for _ in 0..nights {
+        let (mut left, mut count) = (seconds, 0);
+        let mut dreamed = 0_u64;
+        while left > 0.0 {
+            number += 1;
+            dreamed += 1;
+            let (found, topic) = match &weighs {
+                Some(_) if outlook.is_known() => pick(world, &outlook, number, chance),
+                _ => in_turn(world, number),
+            };
+            let difficulty = match (&weighs, found) {
+                // A documented function is as hard as it is.
+                (_, true) => None,
+                (Some(_), false) => Some(outlook.ladder(&topic, "").decide(chance).0),
+                (None, false) => Some(Difficulty::Medium),
+            };
+            let arm = match &mut weighs {
+                Some(weighs) => weighs.choose(&world.arms, chance),
+                None => usize::try_from(number).unwrap_or_default() % world.arms.len(),
+            };
+            let arm = &world.arms[arm];
+            let (success, took) = world.try_one(found, &topic, difficulty, arm, chance);
+            left -= took;
+            count += u32::from(success && left >= 0.0);
+            if let Some(weighs) = &mut weighs {
+                let fact = made_up(number, found, topic, difficulty, arm, success, took);
+                outlook.learn(&fact);
+                weighs.learn(&fact);
+            }
+        }
+        saved.push(count);
+    }
+    saved
+}
+
+fn in_turn(world: &World, number: u64) -> (bool, String) {
+    let turn = number % (FOUND_IN_A_ROW + 1) != 0;
+    let found = if turn {
+        world.knows(true)
+    } else {
+        !world.knows(false)
+    };
+    let topics = &world.topics[usize::from(!found)];
+    let n = usize::try_from(number).unwrap_or_default() % topics.len().max(1);
+    (found, topics.get(n).cloned().unwrap_or_default())
+}
+
+/// As the planner: modules in turn, modules by merit, clusters in turn.
+fn pick(world: &World, outlook: &Outlook, number: u64, chance: &mut Chance) -> (bool, String) {
+    let candidate = |topic: &String, way| Candidate {
+        topic: topic.clone(),
+        way,
+        dreamed: 0,
+    };
+    let from = usize::try_from(number).unwrap_or_default();
+    let turned = |topics: &[String]| -> Vec<String> {
+        let start = from % topics.len().max(1);
+        topics
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(topics.len())
+            .cloned()
+            .collect()
+    };
+    let mut found: Vec<Candidate> = turned(&world.topics[0])
+        .iter()
+        .map(|t| candidate(t, "source"))
+        .collect();
+    let mut rest = found.split_off(found.len().min(2));
+    rest.sort_by(|a, b| choose::merit(b, outlook).total_cmp(&choose::merit(a, outlook)));
+    found.extend(rest.into_iter().take(4));
+    let places = MOST_ALTERNATIVES - found.len().min(6);
+    let woven = turned(&world.topics[1]);
+    found.extend(
+        woven
+            .iter()
+            .take(places.min(4))
+            .map(|t| candidate(t, "llm")),
+    );
+    let chosen = choose::decide(&found, outlook, chance).map_or(0, |(place, _)| place);
+    (found[chosen].way == "source", found[chosen].topic.clone())
+}
+
+fn made_up(
+    number: u64,
+    found: bool,
+    topic: String,
+    difficulty: Option<Difficulty>,
+    arm: &ArmKey,
+    success: bool,
+    seconds: f64,
+) -> AttemptFact {
+    let first = if found { "source" } else { "weave" };
+    AttemptFact {
+        attempt_id: AttemptId::parse(&format!("{number:032x}")).unwrap_or_else(AttemptId::new),
+        session_id: SessionId::parse("00000000").unwrap_or_else(SessionId::new),
+        at: Timestamp::from_second(i64::try_from(number).unwrap_or_default()).unwrap_or_default(),
+        topic,
+        generator: Generator::Llm,
+        difficulty: difficulty.unwrap_or_default(),
+        library: String::new(),
+        arm: Some(arm.clone()),
+        outcome: if success {
+            FactOutcome::Saved
+        } else {
+            FactOutcome::Rejected
+        },
+        tier: None,
+        reasons: Vec::new(),
+        seconds,
+        tokens: 0,
+        steps: vec![Step {
+            name: first.to_owned(),
+            ok: true,
+        }],
+        phase: LearningPhase::Release,
+        group: String::new(),
+        choice: None,
+    }
+}
