@@ -316,9 +316,9 @@ impl Scene<'_> {
         let decided = attempt.outcome == AttemptOutcome::Rejected;
         let id = attempt.attempt_id.as_str();
         self.story.fallen(id, &reasons, decided, attempt.seconds);
-        if attempt.outcome == AttemptOutcome::Rejected {
+        if decided {
             let taught = Taught {
-                id: attempt.attempt_id.as_str(),
+                id,
                 outcome: fact_outcome(&attempt.reasons),
                 tier: None,
                 reasons: attempt.reasons.clone(),

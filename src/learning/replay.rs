@@ -115,10 +115,8 @@ pub fn nights(
     let (mut number, mut saved) = (0_u64, Vec::new());
     for _ in 0..nights {
         let (mut left, mut count) = (seconds, 0);
-        let mut dreamed = 0_u64;
         while left > 0.0 {
             number += 1;
-            dreamed += 1;
             let (found, topic) = match &weighs {
                 Some(_) if outlook.is_known() => pick(world, &outlook, number, chance),
                 _ => in_turn(world, number),
@@ -149,7 +147,7 @@ pub fn nights(
 }
 
 fn in_turn(world: &World, number: u64) -> (bool, String) {
-    let turn = number % (FOUND_IN_A_ROW + 1) != 0;
+    let turn = !number.is_multiple_of(FOUND_IN_A_ROW + 1);
     let found = if turn {
         world.knows(true)
     } else {
