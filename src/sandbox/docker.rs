@@ -32,7 +32,7 @@ mod pool;
 
 use body::{body, mount_of};
 use container::{Opened, Order};
-use engine::{connect, places, timed};
+use engine::{Manner, connect, has_runtime, places, timed};
 pub use image::{Prepared, prepare};
 pub(super) use orphans::sweep;
 use orphans::{DEADLINE, JOB, NAMESPACE, OWNER, SESSION, deadline, owner, sweep_containers};
@@ -54,6 +54,7 @@ pub struct Docker {
     /// True where containers can be put into our own groups.
     cgroupfs: bool,
     runtime: Option<String>,
+    manner: Manner,
     /// Where containers are started ahead.
     pool: Option<Arc<Pool>>,
     program: Arc<Program>,
@@ -84,6 +85,7 @@ impl Docker {
     ) -> Result<Self, SandboxError> {
         let digest = image::runnable(&engine, image).await?;
         let info = timed("info", engine.info()).await?;
+        let manner = Manner::of(&engine).await?;
         let runtimes = info.runtimes.unwrap_or_default();
         Ok(Self {
             engine,
@@ -91,9 +93,8 @@ impl Docker {
             namespace: namespace.to_owned(),
             libraries: None,
             cgroupfs: info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
-            runtime: runtimes
-                .contains_key(SAFER_RUNTIME)
-                .then(|| SAFER_RUNTIME.to_owned()),
+            runtime: has_runtime(&runtimes, SAFER_RUNTIME).then(|| SAFER_RUNTIME.to_owned()),
+            manner,
             pool: None,
             program: Arc::default(),
             keepers: Keepers::new(),
@@ -145,7 +146,7 @@ impl Docker {
         labels: HashMap<String, String>,
         parent: Option<String>,
     ) -> ContainerCreateBody {
-        let mut body = body(&self.digest, spec, labels);
+        let mut body = body(&self.digest, spec, labels, &self.manner);
         if let Some(host) = &mut body.host_config {
             host.cgroup_parent = parent;
             host.runtime.clone_from(&self.runtime);
@@ -265,6 +266,9 @@ impl Sandbox for Docker {
         let mut gaps = Vec::new();
         if !self.cgroupfs || tree.container_parent().is_none() {
             gaps.push("containers are outside of the dream's process tree: they are ended through the engine and cannot be frozen".to_owned());
+        }
+        if !self.manner.counts_files {
+            gaps.push("the number of files in /tmp is not limited, only their size".to_owned());
         }
         gaps
     }

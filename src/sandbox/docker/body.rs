@@ -7,12 +7,15 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
 };
 
+use super::engine::Manner;
 use crate::sandbox::libraries::{INSIDE, LibrarySet};
 use crate::sandbox::program::BOOT;
-use crate::sandbox::{RunnerSpec, cpu_milli, seccomp};
+use crate::sandbox::{RunnerSpec, cpu_milli};
 
 /// Size of /tmp; it counts as memory.
-const TMP: &str = "size=64m,nr_inodes=4k,nosuid,nodev,noexec";
+const TMP: &str = "size=64m,nosuid,nodev,noexec";
+/// Most files in it.
+const TMP_FILES: &str = ",nr_inodes=4k";
 const TMP_BYTES: u64 = 64 << 20;
 /// Size of /dev/shm, enough for the locks and queues of `multiprocessing`.
 const SHM_BYTES: i64 = 4 << 20;
@@ -30,6 +33,7 @@ pub(super) fn body(
     image: &str,
     spec: &RunnerSpec,
     labels: HashMap<String, String>,
+    manner: &Manner,
 ) -> ContainerCreateBody {
     let words = |all: &[&str]| Some(all.iter().map(|&w| w.to_owned()).collect());
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -39,6 +43,8 @@ pub(super) fn body(
         soft: Some(limit),
         hard: Some(limit),
     };
+    let files = if manner.counts_files { TMP_FILES } else { "" };
+    let tmp = format!("{TMP}{files}");
     let seed = format!("PYTHONHASHSEED={}", spec.hash_seed);
     ContainerCreateBody {
         image: Some(image.to_owned()),
@@ -69,15 +75,12 @@ pub(super) fn body(
             readonly_rootfs: Some(true),
             cap_drop: words(&["ALL"]),
             cap_add: words(&["SETUID", "SETGID", "KILL"]),
-            security_opt: Some(vec![
-                "no-new-privileges".to_owned(),
-                format!("seccomp={}", seccomp::profile()),
-            ]),
+            security_opt: Some(vec!["no-new-privileges".to_owned(), manner.filter.clone()]),
             pids_limit: Some(whole(spec.limits.processes + OWN_PROCESSES)),
             memory: Some(memory),
             memory_swap: Some(memory),
             nano_cpus: Some(whole(cpu_milli() * 1_000_000)),
-            tmpfs: Some([("/tmp".to_owned(), TMP.to_owned())].into()),
+            tmpfs: Some([("/tmp".to_owned(), tmp)].into()),
             ipc_mode: Some("private".to_owned()),
             shm_size: Some(SHM_BYTES),
             log_config: Some(HostConfigLogConfig {
@@ -120,7 +123,7 @@ mod tests {
             hash_seed: 9,
             limits: Limits::default(),
         };
-        let body = body("sha256:1", &spec, HashMap::new());
+        let body = body("sha256:1", &spec, HashMap::new(), &Manner::of_docker());
         let host = body.host_config.unwrap();
         assert_eq!(host.network_mode.as_deref(), Some("none"));
         assert_eq!(host.readonly_rootfs, Some(true));

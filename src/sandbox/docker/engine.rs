@@ -1,9 +1,16 @@
 //! The way to a container engine: where it listens, and every call under a time limit. Called by the Docker backend alone.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::sandbox::SandboxError;
+use bollard::models::Runtime;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::sandbox::{SandboxError, seccomp};
 
 /// How long one call to the engine may take. Starting a container takes a tenth of a second, on a machine that
 /// compiles beside it some seconds.
@@ -60,5 +67,83 @@ pub(super) async fn timed<T>(
         Err(_) => Err(SandboxError::Infra(format!(
             "docker {what}: no answer within {CALL:?}"
         ))),
+    }
+}
+
+/// What one engine wants to be told otherwise than another.
+#[derive(Debug)]
+pub(super) struct Manner {
+    /// The system calls that a container may make.
+    pub(super) filter: String,
+    /// False where it knows no limit for the number of files in a folder in memory: Podman.
+    pub(super) counts_files: bool,
+    _file: Option<File>,
+}
+
+impl Manner {
+    pub(super) fn of_docker() -> Self {
+        Self {
+            filter: format!("seccomp={}", seccomp::profile()),
+            counts_files: true,
+            _file: None,
+        }
+    }
+
+    /// Podman opens the filter as a file by its name: one in memory, under the name that other processes have for it.
+    fn of_podman() -> io::Result<Self> {
+        let file = in_memory(seccomp::profile().as_bytes())?;
+        let (pid, fd) = (std::process::id(), file.as_raw_fd());
+        Ok(Self {
+            filter: format!("seccomp=/proc/{pid}/fd/{fd}"),
+            counts_files: false,
+            _file: Some(file),
+        })
+    }
+
+    /// That of the engine that answers here.
+    pub(super) async fn of(engine: &bollard::Docker) -> Result<Self, SandboxError> {
+        // An engine that does not say is taken for Docker; whether it works is seen when it is tried out.
+        let version = timed("version", engine.version()).await;
+        let parts = version.ok().and_then(|version| version.components);
+        let parts = parts.unwrap_or_default();
+        if !parts.iter().any(|part| part.name.starts_with("Podman")) {
+            return Ok(Self::of_docker());
+        }
+        Self::of_podman()
+            .map_err(|e| SandboxError::Infra(format!("cannot make a file in memory: {e}")))
+    }
+}
+
+fn in_memory(text: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("seccomp", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(text)?;
+    Ok(file)
+}
+
+/// True where the engine has this runtime. Podman lists all that it has ever heard of, with the places where they would
+/// be; Docker lists what was set up, by a name alone where it searches for the program itself.
+pub(super) fn has_runtime(known: &HashMap<String, Runtime>, name: &str) -> bool {
+    known.get(name).is_some_and(|runtime| {
+        let path = runtime.path.as_deref().map(Path::new);
+        path.is_none_or(|path| path.is_relative() || path.exists())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_is_only_listed_is_not_there() {
+        let at = |path: Option<&str>| {
+            let runtime = Runtime {
+                path: path.map(str::to_owned),
+                ..Runtime::default()
+            };
+            has_runtime(&HashMap::from([("runsc".to_owned(), runtime)]), "runsc")
+        };
+        assert!(at(None) && at(Some("runsc")) && at(Some("/proc/self/exe")));
+        assert!(!at(Some("/nowhere/runsc")));
+        assert!(!has_runtime(&HashMap::new(), "runsc"));
     }
 }
