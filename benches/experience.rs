@@ -292,7 +292,7 @@ fn cpprb(folder: &Path) -> Result<Value, String> {
         &python,
         &["-m", "pip", "install", "--quiet", "cpprb==11.0.0"],
     )?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/experience/cpprb.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/experience/against_cpprb.py");
     let said = run(&python, &[&script.to_string_lossy()])?;
     serde_json::from_slice(&said).map_err(|error| error.to_string())
 }
@@ -304,11 +304,12 @@ fn main() {
         fs::create_dir_all(&path).expect("a folder");
         path
     };
+    // First, before anything else has grown and shrunk the process.
+    memory(&below("memory"));
     index_alone();
     write_latency(&below("latency"));
     let insert = insert_rate(&below("insert"));
     let sample = sample_rate(&below("sample"));
-    memory(&below("memory"));
     match cpprb(folder.path()) {
         Ok(theirs) => {
             let figure = |key: &str| theirs[key].as_f64().unwrap_or(f64::NAN);

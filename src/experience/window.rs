@@ -235,18 +235,19 @@ impl Window {
         &mut self.tree
     }
 
-    /// Weights of the events before `seq` in the order of slots, and where slots wrap.
+    /// Where an event's weight lies in the tree.
     pub(super) fn slot(&self, seq: u64) -> usize {
-        // The number of slots is a power of two times sixteen, so the remainder is a mask.
-        usize::try_from(seq % self.tree.slots() as u64).unwrap_or(0)
+        usize::try_from(seq & self.mask()).unwrap_or(0)
     }
 
     /// The number of the event that holds a slot now.
     pub(super) fn seq_of(&self, slot: usize) -> u64 {
-        let slots = self.tree.slots() as u64;
-        let first = self.first % slots;
-        let ahead = (slot as u64 + slots - first) % slots;
-        self.first + ahead
+        self.first + ((slot as u64).wrapping_sub(self.first) & self.mask())
+    }
+
+    /// There are 1024 slots, doubled some times: a division for every draw would be a third of its cost.
+    fn mask(&self) -> u64 {
+        self.tree.slots() as u64 - 1
     }
 
     fn index(&self, seq: u64) -> Option<usize> {
@@ -258,7 +259,7 @@ impl Window {
         let mut tree = SumTree::new(self.tree.slots() * 2);
         let slots = tree.slots() as u64;
         for seq in self.range(Scope::Window) {
-            let slot = usize::try_from(seq % slots).unwrap_or(0);
+            let slot = usize::try_from(seq & (slots - 1)).unwrap_or(0);
             tree.set(slot, self.tree.get(self.slot(seq)));
         }
         self.tree = tree;
