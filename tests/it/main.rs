@@ -23,5 +23,6 @@ mod servers;
 mod service;
 mod session;
 mod supervisor;
+mod verify;
 mod wake;
 mod weaver;
