@@ -20,6 +20,8 @@ use crate::supervisor::{Counts, Purpose, SupervisorParts};
 use crate::telemetry::rotate::{FULL_BYTES, Rotating};
 use crate::tree::Tree;
 
+pub mod pages;
+
 /// The program's parts, joined.
 pub struct App {
     settings: Settings,

@@ -50,6 +50,8 @@ use state_store::StateStore;
 
 /// How often we look while nothing runs: a start may be late by this much, and the look must cost next to nothing.
 const LOOK_AWAKE: Duration = Duration::from_secs(5);
+/// How often we look while the calendar, the settings or a pause say that nothing can begin before the next look.
+const LOOK_CALM: Duration = Duration::from_secs(30);
 /// How often we look while gates settle or a session runs: a wake comes late by this much at most.
 const LOOK_DREAMING: Duration = Duration::from_millis(500);
 /// Senses that have not answered for this long count as unknown: no sensor may keep us from deciding.
@@ -151,6 +153,8 @@ pub struct Supervisor {
     looks: JoinSet<Reading>,
     look_began: Instant,
     next_look: Instant,
+    /// Nothing can begin for a while, whatever the machine does.
+    calm: bool,
     whys: Vec<oneshot::Sender<Arc<Why>>>,
 
     /// The report of the session that ended last, until it is settled how it counts.
@@ -233,6 +237,7 @@ impl Supervisor {
             looks: JoinSet::new(),
             look_began: now,
             next_look: now,
+            calm: false,
             whys: Vec::new(),
             report: None,
             current: Snapshot::first(),
@@ -630,6 +635,7 @@ impl Supervisor {
 
     fn pace(&self) -> Duration {
         match self.state {
+            State::Awake { waiting: None, .. } if self.calm => LOOK_CALM,
             State::Starting | State::Awake { .. } => LOOK_AWAKE,
             State::Settling { .. }
             | State::Dreaming { .. }
@@ -706,6 +712,17 @@ impl Supervisor {
         let known = self.memory.get();
         let judged = Judged::new(reading, &self.settings, &wall, known);
 
+        self.calm = match judged.service {
+            Leave::Closed(GateKind::Enabled | GateKind::Paused) => true,
+            Leave::Closed(GateKind::Window) => schedule::stays_closed(
+                &wall,
+                &reading.presence,
+                &self.settings.dreaming,
+                &known.marks,
+                LOOK_CALM,
+            ),
+            Leave::Closed(_) | Leave::May(_) => false,
+        };
         match &self.state {
             State::Awake { .. } | State::Settling { .. } => {
                 let blind = reading.presence.blind.is_some();

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::stop::{Reload, Stop, service_asked_to_stop};
 use super::{Context, Exit, duration, say};
-use crate::app::App;
+use crate::app::{App, pages};
 use crate::clock;
 use crate::config::{Settings, Sources};
 use crate::energy::gate::{Leave, Pause, span};
@@ -94,6 +94,8 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     manager.ready();
     let mut states = supervisor.watch();
     let mut pulse = tokio::time::interval(manager.every().unwrap_or(NEVER));
+    let mut tidy = std::pin::pin!(tokio::time::sleep(pages::AFTER));
+    let mut tidied = false;
     let mut asked = std::pin::pin!(service_asked_to_stop());
     let exit = loop {
         tokio::select! {
@@ -112,7 +114,15 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
             changed = states.changed() => if changed.is_ok() {
                 let now = states.borrow_and_update().clone();
                 manager.status(&told(&now));
+                if now.name != StateName::Awake {
+                    tidied = false;
+                    tidy.as_mut().reset(clock::monotonic() + pages::AFTER);
+                }
             },
+            () = &mut tidy, if !tidied => {
+                pages::give_back();
+                tidied = true;
+            }
             () = reload.asked() => match Settings::load(sources).map(|(settings, _)| settings) {
                 Ok(settings) => {
                     let (settings, kept) = app.reload(settings);

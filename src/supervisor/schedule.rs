@@ -121,6 +121,27 @@ pub fn window(now: &Zoned, presence: &Presence, dreaming: &Dreaming, marks: &Mar
     }
 }
 
+/// True where neither way opens within `ahead`, if nobody gives input until then: there is no need to look.
+#[must_use]
+pub fn stays_closed(
+    now: &Zoned,
+    presence: &Presence,
+    dreaming: &Dreaming,
+    marks: &Marks,
+    ahead: Duration,
+) -> bool {
+    let Ok(then) = now.checked_add(ahead) else {
+        return false;
+    };
+    let later = Presence {
+        last_input: presence.last_input.map(|ago| ago.saturating_add(ahead)),
+        ..presence.clone()
+    };
+    let opens = |window: Window| window.night.is_ok() || window.idle.is_ok();
+    // The end of a night within it opens nothing, and a start within it stays open until its end.
+    !opens(window(now, presence, dreaming, marks)) && !opens(window(&then, &later, dreaming, marks))
+}
+
 fn night(
     began: Option<Timestamp>,
     presence: &Presence,
@@ -201,6 +222,31 @@ mod tests {
         let night = dreaming(night).night;
         let expected = began.map(|text| at(text).timestamp());
         assert_eq!(night_began(night, &at(now)), expected, "{now}");
+    }
+
+    #[test]
+    fn nothing_is_looked_for_until_just_before_a_way_opens() {
+        let ahead = Duration::from_secs(30);
+        let closed = |now: &str, presence: &Presence| {
+            stays_closed(
+                &at(now),
+                presence,
+                &dreaming((2, 6)),
+                &Marks::default(),
+                ahead,
+            )
+        };
+        let away_since = |seconds| Presence {
+            last_input: Some(Duration::from_secs(seconds)),
+            blind: None,
+        };
+        assert!(closed("2026-11-21T01:59:29[UTC]", &away(10)));
+        assert!(!closed("2026-11-21T01:59:30[UTC]", &away(10)));
+        assert!(!closed("2026-11-21T03:00[UTC]", &away(10)));
+        assert!(closed("2026-11-21T03:00[UTC]", &away_since(269)));
+        assert!(!closed("2026-11-21T03:00[UTC]", &away_since(270)));
+        assert!(closed("2026-11-21T12:00[UTC]", &away_since(1769)));
+        assert!(!closed("2026-11-21T12:00[UTC]", &away_since(1770)));
     }
 
     #[test]
