@@ -2,6 +2,7 @@
 //! line. Holds no rules.
 
 use anyhow::Context as _;
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,11 +17,12 @@ use crate::knowledge::Knowledge;
 use crate::llm::server::{OpenLog, Servers};
 use crate::pack::offline::OfflinePack;
 use crate::store::Store;
-use crate::supervisor::{Counts, Purpose, SupervisorParts};
+use crate::supervisor::{Counts, NoteTransition, Preflight, Purpose, SupervisorParts};
 use crate::telemetry::rotate::{FULL_BYTES, Rotating};
 use crate::tree::Tree;
 
 pub mod pages;
+mod preflight;
 
 /// The program's parts, joined.
 pub struct App {
@@ -116,6 +118,30 @@ impl App {
         &self.servers
     }
 
+    fn preflight(&self) -> Preflight {
+        let engine = self.engine.clone();
+        Arc::new(move |permit| {
+            let engine = engine.get();
+            Box::pin(async move { preflight::trouble(&engine.settings, &permit).await })
+        })
+    }
+
+    /// Every change of state, a line each, in the data folder.
+    fn record(&self) -> Option<NoteTransition> {
+        let path = self.settings.data_dir.join("logs/transitions.jsonl");
+        let opened = Rotating::open(&path, FULL_BYTES);
+        let mut file = opened
+            .inspect_err(|error| tracing::warn!(%error, "transitions are not recorded"))
+            .ok()?;
+        Some(Box::new(move |transition| {
+            if let Ok(mut line) = serde_json::to_vec(transition) {
+                line.push(b'\n');
+                // A full disk must not keep anybody from waking.
+                file.write_all(&line).ok();
+            }
+        }))
+    }
+
     /// What a supervisor is made of, for this purpose.
     pub fn parts(&self, purpose: Purpose) -> SupervisorParts {
         let engine = self.engine.clone();
@@ -137,6 +163,10 @@ impl App {
                     saved_dreams_count: counts.saved_dreams_count,
                 })
             }),
+            preflight: (purpose == Purpose::Service).then(|| self.preflight()),
+            note: (purpose == Purpose::Service)
+                .then(|| self.record())
+                .flatten(),
             wall: Arc::new(clock::local),
             cron: purpose == Purpose::Service,
         }

@@ -295,10 +295,12 @@ impl Rem<'_> {
             ended = self.scenarios(&tools, tally) => ended,
             never = sandbox::keep_sweeping(namespace) => match never {},
         };
-        if tokio::time::timeout(SETTLING, tools.sandbox.settle())
-            .await
-            .is_err()
-        {
+        let settling = tokio::time::timeout(SETTLING, tools.sandbox.settle());
+        let (settled, kept) = tokio::join!(settling, tools.let_go(permit));
+        for hint in kept {
+            tally.hint(hint);
+        }
+        if settled.is_err() {
             tracing::warn!("a sandbox is slow to go; the next start clears it away");
         }
         if let Some(server) = tools.server

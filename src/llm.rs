@@ -17,6 +17,7 @@ mod address;
 mod discover;
 pub mod doctor;
 pub mod lenient;
+pub mod release;
 mod retry;
 pub mod server;
 mod stream;

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-/// The service has been awake for this long: what it still needs by then it needs all the time.
+/// The start is over by then, the preflight included.
 pub const AFTER: Duration = Duration::from_secs(10);
+
+/// And then again: a look at Docker, a person's question or a dream brings in code that nothing needs for hours.
+pub const EVERY: Duration = Duration::from_mins(1);
 
 /// Returns what the allocator keeps for later, and takes the program's own code out of memory: what is needed again
 /// comes back from the page cache, a few pages every few seconds.

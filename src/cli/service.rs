@@ -24,7 +24,7 @@ use crate::sandbox;
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
-    Counts, Judged, Purpose, Snapshot, StateName, StateWord, Status, Supervisor, Why,
+    Counts, Judged, Purpose, Safe, Snapshot, StateName, StateWord, Status, Supervisor, Why,
 };
 use crate::tree::Tree;
 
@@ -95,7 +95,6 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     let mut states = supervisor.watch();
     let mut pulse = tokio::time::interval(manager.every().unwrap_or(NEVER));
     let mut tidy = std::pin::pin!(tokio::time::sleep(pages::AFTER));
-    let mut tidied = false;
     let mut asked = std::pin::pin!(service_asked_to_stop());
     let exit = loop {
         tokio::select! {
@@ -114,14 +113,13 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
             changed = states.changed() => if changed.is_ok() {
                 let now = states.borrow_and_update().clone();
                 manager.status(&told(&now));
-                if now.name != StateName::Awake {
-                    tidied = false;
-                    tidy.as_mut().reset(clock::monotonic() + pages::AFTER);
-                }
             },
-            () = &mut tidy, if !tidied => {
-                pages::give_back();
-                tidied = true;
+            () = &mut tidy => {
+                // A dream's own code stays: it is what a wake needs at once.
+                if supervisor.snapshot().name == StateName::Awake {
+                    pages::give_back();
+                }
+                tidy.as_mut().reset(clock::monotonic() + pages::EVERY);
             }
             () = reload.asked() => match Settings::load(sources).map(|(settings, _)| settings) {
                 Ok(settings) => {
@@ -344,6 +342,10 @@ fn status_text(status: &Status) -> String {
             "waiting  session {session} begins when you are away"
         ));
     }
+    lines.extend(status.safe.as_ref().map(|safe| {
+        let Safe { reason, good, of } = safe;
+        format!("safe     {reason}; {good} of {of} good checks in a row")
+    }));
     lines.extend(pause_text(status.paused).map(|text| format!("pause    {text}")));
     lines.push(format!(
         "dreams   {} saved of {} tried ({:.0} %), {} on the shelf",

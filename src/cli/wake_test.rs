@@ -86,6 +86,11 @@ fn text(measured: &Measured) -> String {
         "{} wakes of a dream in {}, stopped by {}",
         measured.rounds, measured.backend, measured.freezing
     )];
+    if let Some(name) = &measured.model_server {
+        lines.push(format!(
+            "the model server {name} was generating meanwhile, and is gone each time"
+        ));
+    }
     let mut part = |name: &str, figures: &Figures| {
         let summary = figures.summary();
         lines.push(format!(

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use super::{LlmChoice, LlmSettings};
+
 /// What stands in a command for a port that is chosen when the server starts.
 pub const PORT: &str = "{port}";
 /// A name is part of file names and addresses.
@@ -16,6 +18,29 @@ pub struct ModelServer {
     pub command: Vec<String>,
     /// `None`: chosen at the start, for `{port}`.
     pub port: Option<u16>,
+}
+
+impl LlmSettings {
+    /// The server of our own that a dream is meant to work with: the first, or the one at the address that was set.
+    #[must_use]
+    pub fn own_server(&self) -> Option<&ModelServer> {
+        match &self.choice {
+            LlmChoice::Forbidden => None,
+            LlmChoice::Find => self.servers.first(),
+            LlmChoice::Url(text) => {
+                let port = port_here(text)?;
+                self.servers.iter().find(|s| s.port == Some(port))
+            }
+        }
+    }
+}
+
+/// The port of an address on this machine.
+fn port_here(url: &str) -> Option<u16> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, port) = rest.split(['/', '?']).next()?.rsplit_once(':')?;
+    let here = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    port.parse().ok().filter(|_| here)
 }
 
 /// Reads `NAME=COMMAND`, one a line. A leading `~/` of a word is the home folder.

@@ -4,6 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
+use futures_util::future::join_all;
+
 use crate::coder::Coder;
 use crate::config::{LlmChoice, LlmSettings};
 use crate::dream::{ArmKey, Difficulty, Provenance, RemRequest, Sketch};
@@ -15,7 +17,7 @@ use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
 
-use super::{DreamEngine, EngineError, InFlight, Tally};
+use super::{DreamEngine, EngineError, InFlight, SETTLING, Tally};
 
 pub(super) struct Tools {
     pub(super) sandbox: Arc<dyn Sandbox>,
@@ -222,5 +224,25 @@ impl Tools {
             image_digest: self.sandbox.image_digest(),
             ..Provenance::default()
         }
+    }
+}
+
+impl Tools {
+    /// After a wake: what somebody else's model servers did with the machine, a sentence each.
+    pub(super) async fn let_go(&self, permit: &WorkPermit) -> Vec<String> {
+        let Some(woken) = permit.woken_at() else {
+            return Vec::new();
+        };
+        let own = self.server.as_ref().filter(|server| server.is_ours());
+        let theirs = self.writers.iter().map(|writers| &writers.llm);
+        let theirs = theirs.filter(|llm| own.is_none_or(|server| server.url() != llm.url()));
+        let went = theirs.map(|llm| async move {
+            let went = llm.let_go(SETTLING).await?;
+            let ms = clock::monotonic()
+                .saturating_duration_since(woken)
+                .as_millis();
+            Some(went.told(llm.url(), ms))
+        });
+        join_all(went).await.into_iter().flatten().collect()
     }
 }

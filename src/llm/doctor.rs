@@ -28,6 +28,12 @@ async fn finding(settings: &LlmSettings) -> Finding {
             "for a private one set DREAMING_LLM_URL to a server on this machine and DREAMING_LLM_REMOTE=false",
         ),
         Ok(Some(client)) => Finding::ok(CHECK, format!("{} at {}", client.model(), client.url())),
+        Ok(None) | Err(LlmError::Unreachable { .. }) if settings.own_server().is_some() => {
+            let name = settings
+                .own_server()
+                .map_or("", |server| server.name.as_str());
+            Finding::ok(CHECK, format!("{name} is started when a dream begins"))
+        }
         Ok(None) => Finding::warn(
             CHECK,
             "no model answers on this machine; without one only your documents' own examples and the pack are dreamt of",

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Instant;
-use crate::config::{LlmChoice, LlmSettings, ModelServer};
+use crate::config::{LlmSettings, ModelServer};
 use crate::supervisor::permit::{Ended, WorkPermit};
 use crate::tree::{Spawner, Tree};
 
@@ -119,6 +119,12 @@ impl Hold {
         &self.url
     }
 
+    /// A child of ours, not a server that was there already.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// Ends the server, if it is ours, and returns when nothing is left of it.
     pub async fn gone(self) {
         let Some(server) = self.server.clone() else {
@@ -221,20 +227,7 @@ impl Servers {
 
     /// The server that the settings mean for a dream, with the address of it if that is known beforehand.
     fn meant(&self, settings: &LlmSettings) -> Option<Arc<Server>> {
-        let port_of = |text: &str| -> Option<u16> {
-            let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-            let (host, port) = rest.split(['/', '?']).next()?.rsplit_once(':')?;
-            let here = host == "localhost" || host == "127.0.0.1" || host == "[::1]";
-            port.parse().ok().filter(|_| here)
-        };
-        let meant = match &settings.choice {
-            LlmChoice::Forbidden => None,
-            LlmChoice::Find => settings.servers.first(),
-            LlmChoice::Url(text) => {
-                let port = port_of(text)?;
-                settings.servers.iter().find(|s| s.port == Some(port))
-            }
-        }?;
+        let meant = settings.own_server()?;
         lock(&self.0.all).get(&meant.name).cloned()
     }
 

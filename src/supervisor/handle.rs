@@ -23,20 +23,28 @@ pub enum Refusal {
     Busy { running: SessionId },
     #[error("the supervisor is stopping")]
     Stopping,
+    #[error("safe mode: {reason}")]
+    Safe { reason: String },
 }
 
 impl Refusal {
     /// The refusal as a session report: `busy`, with all six keys.
     #[must_use]
     pub fn report(&self) -> SessionReport {
+        let mut status = SessionStatus::Busy;
         let (session, hint) = match self {
             Self::Busy { running } => (
                 running.clone(),
                 format!("session {running} is running or waiting; `dreamer wake` ends it"),
             ),
             Self::Stopping => (SessionId::new(), "the service is stopping".to_owned()),
+            Self::Safe { reason } => {
+                status = SessionStatus::Error;
+                let hint = format!("safe mode: {reason}; `dreamer doctor` says what mends it");
+                (SessionId::new(), hint)
+            }
         };
-        let mut report = SessionReport::empty(session, SessionStatus::Busy);
+        let mut report = SessionReport::empty(session, status);
         report.hints.push(hint);
         report
     }

@@ -17,6 +17,7 @@
 //!                                                  ▼  ▼             │
 //!                                                 Waking ──Ended────┤
 //!                                                     └──deadline───┘ (abandoned)
+//!  Starting, Awake, Settling ──a broken check──► Safe ──SAFE_EXIT good checks──► Awake
 //!  every state ──Shutdown──► Stopping
 //! ```
 //!
@@ -25,22 +26,40 @@
 
 use std::time::Duration;
 
-use super::hold::{Hold, Next, Thaws};
+use super::hold::{Hold, Thaws};
 use crate::clock::Instant;
 use crate::dream::{Trigger, WakeReason};
 use crate::energy::gate::Leave;
 use crate::ids::SessionId;
 
+mod safe;
+mod steps;
+
+use safe::checked;
+use steps::{
+    disturbed, ended, input, looked, night_fell, pointer, ready, request, shutdown, strain, tick,
+    wake,
+};
+
 /// How long every gate must stay open before a session begins: longer than a pause between two commands of a build.
 pub const SETTLE: Duration = Duration::from_secs(30);
+
+/// Good checks in a row that end safe mode (the original's own number).
+pub const SAFE_EXIT: u32 = 3;
 
 /// A woken session that has not reported by then is abandoned: the promise is that nothing is left after two seconds.
 pub const WAKE_DEADLINE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Before the first look.
+    /// Before the preflight.
     Starting,
+    /// Something that dreaming needs is broken: nothing begins until `SAFE_EXIT` checks in a row were good.
+    Safe {
+        since: Instant,
+        reason: String,
+        good: u32,
+    },
     /// Nothing runs. `waiting` is a request that waits until nobody is there.
     Awake {
         since: Instant,
@@ -49,30 +68,12 @@ pub enum State {
     /// Every gate is open; they must stay open for a while.
     Settling { since: Instant, goal: Goal },
     /// A session runs and holds a permit.
-    Dreaming {
-        session: SessionId,
-        /// What it began as.
-        began: Trigger,
-        /// What it is held to now: an idle session becomes the night's when the window opens.
-        trigger: Trigger,
-        since: Instant,
-        thaws: Thaws,
-    },
+    Dreaming { run: Run },
     /// The session's processes have no CPU; it may yet go on.
-    Frozen {
-        session: SessionId,
-        began: Trigger,
-        trigger: Trigger,
-        /// When the session began.
-        since: Instant,
-        hold: Hold,
-        thaws: Thaws,
-    },
+    Frozen { run: Run, hold: Hold },
     /// The permit is over; the session has until the deadline to report.
     Waking {
-        session: SessionId,
-        began: Trigger,
-        trigger: Trigger,
+        run: Run,
         reason: WakeReason,
         deadline: Instant,
     },
@@ -81,6 +82,19 @@ pub enum State {
         session: Option<SessionId>,
         deadline: Instant,
     },
+}
+
+/// A session that was begun and has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub session: SessionId,
+    /// What it began as.
+    pub began: Trigger,
+    /// What it is held to now: an idle session becomes the night's when the window opens.
+    pub trigger: Trigger,
+    /// When it began.
+    pub since: Instant,
+    pub thaws: Thaws,
 }
 
 /// What begins after settling.
@@ -92,7 +106,12 @@ pub enum Goal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// There is nothing to check first.
     Ready,
+    /// A preflight is over, or a session failed: what is broken, if anything.
+    Checked {
+        trouble: Option<String>,
+    },
     /// A person asks; only `Manual` and `WhenAway` come this way.
     Request {
         session: SessionId,
@@ -190,11 +209,25 @@ impl State {
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         match self {
-            Self::Dreaming { session, .. }
-            | Self::Frozen { session, .. }
-            | Self::Waking { session, .. } => Some(session),
+            Self::Dreaming { run } | Self::Frozen { run, .. } | Self::Waking { run, .. } => {
+                Some(&run.session)
+            }
             Self::Stopping { session, .. } => session.as_ref(),
-            Self::Starting | Self::Awake { .. } | Self::Settling { .. } => None,
+            Self::Starting | Self::Safe { .. } | Self::Awake { .. } | Self::Settling { .. } => None,
+        }
+    }
+
+    /// What the session that runs or is frozen is held to.
+    #[must_use]
+    pub fn dreams(&self) -> Option<&Run> {
+        match self {
+            Self::Dreaming { run } | Self::Frozen { run, .. } => Some(run),
+            Self::Starting
+            | Self::Safe { .. }
+            | Self::Awake { .. }
+            | Self::Settling { .. }
+            | Self::Waking { .. }
+            | Self::Stopping { .. } => None,
         }
     }
 
@@ -208,6 +241,7 @@ impl State {
                 ..
             } => Some(session),
             Self::Starting
+            | Self::Safe { .. }
             | Self::Settling { .. }
             | Self::Dreaming { .. }
             | Self::Frozen { .. }
@@ -222,6 +256,7 @@ impl State {
 pub fn transition(state: State, event: Event, now: Instant) -> (State, Vec<Effect>) {
     match event {
         Event::Ready => ready(state, now),
+        Event::Checked { trouble } => checked(state, trouble, now),
         Event::Request { session, trigger } => request(state, session, trigger, now),
         Event::Looked {
             service,
@@ -239,521 +274,6 @@ pub fn transition(state: State, event: Event, now: Instant) -> (State, Vec<Effec
         Event::Tick => tick(state, now),
         Event::Shutdown => shutdown(state, now),
     }
-}
-
-fn awake(now: Instant) -> State {
-    State::Awake {
-        since: now,
-        waiting: None,
-    }
-}
-
-fn ready(state: State, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Starting => (awake(now), vec![]),
-        other => (other, vec![]),
-    }
-}
-
-fn request(
-    state: State,
-    session: SessionId,
-    trigger: Trigger,
-    now: Instant,
-) -> (State, Vec<Effect>) {
-    let in_the_way = state.session().or(state.waiting()).cloned();
-    let free =
-        matches!(state, State::Awake { .. } | State::Settling { .. }) && in_the_way.is_none();
-    if !free {
-        let refuse = Effect::Refuse {
-            session,
-            by: in_the_way,
-        };
-        return (state, vec![refuse]);
-    }
-    let accept = Effect::Accept {
-        session: session.clone(),
-    };
-    if trigger == Trigger::WhenAway {
-        let waiting = State::Awake {
-            since: now,
-            waiting: Some(session),
-        };
-        return (waiting, vec![accept]);
-    }
-    let (state, mut effects) = begin(session, trigger, now);
-    effects.insert(0, accept);
-    (state, effects)
-}
-
-fn begin(session: SessionId, trigger: Trigger, now: Instant) -> (State, Vec<Effect>) {
-    let effect = Effect::Begin {
-        session: session.clone(),
-        trigger,
-    };
-    let state = State::Dreaming {
-        session,
-        began: trigger,
-        trigger,
-        since: now,
-        thaws: Thaws::default(),
-    };
-    (state, vec![effect])
-}
-
-fn looked(
-    state: State,
-    (service, when_away): (Leave, Leave),
-    next: SessionId,
-    settle: Duration,
-    now: Instant,
-) -> (State, Vec<Effect>) {
-    match state {
-        State::Awake { waiting, since } => {
-            let goal = match (waiting, service, when_away) {
-                // What a person asked for goes before what the service would do by itself.
-                (Some(session), _, Leave::May(_)) => Goal::Waiting(session),
-                (None, Leave::May(trigger), _) => Goal::Automatic(trigger),
-                (waiting, _, _) => return (State::Awake { waiting, since }, vec![]),
-            };
-            (State::Settling { since: now, goal }, vec![])
-        }
-        State::Settling { since, goal } => {
-            let settled = now.saturating_duration_since(since) >= settle;
-            match (goal, service, when_away) {
-                (Goal::Waiting(session), _, Leave::May(trigger)) if settled => {
-                    begin(session, trigger, now)
-                }
-                (Goal::Automatic(_), Leave::May(trigger), _) if settled => {
-                    begin(next, trigger, now)
-                }
-                (goal @ Goal::Waiting(_), _, Leave::May(_)) => {
-                    (State::Settling { since, goal }, vec![])
-                }
-                (Goal::Automatic(_), Leave::May(trigger), _) => {
-                    let goal = Goal::Automatic(trigger);
-                    (State::Settling { since, goal }, vec![])
-                }
-                (Goal::Waiting(session), _, Leave::Closed(_)) => (
-                    State::Awake {
-                        since: now,
-                        waiting: Some(session),
-                    },
-                    vec![],
-                ),
-                (Goal::Automatic(_), Leave::Closed(_), _) => (awake(now), vec![]),
-            }
-        }
-        other @ (State::Starting
-        | State::Dreaming { .. }
-        | State::Frozen { .. }
-        | State::Waking { .. }
-        | State::Stopping { .. }) => (other, vec![]),
-    }
-}
-
-fn disturbed(state: State, reason: WakeReason, at: Instant, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Dreaming { .. } | State::Frozen { .. } | State::Waking { .. } => {
-            release(state, reason, at, now)
-        }
-        other @ (State::Starting
-        | State::Awake { .. }
-        | State::Settling { .. }
-        | State::Stopping { .. }) => (other, vec![]),
-    }
-}
-
-fn input(state: State, at: Instant, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Settling { goal, .. } => {
-            let waiting = match goal {
-                Goal::Waiting(session) => Some(session),
-                Goal::Automatic(_) => None,
-            };
-            let since = now;
-            (State::Awake { since, waiting }, vec![])
-        }
-        State::Dreaming { trigger, .. } | State::Frozen { trigger, .. }
-            if trigger != Trigger::Manual =>
-        {
-            release(state, WakeReason::Presence, at, now)
-        }
-        other @ (State::Starting
-        | State::Awake { .. }
-        | State::Dreaming { .. }
-        | State::Frozen { .. }
-        | State::Waking { .. }
-        | State::Stopping { .. }) => (other, vec![]),
-    }
-}
-
-fn pointer(state: State, at: Instant, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Dreaming {
-            session,
-            began,
-            trigger,
-            since,
-            thaws,
-        } if trigger != Trigger::Manual => {
-            let freeze = Effect::Freeze {
-                session: session.clone(),
-            };
-            let hold = Hold::bumped(at);
-            let frozen = State::Frozen {
-                session,
-                began,
-                trigger,
-                since,
-                hold,
-                thaws,
-            };
-            (frozen, vec![freeze])
-        }
-        State::Frozen {
-            session,
-            began,
-            trigger,
-            since,
-            mut hold,
-            thaws,
-        } if trigger != Trigger::Manual => {
-            let again = hold.pointer(at, &thaws);
-            let state = State::Frozen {
-                session,
-                began,
-                trigger,
-                since,
-                hold,
-                thaws,
-            };
-            if again {
-                release(state, WakeReason::Presence, at, now)
-            } else {
-                (state, vec![])
-            }
-        }
-        // Before a session it is input as any other.
-        other => input(other, at, now),
-    }
-}
-
-fn strain(
-    state: State,
-    over: Option<WakeReason>,
-    calm: bool,
-    now: Instant,
-) -> (State, Vec<Effect>) {
-    match (state, over) {
-        (
-            State::Dreaming {
-                session,
-                began,
-                trigger,
-                since,
-                thaws,
-            },
-            Some(reason),
-        ) => {
-            let freeze = Effect::Freeze {
-                session: session.clone(),
-            };
-            let hold = Hold::strained(reason, now);
-            let frozen = State::Frozen {
-                session,
-                began,
-                trigger,
-                since,
-                hold,
-                thaws,
-            };
-            (frozen, vec![freeze])
-        }
-        (
-            State::Frozen {
-                session,
-                began,
-                trigger,
-                since,
-                mut hold,
-                thaws,
-            },
-            over,
-        ) => {
-            hold.strain(over, calm, now);
-            let state = State::Frozen {
-                session,
-                began,
-                trigger,
-                since,
-                hold,
-                thaws,
-            };
-            tick(state, now)
-        }
-        (other, _) => (other, vec![]),
-    }
-}
-
-/// Freezes what is not frozen, then ends the permit: from here on the way leads to Awake alone.
-fn release(state: State, reason: WakeReason, at: Instant, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Dreaming {
-            session,
-            began,
-            trigger,
-            ..
-        } => {
-            let freeze = Effect::Freeze {
-                session: session.clone(),
-            };
-            let (state, mut effects) = leave(session, began, trigger, (reason, at, now));
-            effects.insert(0, freeze);
-            (state, effects)
-        }
-        State::Frozen {
-            session,
-            began,
-            trigger,
-            ..
-        } => leave(session, began, trigger, (reason, at, now)),
-        State::Waking {
-            session,
-            began,
-            trigger,
-            reason: before,
-            deadline,
-        } => {
-            // A stronger reason is told, a weaker one changes nothing, and neither buys time.
-            let effects = if reason > before {
-                vec![Effect::End {
-                    session: session.clone(),
-                    reason,
-                    at,
-                }]
-            } else {
-                vec![]
-            };
-            let state = State::Waking {
-                session,
-                began,
-                trigger,
-                reason: reason.max(before),
-                deadline,
-            };
-            (state, effects)
-        }
-        other @ (State::Starting
-        | State::Awake { .. }
-        | State::Settling { .. }
-        | State::Stopping { .. }) => (other, vec![]),
-    }
-}
-
-/// The two seconds count from the event, not from when it was heard of; but never from the future.
-fn leave(
-    session: SessionId,
-    began: Trigger,
-    trigger: Trigger,
-    (reason, at, now): (WakeReason, Instant, Instant),
-) -> (State, Vec<Effect>) {
-    let at = at.min(now);
-    let end = Effect::End {
-        session: session.clone(),
-        reason,
-        at,
-    };
-    let state = State::Waking {
-        session,
-        began,
-        trigger,
-        reason,
-        deadline: at + WAKE_DEADLINE,
-    };
-    (state, vec![end])
-}
-
-fn night_fell(mut state: State) -> (State, Vec<Effect>) {
-    if let State::Dreaming { trigger, .. } | State::Frozen { trigger, .. } = &mut state
-        && *trigger == Trigger::Idle
-    {
-        *trigger = Trigger::Night;
-    }
-    (state, vec![])
-}
-
-fn wake(state: State, reason: WakeReason, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Starting | State::Stopping { .. } => (state, vec![]),
-        State::Awake { .. } | State::Settling { .. } if reason == WakeReason::Pause => {
-            // What waits for every gate waits for this one too.
-            let waiting = state.waiting().cloned();
-            let since = now;
-            (State::Awake { since, waiting }, vec![])
-        }
-        State::Awake { .. } | State::Settling { .. } => {
-            let effects = state
-                .waiting()
-                .map(|session| Effect::Cancel {
-                    session: session.clone(),
-                    reason,
-                })
-                .into_iter()
-                .collect();
-            (awake(now), effects)
-        }
-        State::Dreaming { .. } | State::Frozen { .. } | State::Waking { .. } => {
-            release(state, reason, now, now)
-        }
-    }
-}
-
-fn ended(state: State, over: &SessionId, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Dreaming {
-            session,
-            began,
-            trigger,
-            ..
-        }
-        | State::Frozen {
-            session,
-            began,
-            trigger,
-            ..
-        } if session == *over => {
-            let settle = Effect::Settle {
-                session,
-                began,
-                trigger,
-                woken: None,
-            };
-            (awake(now), vec![settle])
-        }
-        State::Waking {
-            session,
-            began,
-            trigger,
-            reason,
-            deadline: _,
-        } if session == *over => {
-            let settle = Effect::Settle {
-                session,
-                began,
-                trigger,
-                woken: Some(reason),
-            };
-            (awake(now), vec![settle])
-        }
-        State::Stopping {
-            session: Some(session),
-            deadline,
-        } if session == *over => (
-            State::Stopping {
-                session: None,
-                deadline,
-            },
-            vec![],
-        ),
-        // An abandoned session that ends after all.
-        other => (other, vec![]),
-    }
-}
-
-fn tick(state: State, now: Instant) -> (State, Vec<Effect>) {
-    match state {
-        State::Frozen {
-            session,
-            began,
-            trigger,
-            since,
-            hold,
-            mut thaws,
-        } => match hold.next(&thaws, now) {
-            Next::Stay => {
-                let state = State::Frozen {
-                    session,
-                    began,
-                    trigger,
-                    since,
-                    hold,
-                    thaws,
-                };
-                (state, vec![])
-            }
-            Next::Thaw => {
-                thaws.note(now);
-                let thaw = Effect::Thaw {
-                    session: session.clone(),
-                };
-                let state = State::Dreaming {
-                    session,
-                    began,
-                    trigger,
-                    since,
-                    thaws,
-                };
-                (state, vec![thaw])
-            }
-            Next::GiveUp(reason) => leave(session, began, trigger, (reason, now, now)),
-        },
-        State::Waking {
-            session,
-            reason,
-            deadline,
-            ..
-        } if now >= deadline => (awake(now), vec![Effect::Abandon { session, reason }]),
-        State::Stopping {
-            session: Some(session),
-            deadline,
-        } if now >= deadline => (
-            State::Stopping {
-                session: None,
-                deadline,
-            },
-            vec![Effect::Abandon {
-                session,
-                reason: WakeReason::Shutdown,
-            }],
-        ),
-        other => (other, vec![]),
-    }
-}
-
-fn shutdown(state: State, now: Instant) -> (State, Vec<Effect>) {
-    let reason = WakeReason::Shutdown;
-    if matches!(state, State::Stopping { .. }) {
-        return (state, vec![]);
-    }
-    let mut effects: Vec<Effect> = state
-        .waiting()
-        .map(|session| Effect::Cancel {
-            session: session.clone(),
-            reason,
-        })
-        .into_iter()
-        .collect();
-    let session = state.session().cloned();
-    if let Some(session) = session.clone() {
-        let at = now;
-        effects.push(Effect::End {
-            session,
-            reason,
-            at,
-        });
-    }
-    let deadline = match state {
-        // It was already told to end: its time does not begin anew.
-        State::Waking { deadline, .. } => deadline,
-        State::Starting
-        | State::Awake { .. }
-        | State::Settling { .. }
-        | State::Dreaming { .. }
-        | State::Frozen { .. }
-        | State::Stopping { .. } => now + WAKE_DEADLINE,
-    };
-    (State::Stopping { session, deadline }, effects)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::state::State;
+use super::state::{SAFE_EXIT, State};
 use crate::dream::{SessionReport, Trigger, WakeReason};
 use crate::energy::gate::{Gate, Pause};
 use crate::engine::progress::{Phase, ProgressEvent};
@@ -30,6 +30,7 @@ pub enum StateWord {
 #[serde(rename_all = "lowercase")]
 pub enum StateName {
     Starting,
+    Safe,
     Awake,
     Settling,
     Dreaming,
@@ -43,6 +44,7 @@ impl StateName {
     pub fn of(state: &State) -> Self {
         match state {
             State::Starting => Self::Starting,
+            State::Safe { .. } => Self::Safe,
             State::Awake { .. } => Self::Awake,
             State::Settling { .. } => Self::Settling,
             State::Dreaming { .. } => Self::Dreaming,
@@ -56,6 +58,7 @@ impl StateName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
+            Self::Safe => "safe",
             Self::Awake => "awake",
             Self::Settling => "settling",
             Self::Dreaming => "dreaming",
@@ -70,6 +73,7 @@ impl StateName {
     pub fn original(self) -> &'static str {
         match self {
             Self::Starting => "BOOTING",
+            Self::Safe => "SAFE_MODE",
             Self::Awake | Self::Settling | Self::Frozen | Self::Waking => "IDLE",
             Self::Dreaming => "ACTIVE",
             Self::Stopping => "SHUTDOWN",
@@ -80,7 +84,7 @@ impl StateName {
     #[must_use]
     pub fn word(self, phase: Option<Phase>) -> StateWord {
         match (self, phase) {
-            (Self::Starting | Self::Awake | Self::Settling, _) => StateWord::Idle,
+            (Self::Starting | Self::Safe | Self::Awake | Self::Settling, _) => StateWord::Idle,
             (Self::Frozen | Self::Waking | Self::Stopping, _) => StateWord::Interrupted,
             (Self::Dreaming, Some(Phase::Proving)) => StateWord::Validating,
             (Self::Dreaming, Some(Phase::Saving)) => StateWord::Saving,
@@ -102,6 +106,29 @@ pub struct Why {
     pub because: String,
 }
 
+/// Safe mode: why, and how far it is from its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Safe {
+    pub reason: String,
+    /// Good checks in a row so far.
+    pub good: u32,
+    /// As many end it.
+    pub of: u32,
+}
+
+impl Safe {
+    pub(super) fn of(state: &State) -> Option<Self> {
+        let State::Safe { reason, good, .. } = state else {
+            return None;
+        };
+        Some(Self {
+            reason: reason.clone(),
+            good: *good,
+            of: SAFE_EXIT,
+        })
+    }
+}
+
 /// One look at the supervisor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -111,6 +138,7 @@ pub struct Snapshot {
     pub session: Option<SessionId>,
     pub trigger: Option<Trigger>,
     pub waking: Option<WakeReason>,
+    pub safe: Option<Safe>,
     /// A request that waits until nobody is there.
     pub waiting: Option<SessionId>,
     pub phase: Option<Phase>,
@@ -138,6 +166,7 @@ impl Snapshot {
             session: None,
             trigger: None,
             waking: None,
+            safe: None,
             waiting: None,
             phase: None,
             pause: None,
@@ -243,6 +272,8 @@ pub struct Status {
     pub paused: Option<Pause>,
     pub version: u64,
     pub last_report: Option<SessionReport>,
+    #[serde(default)]
+    pub safe: Option<Safe>,
     /// What the EnergyManager says; `None` where no supervisor runs.
     #[serde(default)]
     pub energy: Option<crate::energy::EnergyStatus>,
@@ -278,6 +309,7 @@ impl Status {
             paused: snapshot.pause,
             version: snapshot.version,
             last_report: snapshot.reports.back().map(|report| (**report).clone()),
+            safe: snapshot.safe.clone(),
             energy: None,
         }
     }

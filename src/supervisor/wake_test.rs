@@ -22,7 +22,10 @@ use crate::sandbox::{self, Backend, Job, Limits, RunnerSpec, Sandbox, SandboxErr
 use crate::tree::Tree;
 
 mod figures;
+mod model;
 mod typist;
+
+use model::Model;
 
 pub use figures::{Figures, Measured};
 pub use typist::Typist;
@@ -95,6 +98,7 @@ pub async fn measure(plan: &Plan, mut told: impl FnMut(u32)) -> Result<Measured,
     Ok(Measured {
         rounds: plan.rounds,
         backend: sandbox.backend().as_str().to_owned(),
+        model_server: settings.llm.own_server().map(|server| server.name.clone()),
         freezing: freezing(&tree, sandbox.as_ref()).to_owned(),
         stillness_ms: figures(|round| round.stillness),
         cpu_after_ms: figures(|round| round.cpu_after),
@@ -136,10 +140,12 @@ impl Bench {
         let (gone_in, gone) = mpsc::channel(1);
         let sandbox = Arc::clone(sandbox);
         let count = plan.sandboxes;
+        let model = Model::of(plan, tree).map(Arc::new);
         let run_session: RunSession = Arc::new(move |permit, _, _| {
             let (sandbox, busy, gone) = (Arc::clone(&sandbox), busy_in.clone(), gone_in.clone());
+            let model = model.clone();
             Box::pin(async move {
-                let report = burn(&permit, &sandbox, count, &busy).await;
+                let report = burn(&permit, &sandbox, (count, model.as_deref()), &busy).await;
                 // The receiver outlives the session.
                 gone.try_send(clock::monotonic()).ok();
                 report
@@ -151,6 +157,8 @@ impl Bench {
             senses: Box::new(senses),
             tree: Arc::clone(tree),
             run_session,
+            preflight: None,
+            note: None,
             counts: Arc::new(|| Ok(Counts::default())),
             wall: Arc::new(clock::local),
             cron: false,
@@ -217,7 +225,7 @@ impl Bench {
 async fn burn(
     permit: &WorkPermit,
     sandbox: &Arc<dyn Sandbox>,
-    count: usize,
+    (count, model): (usize, Option<&Model>),
     busy: &mpsc::Sender<()>,
 ) -> SessionReport {
     let session = match permit.kind() {
@@ -229,9 +237,16 @@ async fn burn(
         wall_ms: 600_000,
         ..Limits::default()
     };
-    let (burns, mut burning) = mpsc::channel(count.max(1));
+    let (burns, mut burning) = mpsc::channel(count.max(1) + 1);
     let mut work = JoinSet::new();
-    for number in 0..count {
+    let mut talking = JoinSet::new();
+    let mut server = None;
+    if let Some(model) = model {
+        server = model.generate(permit, &burns, &mut talking).await;
+    }
+    let sandboxes = count;
+    let count = count + usize::from(model.is_some());
+    for number in 0..sandboxes {
         let (permit, sandbox) = (permit.clone(), Arc::clone(sandbox));
         let (burns, limits) = (burns.clone(), limits);
         work.spawn(async move {
@@ -259,6 +274,10 @@ async fn burn(
         }
     };
     work.shutdown().await;
+    talking.shutdown().await;
+    if let Some(server) = server {
+        server.gone().await;
+    }
     sandbox.settle().await;
     let mut report = SessionReport::empty(session, SessionStatus::Interrupted);
     report.wake_reason = Some(ended.0);

@@ -59,6 +59,8 @@ impl Service {
             senses: script.senses(),
             tree: Arc::new(Tree::without_groups(0)),
             run_session: Arc::new(|permit, _, progress| Box::pin(session(permit, progress))),
+            preflight: None,
+            note: None,
             counts: Arc::new(|| {
                 Ok(Counts {
                     total_dreams: 8,

@@ -137,6 +137,8 @@ impl Bench {
             purpose: Purpose::Requests,
             senses: Box::new(senses),
             tree: Arc::clone(&tree),
+            preflight: None,
+            note: None,
             counts: Arc::new(|| Ok(Counts::default())),
             wall: Arc::new(clock::local),
             cron: false,

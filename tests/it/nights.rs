@@ -110,6 +110,8 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
         senses: Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
         tree: Arc::new(Tree::without_groups(0)),
         run_session: endless(),
+        preflight: None,
+        note: None,
         counts: Arc::new(|| Ok(Counts::default())),
         wall: wall.clone(),
         cron: false,

@@ -14,8 +14,8 @@ use dreamer::energy::{Notice, Power, Sensed};
 use dreamer::ids::SessionId;
 use dreamer::supervisor::permit::{Ended, Pace, PermitKind, WorkPermit};
 use dreamer::supervisor::{
-    Counts, Purpose, Refusal, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle,
-    SupervisorParts, WallClock,
+    Counts, Purpose, Refusal, RunSession, Snapshot, StateName, StateWord, Supervisor,
+    SupervisorHandle, SupervisorParts, Transition, WallClock,
 };
 use dreamer::tree::Tree;
 
@@ -75,6 +75,8 @@ fn parts(world: &World, script: &Script, wall: WallClock, run: RunSession) -> Su
         senses: script.senses(),
         tree: Arc::new(Tree::without_groups(0)),
         run_session: run,
+        preflight: None,
+        note: None,
         counts: Arc::new(|| Ok(Counts::default())),
         wall,
         cron: false,
@@ -660,4 +662,70 @@ async fn the_named_jobs_come_and_go_with_the_service() {
     tokio::time::timeout(Duration::from_secs(10), handle.shutdown())
         .await
         .expect("it stops");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_preflight_is_safe_mode_until_three_good_ones_and_every_change_is_noted() {
+    let world = World::new();
+    let script = Script::calm();
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let noted: Arc<std::sync::Mutex<Vec<Transition>>> = Arc::default();
+    let mut parts = parts(
+        &world,
+        &script,
+        wall("2026-11-21T03:00[Europe/Warsaw]"),
+        obedient(),
+    );
+    parts.settings.dreaming.enabled = true;
+    parts.preflight = Some({
+        let broken = Arc::clone(&broken);
+        Arc::new(move |_| {
+            let broken = broken.load(std::sync::atomic::Ordering::SeqCst);
+            Box::pin(async move { broken.then(|| "sandbox: there is none".to_owned()) })
+        })
+    });
+    parts.note = Some({
+        let noted = Arc::clone(&noted);
+        Box::new(move |now| noted.lock().expect("no panic").push(now.clone()))
+    });
+    let handle = Supervisor::start(parts);
+    let mut follow = handle.watch();
+    let in_safe_mode = follow.wait_for(|now| now.name == StateName::Safe).await;
+    let reason = in_safe_mode
+        .expect("it lives")
+        .safe
+        .clone()
+        .expect("why")
+        .reason;
+    assert_eq!(reason, "sandbox: there is none");
+    let status = handle.get_statistics();
+    assert_eq!(
+        (status.state, status.original_state.as_str()),
+        (StateWord::Idle, "SAFE_MODE")
+    );
+    let why = handle.why().await.expect("it answers").because.clone();
+    assert!(why.contains("there is none (0 of 3 good checks)"), "{why}");
+    let refused = handle.request(request(Trigger::Manual)).await;
+    let report = refused.expect_err("nothing begins").report();
+    assert_eq!(report.status, SessionStatus::Error);
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert_eq!(
+        handle.snapshot().name,
+        StateName::Safe,
+        "an hour of night does not help"
+    );
+    broken.store(false, std::sync::atomic::Ordering::SeqCst);
+    let began = clock::monotonic();
+    let dreaming = follow.wait_for(|now| now.name == StateName::Dreaming).await;
+    drop(dreaming.expect("it lives"));
+    let after = began.elapsed();
+    assert!(
+        after > Duration::from_mins(2) && after < Duration::from_mins(5),
+        "{after:?}"
+    );
+    handle.shutdown().await;
+    let noted = noted.lock().expect("no panic");
+    let names: Vec<_> = noted.iter().map(|now| now.to.as_str()).collect();
+    assert_eq!(names, ["safe", "awake", "settling", "dreaming", "stopping"]);
+    assert_eq!(noted[0].why.as_deref(), Some("sandbox: there is none"));
 }

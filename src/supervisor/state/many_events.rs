@@ -45,7 +45,7 @@ fn a_million_random_events_reach_no_illegal_state() {
         let session = id(u8::try_from(random(4)).expect("small"));
         let reason = reasons[usize::try_from(random(6)).expect("small")];
         let leave = |trigger, open: u64| if open > 0 { Leave::May(trigger) } else { SHUT };
-        let event = match random(24) {
+        let event = match random(26) {
             0 => Event::Ready,
             1 => {
                 let trigger = [Trigger::Manual, Trigger::WhenAway][usize::from(random(2) == 0)];
@@ -66,6 +66,10 @@ fn a_million_random_events_reach_no_illegal_state() {
                 calm: random(3) > 0,
             },
             17 => Event::NightFell,
+            // Safe mode must end again, or nothing is tried.
+            24 | 25 => Event::Checked {
+                trouble: (random(8) == 0).then(|| "broken".to_owned()),
+            },
             18 => Event::Ended {
                 session: state
                     .session()
@@ -110,6 +114,7 @@ fn a_million_random_events_reach_no_illegal_state() {
             State::Dreaming { .. } | State::Frozen { .. } => assert!(!ended),
             State::Waking { deadline, .. } => assert!(ended && *deadline <= now + WAKE_DEADLINE),
             State::Starting
+            | State::Safe { .. }
             | State::Awake { .. }
             | State::Settling { .. }
             | State::Stopping { .. } => {}

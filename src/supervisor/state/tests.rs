@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::steps::{awake, begin};
 use super::*;
 use crate::clock;
 use crate::energy::gate::GateKind;
@@ -35,12 +36,39 @@ fn a_session_begins_only_after_the_gates_stayed_open() {
     let (state, effects) = transition(state, may(), start + SETTLE);
     assert!(matches!(
         state,
-        State::Dreaming {
-            trigger: Trigger::Night,
-            ..
-        }
+        State::Dreaming { run } if run.trigger == Trigger::Night
     ));
     assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn what_is_broken_is_safe_until_three_good_checks_in_a_row() {
+    let now = clock::monotonic();
+    let check = |state, trouble: Option<&str>| {
+        let trouble = trouble.map(str::to_owned);
+        transition(state, Event::Checked { trouble }, now).0
+    };
+    assert!(matches!(check(State::Starting, None), State::Awake { .. }));
+    let mut state = check(State::Starting, Some("no sandbox"));
+    let request = Event::Request {
+        session: id(1),
+        trigger: Trigger::Manual,
+    };
+    let may = look(Leave::May(Trigger::Night), SHUT);
+    for event in [request, may, Event::Tick, Event::Wake(WakeReason::Wake)] {
+        let (still, effects) = transition(state.clone(), event, now);
+        assert_eq!(still, state);
+        assert!(!effects.iter().any(|e| matches!(e, Effect::Begin { .. })));
+    }
+    for trouble in [None, None, Some("again"), None, None] {
+        state = check(state, trouble);
+        assert!(matches!(&state, State::Safe { .. }));
+    }
+    assert!(matches!(&state, State::Safe { reason, good: 2, .. } if reason == "again"));
+    assert!(matches!(check(state, None), State::Awake { .. }));
+    let (dreaming, _) = begin(id(1), Trigger::Night, now);
+    let went_on = check(dreaming.clone(), Some("no model"));
+    assert_eq!(went_on, dreaming, "a check ends no dream");
 }
 
 #[test]
@@ -365,17 +393,17 @@ proptest! {
                 }
             }
             match &next {
-                State::Dreaming { session, .. } => {
-                    prop_assert_eq!(held.as_ref(), Some(session));
+                State::Dreaming { run } => {
+                    prop_assert_eq!(held.as_ref(), Some(&run.session));
                     prop_assert!(!ended && !frozen, "dreaming on an ended permit");
                 }
-                State::Frozen { session, trigger, hold, .. } => {
-                    prop_assert_eq!(held.as_ref(), Some(session));
+                State::Frozen { run, hold } => {
+                    prop_assert_eq!(held.as_ref(), Some(&run.session));
                     prop_assert!(!ended && frozen);
-                    prop_assert!(*trigger != Trigger::Manual || hold.reason() != WakeReason::Presence);
+                    prop_assert!(run.trigger != Trigger::Manual || hold.reason() != WakeReason::Presence);
                 }
-                State::Waking { session, deadline, .. } => {
-                    prop_assert_eq!(held.as_ref(), Some(session));
+                State::Waking { run, deadline, .. } => {
+                    prop_assert_eq!(held.as_ref(), Some(&run.session));
                     prop_assert!(ended);
                     prop_assert!(*deadline <= now + WAKE_DEADLINE);
                 }
@@ -383,7 +411,10 @@ proptest! {
                     if session.is_none() { held = None; }
                     prop_assert!(held.is_none() || ended);
                 }
-                State::Starting | State::Awake { .. } | State::Settling { .. } => {
+                State::Starting
+                | State::Safe { .. }
+                | State::Awake { .. }
+                | State::Settling { .. } => {
                     prop_assert!(held.is_none());
                 }
             }

@@ -30,6 +30,9 @@ pub struct Summary {
 pub struct Measured {
     pub rounds: u32,
     pub backend: String,
+    /// A model server of our own that was generating too, where the settings name one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_server: Option<String>,
     /// By what the dream was stopped.
     pub freezing: String,
     /// Key press to the last CPU cycle of dream work.

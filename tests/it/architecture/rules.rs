@@ -14,8 +14,6 @@ pub(super) const LONG_FILES: &[&str] = &[
     "pack/source/examples.rs",
     "pack/source/module.rs",
     "store/knowledge.rs",
-    "supervisor.rs",
-    "supervisor/state.rs",
     "tree/groups.rs",
     "weaver.rs",
     "weaver/prompt.rs",

@@ -9,7 +9,7 @@ use dreamer::sandbox::{Job, Limits, Runner, Sandbox, SandboxError};
 use dreamer::supervisor::permit::WorkPermit;
 
 use super::bench::{benches_of, call, containers_of, new_permit, spec, wait_until_empty};
-use crate::support::left_out;
+use crate::support::{full, left_out};
 
 const FORKS: &str = "
 import os
@@ -106,9 +106,15 @@ async fn work(sandbox: &dyn Sandbox, permit: &WorkPermit) -> SandboxError {
 async fn a_wake_at_any_moment_interrupts_and_leaves_nothing() {
     let namespace = "dreamer-it-wake";
     for bench in benches_of(namespace).await {
-        for after_ms in [
-            0, 1, 3, 8, 15, 25, 40, 60, 80, 100, 130, 160, 200, 260, 330, 410,
-        ] {
+        // In the long run 200 moments that have nothing to do with each other.
+        let moments: Vec<u64> = if full() {
+            (0..200_u64).map(|n| n * 2_654_435_761 % 613).collect()
+        } else {
+            vec![
+                0, 1, 3, 8, 15, 25, 40, 60, 80, 100, 130, 160, 200, 260, 330, 410,
+            ]
+        };
+        for after_ms in moments {
             let (permit, holder) = new_permit(namespace);
             let (sandbox, theirs) = (bench.sandbox.clone(), permit.clone());
             let working = tokio::runtime::Handle::current()

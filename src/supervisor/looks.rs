@@ -1,0 +1,259 @@
+//! The event loop's looks at the machine: how often, what is told between them, and what each one means for the state.
+//! Part of the event loop; the senses are read on a thread of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Zoned;
+
+use super::state::{self, Event, State};
+use super::{
+    LOOK_AWAKE, LOOK_CALM, LOOK_DREAMING, Purpose, SENSES_PATIENCE, StateName, Supervisor, Why,
+    memory, proposals, schedule,
+};
+use crate::clock::Instant;
+use crate::config::Settings;
+use crate::dream::{Trigger, WakeReason};
+use crate::energy::disturb::{Disturbance, Running};
+use crate::energy::gate::{self, GateKind, Leave};
+use crate::energy::{Notice, Noticed, Reading};
+use crate::ids::SessionId;
+
+impl Supervisor {
+    pub(super) fn pace(&self) -> Duration {
+        match self.state {
+            State::Awake { waiting: None, .. } if self.calm => LOOK_CALM,
+            State::Starting | State::Safe { .. } | State::Awake { .. } => LOOK_AWAKE,
+            State::Settling { .. }
+            | State::Dreaming { .. }
+            | State::Frozen { .. }
+            | State::Waking { .. }
+            | State::Stopping { .. } => LOOK_DREAMING,
+        }
+    }
+
+    /// Sends the senses out, unless they are out already; senses that do not come back count as unknown.
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.looks.is_empty() {
+            self.look_began = now;
+            self.next_look = now + SENSES_PATIENCE;
+            let energy = self.energy.clone();
+            self.looks.spawn_blocking(move || energy.get_metrics(now));
+        } else if now >= self.look_began + SENSES_PATIENCE {
+            let silence = now.saturating_duration_since(self.look_began);
+            tracing::warn!(seconds = silence.as_secs(), "the senses do not answer");
+            let why = format!("the senses have not answered for {}", gate::span(silence));
+            self.looked(&Reading::unknown(&why), now);
+            self.next_look = now + self.pace();
+        }
+    }
+
+    /// Input, told as it happened.
+    pub(super) fn noticed(&mut self, noticed: &Noticed, now: Instant) {
+        let at = noticed.at;
+        if noticed.what != Notice::Sleep {
+            self.told_input = self.told_input.max(Some(at));
+        }
+        let event = match noticed.what {
+            Notice::Key | Notice::Login => Event::Input { at },
+            Notice::Pointer => {
+                // The table judges it; a look that finds the same movement must not judge it again.
+                self.judged_input = Some(at + Duration::from_millis(1));
+                Event::Pointer { at }
+            }
+            Notice::Asked => Event::Wake(WakeReason::Wake),
+            Notice::Sleep => Event::Disturbed {
+                reason: WakeReason::Suspend,
+                at,
+            },
+        };
+        self.step(event, now);
+    }
+
+    /// Judges one look at the machine.
+    pub(super) fn looked(&mut self, reading: &Reading, now: Instant) {
+        let mut reading = reading.clone();
+        // What was read is as old as the look.
+        let lag = now.saturating_duration_since(self.look_began);
+        reading.presence.last_input = reading
+            .presence
+            .last_input
+            .map(|ago| ago.saturating_add(lag));
+        // A measurement presses keys itself and goes on as if nobody had: its senses forget them, and so must this.
+        let forgets = matches!(self.purpose, Purpose::Measuring);
+        let told = self
+            .told_input
+            .filter(|at| !forgets || *at >= self.look_began);
+        if let Some(at) = told {
+            let ago = now.saturating_duration_since(at);
+            let seen = reading.presence.last_input.unwrap_or(ago);
+            reading.presence.last_input = Some(seen.min(ago));
+        }
+        let reading = &reading;
+        let wall = (self.wall)();
+        let utc = wall.timestamp();
+        let known = self.memory.get();
+        if known.pause.is_some_and(|pause| !pause.holds(utc)) {
+            self.remember(|memory| memory.pause = None);
+        }
+        let known = self.memory.get();
+        let judged = Judged::new(reading, &self.settings, &wall, known);
+
+        self.calm = match judged.service {
+            Leave::Closed(GateKind::Enabled | GateKind::Paused) => true,
+            Leave::Closed(GateKind::Window) => schedule::stays_closed(
+                &wall,
+                &reading.presence,
+                &self.settings.dreaming,
+                &known.marks,
+                LOOK_CALM,
+            ),
+            Leave::Closed(_) | Leave::May(_) => false,
+        };
+        match &self.state {
+            State::Awake { .. } | State::Settling { .. } => {
+                let blind = reading.presence.blind.is_some();
+                let busy = self.energy.is_system_busy();
+                let chosen = proposals::choose(&proposals::gather(judged.service, busy, blind));
+                let service = match self.purpose {
+                    Purpose::Service if chosen == proposals::Kind::Dream => judged.service,
+                    Purpose::Service => match judged.service {
+                        closed @ Leave::Closed(_) => closed,
+                        Leave::May(_) => Leave::Closed(GateKind::Load),
+                    },
+                    Purpose::Requests | Purpose::Measuring => Leave::Closed(GateKind::Enabled),
+                };
+                let settle = match self.purpose {
+                    Purpose::Service | Purpose::Requests => state::SETTLE,
+                    Purpose::Measuring => Duration::ZERO,
+                };
+                let event = Event::Looked {
+                    service,
+                    when_away: judged.when_away,
+                    next: SessionId::new(),
+                    settle,
+                };
+                self.step(event, now);
+            }
+            State::Dreaming { run } | State::Frozen { run, .. }
+                if run.trigger == Trigger::Idle && judged.inside_window =>
+            {
+                self.step(Event::NightFell, now);
+            }
+            State::Starting
+            | State::Safe { .. }
+            | State::Dreaming { .. }
+            | State::Frozen { .. }
+            | State::Waking { .. }
+            | State::Stopping { .. } => {}
+        }
+        if let (Some(run), Some(task)) = (self.state.dreams(), &self.task) {
+            let running = Running {
+                trigger: run.trigger,
+                since: self
+                    .judged_input
+                    .map_or(task.since, |at| at.max(task.since)),
+                until: task.until,
+            };
+            let found = Disturbance::of(
+                reading,
+                &self.settings,
+                running,
+                judged.inside_window,
+                &mut self.heavy,
+                now,
+            );
+            if let Some(reason) = found.end {
+                self.step(Event::Disturbed { reason, at: now }, now);
+            }
+            let (over, calm) = (found.over, found.calm);
+            self.step(Event::Strain { over, calm }, now);
+        }
+
+        let why = Arc::new(self.why(judged));
+        self.current.why = Some(Arc::clone(&why));
+        for asked in self.whys.drain(..) {
+            asked.send(Arc::clone(&why)).ok();
+        }
+    }
+
+    pub(super) fn why(&self, judged: Judged) -> Why {
+        let name = StateName::of(&self.state);
+        let because = match &self.state {
+            State::Starting => "preflight".to_owned(),
+            State::Safe { reason, good, .. } => {
+                format!(
+                    "safe mode: {reason} ({good} of {} good checks)",
+                    state::SAFE_EXIT
+                )
+            }
+            State::Awake { .. } | State::Settling { .. } => judged.because(),
+            State::Dreaming { run } => format!("session {} runs", run.session),
+            State::Frozen { run, hold } => {
+                let why = hold.reason().as_str();
+                format!("session {} is frozen: {why}", run.session)
+            }
+            State::Waking { reason, .. } => format!("waking: {}", reason.as_str()),
+            State::Stopping { .. } => "the service is stopping".to_owned(),
+        };
+        Why {
+            state: name.word(self.current.phase),
+            may_dream: matches!(judged.service, Leave::May(_)),
+            gates: judged.gates,
+            supervisor: name,
+            because,
+        }
+    }
+}
+
+/// One look, judged by the schedule and the gates.
+#[derive(Debug)]
+pub struct Judged {
+    pub gates: Vec<gate::Gate>,
+    pub service: Leave,
+    pub when_away: Leave,
+    pub inside_window: bool,
+}
+
+impl Judged {
+    #[must_use]
+    pub fn new(
+        reading: &Reading,
+        settings: &Settings,
+        wall: &Zoned,
+        known: memory::Remembered,
+    ) -> Self {
+        let utc = wall.timestamp();
+        let judge = |marks| {
+            let window = schedule::window(wall, &reading.presence, &settings.dreaming, marks);
+            let gates = gate::gates(reading, settings, &window, known.pause, utc);
+            (window, gates)
+        };
+        let (window, gates) = judge(&known.marks);
+        // A person who asks need not care that the service has had its session.
+        let (_, asked) = judge(&schedule::Marks::default());
+        Self {
+            service: gate::leave(&gates, &window),
+            when_away: gate::leave_when_away(&asked),
+            inside_window: window.inside,
+            gates,
+        }
+    }
+
+    /// The first closed gate in a sentence.
+    #[must_use]
+    pub fn because(&self) -> String {
+        match self.service {
+            Leave::May(Trigger::Night) => "may dream: the night holds".to_owned(),
+            Leave::May(_) => "may dream: idle long enough".to_owned(),
+            Leave::Closed(kind) => {
+                let reason = self
+                    .gates
+                    .iter()
+                    .find(|gate| gate.gate == kind)
+                    .map_or("", |gate| gate.reason.as_str());
+                format!("{}: {reason}", kind.as_str())
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a supervisor is made of. Filled in by the composition root, by the wake test and by tests.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use jiff::{Timestamp, Zoned};
+use serde::Serialize;
+
+use super::handle::ReadCounts;
+use super::permit::WorkPermit;
+use super::view::StateName;
+use crate::config::Settings;
+use crate::dream::{RemRequest, SessionReport};
+use crate::energy::Senses;
+use crate::engine::progress::Progress;
+use crate::ids::SessionId;
+use crate::tree::Tree;
+
+/// Runs one session to its report. The permit's end must end it.
+pub type RunSession = Arc<
+    dyn Fn(WorkPermit, RemRequest, Progress) -> BoxFuture<'static, SessionReport> + Send + Sync,
+>;
+
+/// Reads the wall clock in the owner's zone; `clock::local` outside of tests.
+pub type WallClock = Arc<dyn Fn() -> Zoned + Send + Sync>;
+
+/// Tries what dreaming needs, and says what is in the way.
+pub type Preflight = Arc<dyn Fn(WorkPermit) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+
+/// Keeps a record of transitions.
+pub type NoteTransition = Box<dyn FnMut(&Transition) + Send>;
+
+/// One change of state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    pub at: Timestamp,
+    pub from: StateName,
+    pub to: StateName,
+    pub session: Option<SessionId>,
+    /// What woke, froze or stopped it.
+    pub why: Option<String>,
+}
+
+/// Why this supervisor is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `dreamer run`: dreams by itself where the settings allow.
+    Service,
+    /// `dreamer dream` without a service: runs what is asked for, nothing by itself.
+    Requests,
+    /// `dreamer wake-test`: as requests, and what waits for nobody to be there begins with the first calm look.
+    Measuring,
+}
+
+/// What a supervisor is made of.
+pub struct SupervisorParts {
+    pub settings: Settings,
+    pub purpose: Purpose,
+    pub senses: Box<dyn Senses>,
+    pub tree: Arc<Tree>,
+    pub run_session: RunSession,
+    pub counts: ReadCounts,
+    /// Asked before the first look, and while the supervisor is in safe mode; `None` asks nothing.
+    pub preflight: Option<Preflight>,
+    /// Hears of every change of state; must not block.
+    pub note: Option<NoteTransition>,
+    pub wall: WallClock,
+    /// Registers `nightly_dreaming` and `idle_dreaming_check`; the supervisor does not depend on them.
+    pub cron: bool,
+}
+
+impl std::fmt::Debug for SupervisorParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SupervisorParts")
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
+    }
+}

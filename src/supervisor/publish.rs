@@ -1,0 +1,66 @@
+//! What the event loop tells: the snapshot that everybody sees after each event, and the record of transitions. Part of
+//! the event loop.
+
+use super::parts::Transition;
+use super::state::State;
+use super::{Safe, StateName, Supervisor, Told};
+
+impl Supervisor {
+    /// A change of state into the record.
+    pub(super) fn note(&mut self, from: StateName, to: StateName) {
+        let Some(note) = &mut self.note else { return };
+        let why = match &self.state {
+            State::Safe { reason, .. } => Some(reason.clone()),
+            State::Frozen { hold, .. } => Some(hold.reason().as_str().to_owned()),
+            State::Waking { reason, .. } => Some(reason.as_str().to_owned()),
+            State::Starting
+            | State::Awake { .. }
+            | State::Settling { .. }
+            | State::Dreaming { .. }
+            | State::Stopping { .. } => None,
+        };
+        note(&Transition {
+            at: (self.wall)().timestamp(),
+            from,
+            to,
+            session: self.state.session().cloned(),
+            why,
+        });
+    }
+
+    pub(super) fn publish(&mut self) {
+        let name = StateName::of(&self.state);
+        let (trigger, waking) = match &self.state {
+            State::Dreaming { run } => (Some(run.trigger), None),
+            State::Frozen { run, hold } => (Some(run.trigger), Some(hold.reason())),
+            State::Waking { run, reason, .. } => (Some(run.trigger), Some(*reason)),
+            State::Starting
+            | State::Safe { .. }
+            | State::Awake { .. }
+            | State::Settling { .. }
+            | State::Stopping { .. } => (None, None),
+        };
+        let renamed = self.current.name != name;
+        self.current.name = name;
+        self.current.session = self.state.session().cloned();
+        self.current.trigger = trigger;
+        self.current.waking = waking;
+        self.current.safe = Safe::of(&self.state);
+        self.current.waiting = self.state.waiting().cloned();
+        self.current.pause = self.memory.get().pause;
+        // Nobody else writes: a conflict would be a bug, and the newest state wins.
+        let written = self
+            .snapshot
+            .compare_and_set(self.current.version, self.current.clone());
+        debug_assert!(written.is_ok(), "the supervisor is the only writer");
+        self.current.version = written.unwrap_or_else(|conflict| conflict.found);
+        if renamed {
+            self.told
+                .send(Told::State {
+                    version: self.current.version,
+                    supervisor: name,
+                })
+                .ok();
+        }
+    }
+}
