@@ -26,8 +26,9 @@ const STEP: usize = 1;
 const MOST: usize = 4;
 /// Solutions at most, beside a mended one, where nobody has to agree: what two and a mend missed, few more tries find.
 const MOST_ANSWERED: usize = 2;
-/// Solutions at most where the last ones only said again what was there: another way of asking often says it differently.
-const MOST_REPEATED: usize = 6;
+/// Solutions at most where the last ones only said again what was there, or where one passes every check and is not
+/// backed by enough others: another way of asking often says it differently.
+const MOST_IN_DOUBT: usize = 6;
 
 /// Open questions to the solutions of a task that only a model answers: as many as its checks.
 const OPEN: usize = 10;
@@ -120,8 +121,8 @@ impl Scene<'_> {
             }
             let most = if first == 1 {
                 MOST_ANSWERED
-            } else if tried.len() < first {
-                MOST_REPEATED
+            } else if tried.len() < first || lacks_support(&settlement) {
+                MOST_IN_DOUBT
             } else {
                 MOST
             };
@@ -340,9 +341,13 @@ fn no_code(draft: &Draft) -> Solved {
 
 fn wants_more(settlement: &Settlement) -> bool {
     match settlement {
-        Settlement::Settled { support, .. } => support.is_none(),
+        Settlement::Settled { .. } => lacks_support(settlement),
         Settlement::Unsettled { more_may_help, .. } => *more_may_help,
     }
+}
+
+fn lacks_support(settlement: &Settlement) -> bool {
+    matches!(settlement, Settlement::Settled { support: None, .. })
 }
 
 fn reason_of(draft: &Draft) -> Reason {
