@@ -26,7 +26,7 @@ pub use literal::{LiteralError, parse_literal};
 pub use observation::{Ending, Observation, Outcome, Request, Served, Stage};
 pub use record::{
     Attempt, AttemptOutcome, DreamRecord, DroppedCheck, Lesson, LessonMetadata, Provenance, Review,
-    Sketch, Topic,
+    Sketch, Topic, Tries,
 };
 pub use session::{
     Complexity, Funnel, GateCount, Generator, Measured, PlantRate, RemRequest, SessionReport,

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::dream::{
     Candidate, DroppedCheck, GateReport, Generator, Lesson, Provenance, Review, Sketch, Tier,
-    Tokens, Topic,
+    Tokens, Topic, Tries,
 };
 use crate::guardian::VerifiedDream;
 use crate::ids::{DreamId, SessionId};
@@ -61,6 +61,7 @@ pub struct Publication {
     /// The weaver's worked line of thought; stays in the database.
     pub thought: Option<String>,
     pub dropped_checks: Vec<DroppedCheck>,
+    pub tries: Option<Tries>,
     pub sketch: Sketch,
     pub tokens: Tokens,
     /// From the first question to the verdict, in seconds.
@@ -149,6 +150,7 @@ fn row_of(dirs: &Dirs, proof: Proof, publication: Publication) -> DreamRow {
             contaminated,
             topic: publication.topic,
             dropped_checks: publication.dropped_checks,
+            tries: publication.tries,
             seconds: publication.seconds,
             tokens: publication.tokens,
         },

@@ -70,6 +70,13 @@ pub struct DroppedCheck {
     pub why: String,
 }
 
+/// How hard a task was for its model, measured: how many of its solutions passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tries {
+    pub tried: usize,
+    pub passed: usize,
+}
+
 /// `dream_<id>.json`, key by key, in the contract's order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DreamRecord {
@@ -101,6 +108,9 @@ pub struct DreamRecord {
     pub topic: Option<Topic>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_checks: Vec<DroppedCheck>,
+    /// Nothing where the solution came with the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<Tries>,
     /// From the first question to the verdict, in seconds.
     #[serde(default)]
     pub seconds: f64,

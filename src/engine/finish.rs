@@ -4,7 +4,7 @@
 use crate::clock;
 use crate::dream::{
     Attempt, AttemptOutcome, Candidate, DroppedCheck, FactOutcome, GateReport, Generator, Reason,
-    Scenario, Tier, Tokens,
+    Scenario, Tier, Tokens, Tries,
 };
 use crate::guardian::{self, Benchmarks, Context, Judgement, Known, VerifiedDream};
 use crate::ids::AttemptId;
@@ -94,12 +94,13 @@ impl Scene<'_> {
 
         let solved = self.solve(&draft, tally).await?;
         let tokens = tally.tokens_since(before);
-        let (candidate, context, dropped) = match solved {
+        let (candidate, context, dropped, tries) = match solved {
             Solved::Ready {
                 candidate,
                 context,
                 dropped,
-            } => (candidate, context, dropped),
+                tries,
+            } => (candidate, context, dropped, tries),
             Solved::Unsettled {
                 reason,
                 why,
@@ -134,7 +135,8 @@ impl Scene<'_> {
                     };
                     return self.fell(&draft, fallen);
                 }
-                self.save(draft, dream, dropped, tokens, tally).await
+                self.save(draft, dream, (dropped, tries), tokens, tally)
+                    .await
             }
             Judgement::Rejected { reasons, gates } => {
                 tally.gates(&gates);
@@ -210,7 +212,7 @@ impl Scene<'_> {
         &self,
         draft: Draft,
         dream: VerifiedDream,
-        dropped: Vec<DroppedCheck>,
+        (dropped, tries): (Vec<DroppedCheck>, Option<Tries>),
         tokens: Tokens,
         tally: &mut Tally,
     ) -> Result<Outcome, EngineError> {
@@ -224,6 +226,7 @@ impl Scene<'_> {
             topic: draft.topic.clone(),
             thought: draft.thought.clone(),
             dropped_checks: dropped,
+            tries,
             sketch: guardian::sketch(dream.candidate()),
             tokens,
             seconds: (clock::monotonic() - draft.began).as_secs_f64(),

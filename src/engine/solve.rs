@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::coder::CodeError;
-use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite};
+use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite, Tries};
 use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
 
@@ -42,6 +42,8 @@ pub(super) enum Solved {
         candidate: Candidate,
         context: Context,
         dropped: Vec<DroppedCheck>,
+        /// Nothing where the solution came with the task.
+        tries: Option<Tries>,
     },
     Unsettled {
         reason: Reason,
@@ -282,6 +284,10 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                 None => Agreement::NotReached("no independent solution agrees".to_owned()),
             };
             let peers = peers_of(draft, winner, &wrong, tried);
+            let measured = Tries {
+                tried: tried.len(),
+                passed: tried.len() - wrong.len(),
+            };
             let mut wrong_attempts: Vec<String> = draft.wrong.clone();
             wrong_attempts.extend(wrong.into_iter().map(|s| tried[s].code.clone()));
             Solved::Ready {
@@ -293,6 +299,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                     known: None,
                 },
                 dropped,
+                tries: Some(measured),
             }
         }
         Settlement::Unsettled { best, why, .. } => {
@@ -328,6 +335,7 @@ fn by_its_author(draft: &Draft) -> Solved {
             known: None,
         },
         dropped: Vec::new(),
+        tries: None,
     }
 }
 

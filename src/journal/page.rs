@@ -153,6 +153,14 @@ fn dream_part(out: &mut String, dream: &NightDream) {
     if let Some(gate) = strength {
         let _ = writeln!(out, "- Strength: {}", markdown(&short(&gate.detail, 300)));
     }
+    if let Some(tries) = record.tries {
+        let _ = writeln!(
+            out,
+            "- Difficulty, measured: {} of {} passed",
+            tries.passed,
+            plain::count(tries.tried, "solution", "solutions")
+        );
+    }
     for source in record.provenance.sources.iter().take(EXAMPLES) {
         let _ = writeln!(
             out,

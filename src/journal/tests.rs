@@ -13,7 +13,7 @@ use super::shelf::{Part, Publishing, STEPS, Step};
 use super::*;
 use crate::dream::{
     Attempt, AttemptOutcome, Check, CheckKind, GateOutcome, Origin, Scenario, SessionReport,
-    SessionStatus, Source, Trigger, WakeReason,
+    SessionStatus, Source, Tries, Trigger, WakeReason,
 };
 use crate::ids::AttemptId;
 use crate::store::Statistics;
@@ -172,6 +172,10 @@ fn publication() -> Publication {
         topic: None,
         thought: Some("first think".to_owned()),
         dropped_checks: Vec::new(),
+        tries: Some(Tries {
+            tried: 3,
+            passed: 2,
+        }),
         sketch: Sketch::default(),
         tokens: Tokens::default(),
         seconds: 1.5,

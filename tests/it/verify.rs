@@ -170,6 +170,7 @@ async fn a_saved_dream_is_a_duplicate_only_where_it_is_asked_against_what_is_sav
         topic: None,
         thought: None,
         dropped_checks: Vec::new(),
+        tries: None,
         sketch: guardian::sketch(verified.candidate()),
         tokens: Tokens::default(),
         seconds: 1.0,

@@ -35,6 +35,7 @@ fn dream(title: &str, tier: Tier, generator: Generator) -> DreamRecord {
         contaminated: false,
         topic: None,
         dropped_checks: Vec::new(),
+        tries: None,
         seconds: 1.0,
         tokens: Tokens::default(),
     }
