@@ -1,5 +1,6 @@
 //! `learning`: what recorded tries say about the next ones. The same rows that choose the next dream; no second store.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -132,13 +133,15 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
     let view = learning.view(&SnapshotKey::Global)?;
     let facts = store.facts(kept::MOST_FACTS)?;
     let outlook = Outlook::of(&facts, &learning.whole_sessions(&SnapshotKey::Global)?);
-    let ladder = outlook.ladder("", "");
+    let ladder = outlook.ladder_of_topic("");
     let mut topics: Vec<(&String, Outcomes<u64>)> = view
         .topics
         .iter()
         .map(|(name, s)| (name, s.episodes))
         .collect();
     topics.sort_by(|a, b| b.1.visits().cmp(&a.1.visits()).then(a.0.cmp(b.0)));
+    let facts_of = view.facts();
+    let sessions: BTreeSet<&str> = facts_of.iter().map(|f| f.session.as_str()).collect();
     let merged = learning
         .merged(&SnapshotKey::Global, strategy)?
         .unwrap_or_default();
@@ -168,7 +171,7 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
         "{} tries of {} topics in {} sessions; {}",
         outlook.tries(),
         topics.len(),
-        merged.sessions,
+        sessions.len(),
         if outlook.is_known() {
             "they choose what is dreamed of"
         } else {
@@ -205,7 +208,7 @@ fn show_topic(
     let merged = learning.merged(&key, strategy)?.unwrap_or_default();
     let facts = store.facts(kept::MOST_FACTS)?;
     let outlook = Outlook::of(&facts, &[]);
-    let ladder = outlook.ladder(topic, "");
+    let ladder = outlook.ladder_of_topic(topic);
     if context.json {
         let meta = layout::Meta {
             topic: Some(topic.to_owned()),

@@ -256,7 +256,7 @@ pub static KEYS: [Key; 26] = [
         Quoted,
         ("", "looked for on the usual ports of this machine"),
         "an http:// or https:// address without a name or password in it, or none",
-        "The language model's server; `none` forbids looking for one.",
+        "The language model's server; `none` forbids looking for one. Several stand with commas between: each night weighs them by what they prove.",
     ),
     key(
         Id::LlmModel,
@@ -264,7 +264,7 @@ pub static KEYS: [Key; 26] = [
         Quoted,
         ("", "the first that the server names"),
         "a model's name",
-        "The model to ask.",
+        "The model to ask; with several servers one for each, commas between.",
     ),
     key(
         Id::LlmApiKey,

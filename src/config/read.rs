@@ -301,6 +301,13 @@ fn llm(text: &str) -> Result<LlmChoice, String> {
     if text.eq_ignore_ascii_case("none") {
         return Ok(LlmChoice::Forbidden);
     }
+    for address in text.split(',') {
+        address_of_llm(address.trim())?;
+    }
+    Ok(LlmChoice::Url(text.to_owned()))
+}
+
+fn address_of_llm(text: &str) -> Result<(), String> {
     let rest = ["http://", "https://"]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme))
@@ -312,7 +319,7 @@ fn llm(text: &str) -> Result<LlmChoice, String> {
     if host.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err("is no address of a server".to_owned());
     }
-    Ok(LlmChoice::Url(text.to_owned()))
+    Ok(())
 }
 
 fn api_key(text: &str) -> Result<String, String> {

@@ -105,7 +105,7 @@ impl Learned {
         if let Some(difficulty) = self.complexity.fixed() {
             return (difficulty, None);
         }
-        let ladder = self.outlook.ladder(&fitted(topic), "");
+        let ladder = self.outlook.ladder_of_topic(&fitted(topic));
         let (difficulty, decision) = ladder.decide(&mut self.chance);
         (difficulty, Some(decision))
     }

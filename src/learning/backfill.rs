@@ -12,6 +12,10 @@ use crate::dream::{
 use crate::ids::AttemptId;
 use crate::store::{Store, StoreError};
 
+/// Of documents; some have two (`heapq.rst.txt`).
+const ENDINGS: [&str; 10] = [
+    "txt", "rst", "md", "markdown", "html", "htm", "xhtml", "py", "rs", "json",
+];
 /// As many as the attempts' table keeps.
 const MOST: usize = 10_000;
 
@@ -46,7 +50,12 @@ fn of_attempt(attempt: &Attempt) -> Option<AttemptFact> {
         attempt_id: attempt.attempt_id.clone(),
         session_id: attempt.session_id.clone(),
         at: attempt.at,
-        topic: topic(&attempt.provenance, attempt.topic.as_ref()),
+        topic: if outcome == FactOutcome::NotWoven {
+            // Then the title is all that is known: the cluster's label.
+            fitted(&attempt.scenario.title)
+        } else {
+            topic(&attempt.provenance, attempt.topic.as_ref())
+        },
         generator: attempt.generator,
         difficulty: attempt.scenario.difficulty,
         library: attempt.scenario.libraries.join("+"),
@@ -127,8 +136,31 @@ fn topic(provenance: &Provenance, topic: Option<&Topic>) -> String {
 /// The name of a document without its folders and its ending: a library's module.
 #[must_use]
 pub fn module_of(path: &str) -> String {
-    let stem = std::path::Path::new(path).file_stem();
-    stem.and_then(|stem| stem.to_str())
-        .unwrap_or(path)
-        .to_owned()
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let mut name = file;
+    while let Some((stem, ending)) = name.rsplit_once('.')
+        && ENDINGS.contains(&ending)
+        && !stem.is_empty()
+    {
+        name = stem;
+    }
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_documents_name_loses_its_endings_and_keeps_its_dots() {
+        for (path, name) in [
+            ("doc/library/heapq.rst.txt", "heapq"),
+            ("email.charset.rst", "email.charset"),
+            ("/a/tools.py", "tools"),
+            (".rst", ".rst"),
+            ("merge", "merge"),
+        ] {
+            assert_eq!(module_of(path), name);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ladder::Ladder;
 use super::session::SessionFact;
-use crate::dream::{AttemptFact, Generator};
+use crate::dream::{AttemptFact, Difficulty, Generator};
 use crate::ids::AttemptId;
 
 /// Facts below which everything goes in turn: a choice by fewer would be a choice by luck.
@@ -25,6 +25,8 @@ pub struct Figures {
     pub tries: f64,
     pub saved: f64,
     pub seconds: f64,
+    /// Of saved ones alone: how long a try takes is told by those that came to their end.
+    pub saved_seconds: f64,
     /// Ever, unfaded.
     pub times: u64,
 }
@@ -39,6 +41,7 @@ impl Figures {
             0.0
         };
         self.seconds = self.seconds * DISCOUNT + seconds;
+        self.saved_seconds = self.saved_seconds * DISCOUNT + if saved { seconds } else { 0.0 };
         self.times += 1;
     }
 
@@ -48,12 +51,18 @@ impl Figures {
     }
 
     fn seconds_each(&self, prior: f64) -> f64 {
-        ((self.seconds + prior * PRIOR_TRIES) / (self.tries + PRIOR_TRIES)).max(0.1)
+        let mean =
+            |seconds: f64, tries: f64| (seconds + prior * PRIOR_TRIES) / (tries + PRIOR_TRIES);
+        let all = mean(self.seconds, self.tries);
+        all.max(mean(self.saved_seconds, self.saved)).max(0.1)
     }
 }
 
 /// A task can be found in the documents (`source`) or woven from a cluster (`llm`); each fares in its own way.
 type Way = &'static str;
+
+/// The number of a try, its difficulty, its outcome.
+type Tried = (u64, Difficulty, bool);
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Outlook {
@@ -62,7 +71,8 @@ pub struct Outlook {
     ways: BTreeMap<String, Figures>,
     topics: BTreeMap<(String, String), Figures>,
     everywhere: Ladder,
-    ladders: BTreeMap<(String, String), Vec<(crate::dream::Difficulty, bool)>>,
+    /// By topic and library.
+    ladders: BTreeMap<(String, String), Vec<Tried>>,
 }
 
 /// Outcomes of one stratum that its ladder is built from: more are faded to nothing anyhow.
@@ -117,7 +127,7 @@ impl Outlook {
             self.everywhere.learn(fact.difficulty, saved);
             let stratum = (fact.topic.clone(), fact.library.clone());
             let outcomes = self.ladders.entry(stratum).or_default();
-            outcomes.push((fact.difficulty, saved));
+            outcomes.push((self.all.times, fact.difficulty, saved));
             if outcomes.len() > MOST_OUTCOMES {
                 outcomes.remove(0);
             }
@@ -160,8 +170,24 @@ impl Outlook {
         let Some(outcomes) = self.ladders.get(&stratum) else {
             return self.everywhere.clone();
         };
+        self.climbed(outcomes.iter())
+    }
+
+    /// The ladder of a topic whose libraries nobody knows yet: of all its tries.
+    #[must_use]
+    pub fn ladder_of_topic(&self, topic: &str) -> Ladder {
+        let strata = self.ladders.iter().filter(|((name, _), _)| name == topic);
+        let mut outcomes: Vec<_> = strata.flat_map(|(_, outcomes)| outcomes).collect();
+        if outcomes.is_empty() {
+            return self.everywhere.clone();
+        }
+        outcomes.sort();
+        self.climbed(outcomes.into_iter())
+    }
+
+    fn climbed<'a>(&self, outcomes: impl Iterator<Item = &'a Tried>) -> Ladder {
         let mut ladder = Ladder::with_prior(self.everywhere.rates());
-        for (difficulty, saved) in outcomes {
+        for (_, difficulty, saved) in outcomes {
             ladder.learn(*difficulty, *saved);
         }
         ladder
@@ -176,7 +202,7 @@ impl Outlook {
             .filter(|((_, library), _)| !library.is_empty() && !library.contains('+'));
         let saved = single
             .flat_map(|(_, outcomes)| outcomes)
-            .filter(|(_, saved)| *saved)
+            .filter(|(.., saved)| *saved)
             .count();
         saved >= LEAST_SINGLE
     }

@@ -124,7 +124,7 @@ pub fn nights(
             let difficulty = match (&weighs, found) {
                 // A documented function is as hard as it is.
                 (_, true) => None,
-                (Some(_), false) => Some(outlook.ladder(&topic, "").decide(chance).0),
+                (Some(_), false) => Some(outlook.ladder_of_topic(&topic).decide(chance).0),
                 (None, false) => Some(Difficulty::Medium),
             };
             let arm = match &mut weighs {

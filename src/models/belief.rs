@@ -37,6 +37,8 @@ struct Belief {
     failures: f64,
     seconds: f64,
     squared_seconds: f64,
+    /// Of successes alone.
+    success_seconds: f64,
 }
 
 impl Belief {
@@ -49,6 +51,7 @@ impl Belief {
         self.failures *= discount;
         self.seconds *= discount;
         self.squared_seconds *= discount;
+        self.success_seconds *= discount;
     }
 
     fn mean_seconds(&self) -> Option<f64> {
@@ -105,6 +108,7 @@ impl Thompson {
             belief.failures += 1.0 - success;
             belief.seconds += seconds;
             belief.squared_seconds += seconds * seconds;
+            belief.success_seconds += success * seconds;
         }
     }
 
@@ -123,14 +127,18 @@ impl Thompson {
         )
     }
 
-    /// Seconds a try of all models together.
+    /// Seconds of a success of all models together; of a try, where none succeeded yet.
     fn usual_seconds(&self) -> f64 {
-        let (seconds, tries) = self
-            .arms
-            .values()
-            .filter(|b| b.seconds > 0.0)
-            .fold((0.0, 0.0), |(s, t), b| (s + b.seconds, t + b.tries()));
-        if tries > 1e-9 { seconds / tries } else { 1.0 }
+        let beliefs = self.arms.values();
+        let (seconds, successes) = beliefs.fold((0.0, 0.0), |(s, n), b| {
+            (s + b.success_seconds, n + b.successes)
+        });
+        if successes > 1e-3 && seconds > 0.0 {
+            return seconds / successes;
+        }
+        let tries = self.arms.values().filter_map(Belief::mean_seconds);
+        let longest = tries.fold(0.0, f64::max);
+        if longest > 0.0 { longest } else { 1.0 }
     }
 
     /// One draw of verified dreams per second for each of `among`; the place of the largest.
@@ -149,15 +157,65 @@ impl Thompson {
     }
 }
 
-/// What a try may take on average, given what was seen.
+/// What a try may take on average, given what was seen. How fast a model is, is told by its successes: one that fails at
+/// once is not quick, it is only short.
 fn seconds_drawn(belief: &Belief, usual: f64, chance: &mut Chance) -> f64 {
+    let success =
+        (belief.success_seconds + TRIES_OF_OTHERS * usual) / (belief.successes + TRIES_OF_OTHERS);
     let Some(mean) = belief.mean_seconds() else {
-        return usual;
+        return success;
     };
     let spread = belief.spread(mean);
     if spread < 1e-9 {
-        return mean;
+        return success.max(mean);
     }
     let doubt = spread / (belief.tries() + TRIES_OF_OTHERS).sqrt();
+    let mean = success.max(mean);
     (mean * (1.0 + doubt * chance.normal())).max(LEAST_SHARE * mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fails_at_once_is_not_taken_for_quick() {
+        let arm = |name: &str| ArmKey {
+            endpoint: String::new(),
+            model: name.to_owned(),
+            prompt: String::new(),
+        };
+        let arms = [arm("sound"), arm("short")];
+        let mut beliefs = Thompson::new(ThompsonParams::default());
+        for n in 0..12 {
+            beliefs.learn(&arms[0], f64::from(u8::from(n % 3 != 0)), 30.0);
+            beliefs.learn(&arms[1], 0.0, 0.005);
+        }
+        let mut chance = Chance::seeded(1);
+        let sound = (0..1000)
+            .filter(|_| beliefs.draw(&arms, &mut chance) == Some(0))
+            .count();
+        assert!(sound > 950, "{sound}");
+    }
+
+    #[test]
+    fn of_two_that_pass_alike_the_faster_is_asked_more() {
+        let arm = |name: &str| ArmKey {
+            endpoint: String::new(),
+            model: name.to_owned(),
+            prompt: String::new(),
+        };
+        let arms = [arm("fast"), arm("slow")];
+        let mut beliefs = Thompson::new(ThompsonParams::default());
+        for n in 0..40 {
+            let success = f64::from(n % 2);
+            beliefs.learn(&arms[0], success, 10.0);
+            beliefs.learn(&arms[1], success, 40.0);
+        }
+        let mut chance = Chance::seeded(1);
+        let fast = (0..1000)
+            .filter(|_| beliefs.draw(&arms, &mut chance) == Some(0))
+            .count();
+        assert!(fast > 950, "{fast}");
+    }
 }

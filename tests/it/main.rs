@@ -13,6 +13,7 @@ mod guardian;
 mod journal;
 mod knowledge;
 mod learning;
+mod learning_nights;
 mod let_go;
 mod libraries;
 mod llm;
