@@ -41,13 +41,15 @@ fn tried(code: &str, answers: [i64; 6]) -> Tried {
     Tried::new(code, answers)
 }
 
+/// Two independent solutions that answer alike.
+fn pair(answers: [i64; 6]) -> [Tried; 2] {
+    [tried("a", answers), tried("b", answers)]
+}
+
 #[test]
 fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
-    let solutions = [
-        tried("a", [1, 2, 3, 4, 5, 6]),
-        tried("b", [1, 2, 3, 4, 5, 6]),
-    ];
+    let solutions = pair([1, 2, 3, 4, 5, 6]);
     let Settlement::Settled {
         dropped,
         support,
@@ -92,10 +94,7 @@ fn one_solution_alone_never_overrules_an_expectation() {
 #[test]
 fn agreement_against_most_expectations_settles_nothing() {
     let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
-    let wrong = [
-        tried("a", [1, 2, 3, 4, 5, 6]),
-        tried("b", [1, 2, 3, 4, 5, 6]),
-    ];
+    let wrong = pair([1, 2, 3, 4, 5, 6]);
     assert!(matches!(
         settle(&checks, &wrong),
         Settlement::Unsettled { .. }
@@ -105,10 +104,7 @@ fn agreement_against_most_expectations_settles_nothing() {
 #[test]
 fn an_answer_of_the_source_is_never_a_suspect() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Source);
-    let wrong = [
-        tried("a", [1, 2, 3, 4, 5, 6]),
-        tried("b", [1, 2, 3, 4, 5, 6]),
-    ];
+    let wrong = pair([1, 2, 3, 4, 5, 6]);
     assert!(matches!(
         settle(&checks, &wrong),
         Settlement::Unsettled { .. }
@@ -138,13 +134,7 @@ fn a_suite_that_is_right_needs_a_second_solution_only_for_support() {
     let Settlement::Settled { support: None, .. } = alone else {
         panic!("{alone:?}")
     };
-    let both = settle(
-        &checks,
-        &[
-            tried("a", [1, 2, 3, 4, 5, 6]),
-            tried("b", [1, 2, 3, 4, 5, 6]),
-        ],
-    );
+    let both = settle(&checks, &pair([1, 2, 3, 4, 5, 6]));
     let Settlement::Settled {
         support: Some(_), ..
     } = both
@@ -177,10 +167,7 @@ fn suites_lend_to_each_other_as_no_solution_saw_them() {
     for (suite, _) in &mut checks {
         *suite = Suite::Visible;
     }
-    let both = [
-        tried("a", [1, 2, 3, 4, 5, 6]),
-        tried("b", [1, 2, 3, 4, 5, 6]),
-    ];
+    let both = pair([1, 2, 3, 4, 5, 6]);
     let Settlement::Settled {
         checks,
         hidden_checks,

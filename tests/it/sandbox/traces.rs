@@ -9,6 +9,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use dreamer::clock;
@@ -41,7 +42,10 @@ fn long_ago() -> SystemTime {
 
 impl Bait {
     pub(super) fn lay() -> Self {
-        let mark = format!("planted-mark-{}", std::process::id());
+        // Two tests may plant at once in one process.
+        static PLANTED: AtomicUsize = AtomicUsize::new(0);
+        let number = PLANTED.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("planted-mark-{}-{number}", std::process::id());
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let mut secrets = Vec::new();
