@@ -149,7 +149,10 @@ impl App {
         SupervisorParts {
             settings: self.settings.clone(),
             purpose,
-            senses: Box::new(HostSenses::new(Arc::clone(&self.tree), self.own.clone())),
+            senses: Box::new(
+                HostSenses::new(Arc::clone(&self.tree), self.own.clone())
+                    .with_desktop(&self.settings.desktop),
+            ),
             tree: Arc::clone(&self.tree),
             run_session: Arc::new(move |permit, request, progress| {
                 let engine = engine.get();

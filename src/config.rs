@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::dream::Complexity;
 
+mod desktop;
 pub mod experience;
 pub mod keys;
 mod layers;
@@ -19,6 +20,7 @@ pub mod render;
 mod server;
 mod sources;
 
+pub use desktop::Desktop;
 pub use experience::{ExperienceLimits, ExperienceSettings, ExperienceSink};
 pub use keys::Id;
 pub use night::NightHours;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Configuration file that was read, where one was.
     pub config_file: Option<PathBuf>,
+    /// Where the desktop can be asked; no setting.
+    pub desktop: Desktop,
 }
 
 impl Settings {

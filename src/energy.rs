@@ -47,6 +47,8 @@ pub struct Presence {
     pub last_input: Option<Duration>,
     /// Why input may have been missed: a source that exists and cannot be read.
     pub blind: Option<String>,
+    /// What somebody does without giving input, such as watching a film; it counts as input for as long as it lasts.
+    pub doing: Option<String>,
 }
 
 impl Presence {
@@ -56,6 +58,7 @@ impl Presence {
         Self {
             last_input: None,
             blind: None,
+            doing: None,
         }
     }
 
@@ -107,6 +110,7 @@ impl Reading {
             presence: Presence {
                 last_input: None,
                 blind: Some(why.to_owned()),
+                doing: None,
             },
             load_of_others: Sensed::Unknown(why.to_owned()),
             memory_used: Sensed::Unknown(why.to_owned()),

@@ -14,8 +14,8 @@ use super::origin::{ConfigError, Origins};
 use super::server;
 use super::sources::Sources;
 use super::{
-    Dreaming, Energy, ExperienceSettings, LlmChoice, LlmSettings, NightHours, SandboxChoice,
-    SandboxSettings, Settings,
+    Desktop, Dreaming, Energy, ExperienceSettings, LlmChoice, LlmSettings, NightHours,
+    SandboxChoice, SandboxSettings, Settings,
 };
 use crate::dream::Complexity;
 
@@ -112,6 +112,7 @@ impl Reader<'_> {
             output_dir: self.get(Id::OutputDir, path),
             listen: self.find(Id::Listen, |_, text| loopback(text)),
             config_file: self.layers.config_file.clone(),
+            desktop: Desktop::of(sources),
             data_dir,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::host::HostSenses;
+use super::host::{Answer, HostSenses, Idle, Source, Word};
 use super::notice::Hear;
 use super::own::OwnWork;
 use super::{Power, Reading, Sensed, Senses, gate};
@@ -12,17 +12,22 @@ use crate::config::Settings;
 use crate::dream::Finding;
 use crate::tree::{Mechanism, Tree};
 
+/// A bus that is there answers within this, or is called silent by then.
+const DESKTOP_ANSWERS: Duration = Duration::from_secs(3);
+
 /// Between the two looks that a share of the processor takes.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// One finding a sense, and one for how fast a dream can be stopped. Blocks for a second: call it where that is allowed.
 #[must_use]
 pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
-    let mut senses = HostSenses::new(Arc::clone(tree), OwnWork::new());
+    let mut senses =
+        HostSenses::new(Arc::clone(tree), OwnWork::new()).with_desktop(&settings.desktop);
     let hear: Hear = Arc::new(|_| {});
     let listening = senses.listen(hear);
     let _first = senses.read(clock::monotonic());
     std::thread::sleep(BETWEEN_LOOKS);
+    let words = answered(&senses);
     let reading = senses.read(clock::monotonic());
     let mut found = vec![
         presence(&reading, listening.is_some()),
@@ -39,6 +44,8 @@ pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
             "see whether /proc is mounted",
         ),
     ];
+    found.extend(desktop(&words));
+    found.extend(untested());
     found.push(temperature(&reading, settings));
     found.push(power(&reading));
     found.push(freezing(tree));
@@ -61,6 +68,81 @@ fn presence(reading: &Reading, listening: bool) -> Finding {
         ),
         (None, true) => Finding::ok("presence", format!("{detail}; input is noticed at once")),
     }
+}
+
+/// What the desktop's services say once each has answered or had its time.
+fn answered(senses: &HostSenses) -> Vec<(Source, Word)> {
+    let began = clock::monotonic();
+    loop {
+        let words = senses.desktop();
+        let waits = words.iter().any(|(_, word)| word.answer == Answer::Asked);
+        if !waits || began.elapsed() > DESKTOP_ANSWERS {
+            return words;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A finding for each service that is there, and one that says where none is.
+fn desktop(words: &[(Source, Word)]) -> Vec<Finding> {
+    let found: Vec<Finding> = words.iter().filter_map(service).collect();
+    if found.is_empty() {
+        return vec![Finding::ok(
+            "desktop",
+            "no login manager and no desktop to ask: devices and terminals alone tell who is there",
+        )];
+    }
+    found
+}
+
+fn service((source, word): &(Source, Word)) -> Option<Finding> {
+    let met = if source.met_the_real_one() {
+        ""
+    } else {
+        " (tried against stand-ins only, never against the real one)"
+    };
+    if let Some(why) = word.answer.trouble() {
+        return Some(Finding::warn(
+            source.check(),
+            format!("{} {why}{met}", source.as_str()),
+            "see whether the service runs (`systemctl status`, `busctl status`); until it answers, presence is unknown \
+             and it dreams by night only",
+        ));
+    }
+    if word.answer != Answer::Live {
+        return None;
+    }
+    let mut says = vec!["answers".to_owned()];
+    says.extend(word.idle.map(|idle| match idle {
+        Idle::Active => "somebody is active".to_owned(),
+        Idle::Since(at) => format!("idle for {}", gate::span(at.elapsed())),
+    }));
+    says.extend(word.doing.clone());
+    says.extend(word.power.map(|power| match power {
+        Power::Mains => "mains".to_owned(),
+        Power::Battery { .. } => "battery".to_owned(),
+    }));
+    Some(Finding::ok(
+        source.check(),
+        format!("{}{met}", says.join(", ")),
+    ))
+}
+
+/// A system that nobody has tried this on.
+fn untested() -> Option<Finding> {
+    if cfg!(target_os = "linux") {
+        return None;
+    }
+    let detail = if cfg!(target_os = "macos") {
+        "macOS is read through ioreg and pmset, a look at a time; this was tested with their output, never on a Mac"
+    } else {
+        "this system's senses are not read"
+    };
+    Some(Finding::warn(
+        "system",
+        detail,
+        "trust it by night only, and tell us what `dreamer why` shows",
+    ))
 }
 
 fn sensed(check: &str, value: &Sensed<f64>, say: fn(f64) -> String, fix: &str) -> Finding {

@@ -224,7 +224,10 @@ fn presence(presence: &Presence, quiet: Duration, window: &Window) -> Gate {
             false,
             reading,
             threshold,
-            "you are here",
+            presence.doing.as_ref().map_or_else(
+                || "you are here".to_owned(),
+                |doing| format!("you are here ({doing})"),
+            ),
         );
     }
     match &presence.blind {

@@ -1,7 +1,8 @@
 //! This machine's senses. Made by the composition root, read by the supervisor on a thread that may block. The only
 //! user of sysinfo. Never judges what it reads.
 //!
-//! Reads Linux's `/proc`, `/sys` and `/dev`. On other systems every source is unknown and says so.
+//! Reads Linux's `/proc`, `/sys` and `/dev`, and asks its desktop; macOS by its tools. On other systems every source is
+//! unknown and says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,17 +13,22 @@ use sysinfo::Components;
 
 use super::load::{self, Counters};
 use super::own::{Ours, OwnWork};
-use super::{Hear, Listening, Presence, Reading, Sensed, Senses};
+use super::{Hear, Listening, Power, Presence, Reading, Sensed, Senses};
 use crate::clock::{self, Instant};
+use crate::config;
 use crate::tree::{Mechanism, Tree};
 
+mod desktop;
 mod inputs;
+mod mac;
 mod power;
 mod processes;
 mod server;
 mod waiting;
 mod watch;
 
+use desktop::Said;
+pub use desktop::said::{Answer, Idle, Source, Word};
 use inputs::LastInput;
 use processes::Processes;
 use server::{Owner, Servers};
@@ -68,6 +74,8 @@ pub struct HostSenses {
     own: OwnWork,
     input: LastInput,
     seen: Seen,
+    desktop: config::Desktop,
+    said: Said,
     awake: Awake,
     servers: Servers,
     waiting: Waiting,
@@ -117,6 +125,8 @@ impl HostSenses {
             own,
             input: LastInput::default(),
             seen: Seen::default(),
+            desktop: config::Desktop::default(),
+            said: Said::default(),
             awake: Awake::default(),
             servers: Servers::default(),
             waiting: Waiting::default(),
@@ -125,6 +135,19 @@ impl HostSenses {
             components: Components::new().ok(),
             temperature: None,
         }
+    }
+
+    /// Asks this desktop's services too, from the moment that somebody listens.
+    #[must_use]
+    pub fn with_desktop(mut self, desktop: &config::Desktop) -> Self {
+        self.desktop = desktop.clone();
+        self
+    }
+
+    /// What each of the desktop's services says; empty while nobody listens.
+    #[must_use]
+    pub fn desktop(&self) -> Vec<(Source, Word)> {
+        self.said.words()
     }
 
     fn load(&mut self, all: &Processes, now: Instant) -> Sensed<f64> {
@@ -259,6 +282,9 @@ impl HostSenses {
 
 impl Senses for HostSenses {
     fn read(&mut self, now: Instant) -> Reading {
+        if cfg!(target_os = "macos") {
+            return mac::read(&mac::Tools::default());
+        }
         if !cfg!(target_os = "linux") {
             return Reading::unknown("this system's senses are not read yet");
         }
@@ -268,7 +294,7 @@ impl Senses for HostSenses {
             load_of_others: self.load(&all, now),
             memory_used: processes::memory_used(&self.roots.proc),
             temperature_c: self.temperature(now),
-            power: power::read(&self.roots.sys),
+            power: self.power(),
         }
     }
 
@@ -276,20 +302,35 @@ impl Senses for HostSenses {
         if !cfg!(target_os = "linux") {
             return None;
         }
-        match watch::start(&self.roots, &self.seen, hear) {
-            Ok(watching) => Some(Listening::new(watching)),
-            Err(error) => {
-                tracing::warn!(%error, "input is noticed by looks alone");
-                None
-            }
-        }
+        let watching = watch::start(&self.roots, &self.seen, Arc::clone(&hear))
+            .inspect_err(|error| tracing::warn!(%error, "input is noticed by looks alone"))
+            .ok();
+        let following = desktop::start(&self.desktop, &self.seen, &self.said, hear)
+            .inspect_err(|error| tracing::warn!(%error, "the desktop is not asked"))
+            .ok()
+            .flatten();
+        // Both end when they are dropped.
+        (watching.is_some() || following.is_some()).then(|| Listening::new((watching, following)))
     }
 }
 
 impl HostSenses {
+    /// The kernel's own files, and the power service for what they do not tell.
+    fn power(&self) -> Sensed<Power> {
+        let asked = self.said.power();
+        match (power::read(&self.roots.sys), asked) {
+            (Sensed::Known(Power::Mains), Some(battery @ Power::Battery { .. }))
+            | (Sensed::Unknown(_), Some(battery)) => Sensed::Known(battery),
+            (read, _) => read,
+        }
+    }
+
     fn presence(&mut self, all: &Processes, now: Instant) -> Presence {
         let resumed = self.awake.resumed(clock::suspended(), now);
-        let mut presence = presence(&mut self.input, &self.roots, &self.seen, all, now);
+        // Where a desktop sees the whole of the input, devices that nobody may watch hide nothing.
+        let covered = self.said.idle(now).is_some();
+        let told = presence(&mut self.input, &self.roots, &self.seen, covered, all, now);
+        let mut presence = self.said.add_to(told, now);
         // Somebody opened the lid: as good as a key.
         if let Some(at) = resumed {
             let ago = now.saturating_duration_since(at);
@@ -321,6 +362,7 @@ fn presence(
     input: &mut LastInput,
     roots: &Roots,
     seen: &Seen,
+    covered: bool,
     all: &Processes,
     now: Instant,
 ) -> Presence {
@@ -339,7 +381,7 @@ fn presence(
         (None, true) if since.is_none() => {
             Some("the keyboard and the mouse are not watched".to_owned())
         }
-        (None, true) => seen.blind(),
+        (None, true) => seen.blind().filter(|_| !covered),
         (None, false) => None,
     };
     // Of what a device did before somebody listened nothing is known: it counts as used just then.
@@ -352,6 +394,7 @@ fn presence(
             (one, other) => one.or(other),
         },
         blind,
+        doing: None,
     }
 }
 

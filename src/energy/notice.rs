@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Instant;
 
 /// One thing that happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Notice {
     /// A key of a keyboard or of a terminal.
     Key,

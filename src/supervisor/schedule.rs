@@ -214,6 +214,7 @@ mod tests {
         Presence {
             last_input: Some(Duration::from_secs(minutes * 60)),
             blind: None,
+            doing: None,
         }
     }
 
@@ -239,6 +240,7 @@ mod tests {
         let away_since = |seconds| Presence {
             last_input: Some(Duration::from_secs(seconds)),
             blind: None,
+            doing: None,
         };
         assert!(closed("2026-11-21T01:59:29[UTC]", &away(10)));
         assert!(!closed("2026-11-21T01:59:30[UTC]", &away(10)));
@@ -362,6 +364,7 @@ mod tests {
         let blind = Presence {
             last_input: Some(Duration::from_hours(2)),
             blind: Some("input devices cannot be read".to_owned()),
+            doing: None,
         };
         let night = window(
             &at("2026-11-21T03:00[UTC]"),

@@ -311,6 +311,7 @@ impl Senses for Vacated {
             presence: Presence {
                 last_input: real.presence.last_input.filter(|ago| *ago < gone_for),
                 blind: None,
+                doing: None,
             },
             load_of_others: Sensed::Known(0.0),
             memory_used: Sensed::Known(0.0),

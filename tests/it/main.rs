@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod config;
 mod control;
+mod desktop;
 mod doctor;
 mod energy;
 mod energy_load;

@@ -15,6 +15,7 @@ fn calm() -> Reading {
         presence: Presence {
             last_input: Some(Duration::from_hours(2)),
             blind: None,
+            doing: None,
         },
         load_of_others: Sensed::Known(0.05),
         memory_used: Sensed::Known(0.3),

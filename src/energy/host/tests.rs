@@ -97,6 +97,7 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
             &mut input,
             &roots,
             &seen,
+            false,
             &Processes::read(&roots.proc),
             now,
         )

@@ -32,6 +32,8 @@ struct SeenNow {
     /// Since when somebody listens.
     since: Option<Instant>,
     last: Option<Instant>,
+    /// Keyboards and pointers that are watched.
+    devices: usize,
     /// Nodes that exist and cannot be watched, with the reason.
     blind: BTreeMap<PathBuf, String>,
 }
@@ -54,6 +56,16 @@ impl Seen {
             };
             Some(format!("{}: {why}{others}", path.display()))
         })
+    }
+
+    /// Somebody else noticed input.
+    pub(super) fn note(&self, at: Instant) {
+        self.with(|now| now.last = now.last.max(Some(at)));
+    }
+
+    /// Every keyboard and pointer is watched, and there is one: their input is told, with its kind.
+    pub(super) fn is_whole(&self) -> bool {
+        self.with(|now| now.since.is_some() && now.devices > 0 && now.blind.is_empty())
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut SeenNow) -> T) -> T {
@@ -189,7 +201,7 @@ impl Nodes {
         if let Some(what) = told {
             hear(&Noticed { what, at });
             // After telling: whoever looks and finds it has been told already.
-            self.seen.with(|now| now.last = Some(at));
+            self.seen.note(at);
         }
         if changed {
             self.look();
@@ -237,6 +249,7 @@ impl Nodes {
             self.watched.insert(wd, Watched::Logins);
         }
         let mut blind = BTreeMap::new();
+        let mut watched = 0;
         let terminals = inputs::terminal_nodes(&self.roots.dev);
         let devices = inputs::device_nodes(&self.roots);
         let nodes = terminals
@@ -252,6 +265,7 @@ impl Nodes {
         for (path, what, is_device) in nodes {
             match self.watch(&path) {
                 Ok(wd) => {
+                    watched += usize::from(is_device);
                     self.watched.insert(wd, Watched::Node(path, what));
                 }
                 Err(Errno::ENOENT) => {}
@@ -262,7 +276,10 @@ impl Nodes {
                 }
             }
         }
-        self.seen.with(|now| now.blind = blind);
+        self.seen.with(|now| {
+            now.blind = blind;
+            now.devices = watched;
+        });
     }
 
     fn watch(&self, path: &Path) -> Result<WatchDescriptor, Errno> {

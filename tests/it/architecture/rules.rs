@@ -113,6 +113,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio_cron_scheduler", &["supervisor"]),
     ("toml", &["config", "pack"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("zbus", &["energy::host"]),
 ];
 
 /// Structs that prove something: which derives would let anybody make one.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 pub(crate) mod backends;
+pub(crate) mod bus;
 pub(crate) mod fake_llm;
 pub(crate) mod senses;
 

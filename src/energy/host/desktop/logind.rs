@@ -1,0 +1,285 @@
+//! The login manager: whose session has the screen, whether it is locked or idle, when the machine goes to sleep, and
+//! who keeps it from idling. Judges messages and facts without asking anybody but in `look`.
+
+use std::collections::BTreeMap;
+
+use zbus::{Connection, Message, OwnedObjectPath};
+
+use super::bus::{Properties, Service, Trouble, flag, text};
+use super::said::{Idle, Word, words};
+use super::{Heard, signal};
+use crate::clock::Instant;
+use crate::energy::Notice;
+
+pub(super) const NAME: &str = "org.freedesktop.login1";
+const MANAGER: &str = "org.freedesktop.login1.Manager";
+const SESSION: &str = "org.freedesktop.login1.Session";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// Sessions with a seat that are asked: people who sit at one machine.
+const MOST_SEATED: usize = 8;
+
+/// One session at a seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Session {
+    user: u32,
+    active: bool,
+    locked: bool,
+    idle: bool,
+}
+
+/// A line of `ListInhibitors`: what, who, why, mode, user, process.
+type Inhibitor = (String, String, String, String, u32, u32);
+
+/// All that one look found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    sessions: BTreeMap<String, Session>,
+    inhibitors: Vec<Inhibitor>,
+}
+
+pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
+    let manager = Service {
+        name: NAME,
+        path: "/org/freedesktop/login1",
+    };
+    let listed: Vec<(String, u32, String, String, OwnedObjectPath)> =
+        manager.ask(bus, MANAGER, "ListSessions", &()).await?;
+    let mut sessions = BTreeMap::new();
+    let seated = listed
+        .into_iter()
+        .filter(|(_, _, _, seat, _)| !seat.is_empty());
+    for (_, user, _, _, path) in seated.take(MOST_SEATED) {
+        let path = path.as_str().to_owned();
+        let asked = Service {
+            name: NAME,
+            path: &path,
+        }
+        .properties(bus, SESSION)
+        .await;
+        match asked {
+            Ok(properties) => {
+                sessions.insert(path, Session::of(user, &properties));
+            }
+            // It ended while we looked.
+            Err(Trouble::Absent(_)) => {}
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    let inhibitors = manager.ask(bus, MANAGER, "ListInhibitors", &()).await?;
+    Ok(Facts {
+        sessions,
+        inhibitors,
+    })
+}
+
+impl Session {
+    fn of(user: u32, properties: &Properties) -> Self {
+        let is = |name| flag(properties, name) == Some(true);
+        Self {
+            user,
+            active: is("Active"),
+            locked: is("LockedHint"),
+            idle: is("IdleHint"),
+        }
+    }
+}
+
+/// What is known of the login manager from look to look.
+#[derive(Debug)]
+pub(super) struct Known {
+    me: u32,
+    facts: Option<Facts>,
+    /// Since when every session that has a screen is known to idle.
+    idle_since: Option<Instant>,
+}
+
+impl Known {
+    pub(super) fn new(me: u32) -> Self {
+        Self {
+            me,
+            facts: None,
+            idle_since: None,
+        }
+    }
+
+    /// One signal, judged at once by what is known.
+    pub(super) fn heard(&mut self, message: &Message) -> Heard {
+        let Some((interface, member, path)) = signal(message) else {
+            return Heard::Nothing;
+        };
+        match (interface.as_str(), member.as_str()) {
+            (MANAGER, "PrepareForSleep") => match message.body().deserialize::<bool>() {
+                Ok(true) => Heard::Told(Notice::Sleep),
+                // Somebody opened the lid: as good as a key.
+                Ok(false) => Heard::Told(Notice::Login),
+                Err(_) => Heard::Changed,
+            },
+            (MANAGER, "SessionNew") | (SESSION, "Unlock") => Heard::Told(Notice::Login),
+            (PROPERTIES, "PropertiesChanged") => {
+                let body = message.body();
+                let changed = body.deserialize::<(String, Properties, Vec<String>)>();
+                changed.map_or(Heard::Changed, |(of, now, _)| {
+                    self.changed(&of, &path, &now)
+                })
+            }
+            (MANAGER | SESSION, _) => Heard::Changed,
+            _ => Heard::Nothing,
+        }
+    }
+
+    fn changed(&mut self, of: &str, path: &str, now: &Properties) -> Heard {
+        match of {
+            MANAGER => {
+                let begins = text(now, "BlockInhibited").is_some_and(holds_idle);
+                if begins && self.doing().is_none() {
+                    Heard::Told(Notice::Login)
+                } else {
+                    Heard::Changed
+                }
+            }
+            SESSION => {
+                let sessions = self.facts.as_mut().map(|facts| &mut facts.sessions);
+                let Some(known) = sessions.and_then(|all| all.get_mut(path)) else {
+                    return Heard::Changed;
+                };
+                let before = known.clone();
+                known.locked = flag(now, "LockedHint").unwrap_or(known.locked);
+                known.active = flag(now, "Active").unwrap_or(known.active);
+                known.idle = flag(now, "IdleHint").unwrap_or(known.idle);
+                came_back(&before, known)
+            }
+            _ => Heard::Nothing,
+        }
+    }
+
+    /// Takes a look's facts; the answer is what it means and what a signal should have told already.
+    pub(super) fn learn(&mut self, facts: Facts, now: Instant) -> (Word, Heard) {
+        let mut heard = Heard::Nothing;
+        if let Some(before) = &self.facts {
+            for (path, session) in &facts.sessions {
+                let back = before.sessions.get(path).map(|was| came_back(was, session));
+                heard = heard.max(back.unwrap_or(Heard::Nothing));
+            }
+        }
+        let on_screen = || facts.sessions.values().filter(|session| session.active);
+        let idle = on_screen().next().is_some() && on_screen().all(|session| session.idle);
+        self.idle_since = idle.then(|| self.idle_since.unwrap_or(now));
+        let foreign = on_screen().any(|session| session.user != self.me);
+        self.facts = Some(facts);
+        let word = Word {
+            idle: self.idle_since.map(Idle::Since),
+            doing: self.doing(),
+            foreign,
+            ..Word::live()
+        };
+        (word, heard)
+    }
+
+    /// Who keeps the machine from idling: a film, a call, a game.
+    fn doing(&self) -> Option<String> {
+        let all = self.facts.as_ref()?.inhibitors.iter();
+        let (_, who, why, ..) = all
+            .clone()
+            .find(|(what, _, _, mode, ..)| holds_idle(what) && mode.starts_with("block"))?;
+        Some(format!("{}: {}", words(who), words(why)))
+    }
+}
+
+/// `what` is a list with colons.
+fn holds_idle(what: &str) -> bool {
+    what.split(':').any(|word| word == "idle")
+}
+
+/// A session that is unlocked, switched to or used again. A lock is none of that: most are a timer's.
+fn came_back(before: &Session, now: &Session) -> Heard {
+    if (before.locked && !now.locked) || (!before.active && now.active) {
+        Heard::Told(Notice::Login)
+    } else if before.idle && !now.idle && now.active {
+        Heard::Active
+    } else if before == now {
+        Heard::Nothing
+    } else {
+        Heard::Changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock;
+
+    fn facts(session: Session, inhibitors: &[(&str, &str)]) -> Facts {
+        let line = |(what, mode): &(&str, &str)| {
+            let text = |text: &str| text.to_owned();
+            let who = text("player");
+            (text(what), who, text("a film"), text(mode), 1000, 77)
+        };
+        Facts {
+            sessions: [("/s/1".to_owned(), session)].into(),
+            inhibitors: inhibitors.iter().map(line).collect(),
+        }
+    }
+
+    fn mine() -> Session {
+        Session {
+            user: 1000,
+            active: true,
+            locked: false,
+            idle: false,
+        }
+    }
+
+    #[test]
+    fn a_film_holds_the_machine_and_a_delay_or_a_lid_does_not() {
+        let mut known = Known::new(1000);
+        let now = clock::monotonic();
+        for (held, doing) in [
+            (("sleep:idle", "block"), Some("player: a film".to_owned())),
+            (("idle", "delay"), None),
+            (("sleep:shutdown", "block"), None),
+            (("handle-lid-switch", "block"), None),
+        ] {
+            let (word, _) = known.learn(facts(mine(), &[held]), now);
+            assert_eq!(word.doing, doing, "{held:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_signal_should_have_told_is_found_by_the_next_look() {
+        let mut known = Known::new(1000);
+        let now = clock::monotonic();
+        let locked = Session {
+            locked: true,
+            idle: true,
+            ..mine()
+        };
+        let (word, heard) = known.learn(facts(locked.clone(), &[]), now);
+        assert_eq!(heard, Heard::Nothing, "there is nothing to compare with");
+        assert_eq!(word.idle, Some(Idle::Since(now)));
+        let later = now + Duration::from_mins(1);
+        let (word, heard) = known.learn(facts(locked.clone(), &[]), later);
+        assert_eq!((heard, word.idle), (Heard::Nothing, Some(Idle::Since(now))));
+        let used = Session {
+            idle: false,
+            ..locked.clone()
+        };
+        let (word, heard) = known.learn(facts(used, &[]), later);
+        assert_eq!((heard, word.idle), (Heard::Active, None));
+        let (_, heard) = known.learn(facts(mine(), &[]), later);
+        assert_eq!(heard, Heard::Told(Notice::Login));
+        let (_, heard) = known.learn(facts(locked, &[]), later);
+        assert_eq!(heard, Heard::Changed, "a timer locks too");
+    }
+
+    #[test]
+    fn a_screen_that_shows_somebody_elses_session_is_foreign() {
+        let mut known = Known::new(1000);
+        let now = clock::monotonic();
+        let other = Session { user: 7, ..mine() };
+        assert!(known.learn(facts(other, &[]), now).0.foreign);
+        assert!(!known.learn(facts(mine(), &[]), now).0.foreign);
+    }
+}

@@ -1,0 +1,303 @@
+//! What the desktop's services say, source by source, and what follows for presence. Pure but for the lock around it:
+//! written by the thread that follows the services, read by the looks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Instant;
+use crate::energy::{Power, Presence};
+
+/// Other programs' words are shown to this length: enough for a film's title.
+const WORDS: usize = 80;
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// systemd's or elogind's login manager: sessions, locks, sleep, inhibitors.
+    Logind,
+    /// The power service, for what the kernel's own files do not tell.
+    UPower,
+    /// GNOME's idle monitor.
+    Mutter,
+    /// GNOME's session: who keeps it from idling.
+    GnomeSession,
+    /// KDE's power management: who keeps it from idling.
+    KdePower,
+    /// A Wayland compositor with `ext-idle-notify-v1`.
+    Wayland,
+}
+
+impl Source {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logind => "logind",
+            Self::UPower => "UPower",
+            Self::Mutter => "Mutter's idle monitor",
+            Self::GnomeSession => "GNOME's session manager",
+            Self::KdePower => "KDE's power management",
+            Self::Wayland => "the Wayland compositor",
+        }
+    }
+
+    /// The name of the doctor's finding.
+    #[must_use]
+    pub fn check(self) -> &'static str {
+        match self {
+            Self::Logind => "logind",
+            Self::UPower => "upower",
+            Self::Mutter => "mutter",
+            Self::GnomeSession => "gnome_session",
+            Self::KdePower => "kde_power",
+            Self::Wayland => "wayland",
+        }
+    }
+
+    /// False for what has only ever met a stand-in of ours: nobody has seen it with the real one.
+    #[must_use]
+    pub fn met_the_real_one(self) -> bool {
+        false
+    }
+
+    /// The sources that a system's bus has.
+    pub(super) const SYSTEM: [Self; 2] = [Self::Logind, Self::UPower];
+    /// The sources that a session's bus has.
+    pub(super) const SESSION: [Self; 3] = [Self::Mutter, Self::GnomeSession, Self::KdePower];
+
+    /// Not knowing what it says means not knowing whether somebody is there.
+    fn tells_presence(self) -> bool {
+        self != Self::UPower
+    }
+}
+
+/// Whether a source answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It has not had the time yet.
+    Asked,
+    /// It does.
+    Live,
+    /// There is none here, and that is known.
+    Absent(String),
+    /// It is there and cannot be read.
+    Unknown(String),
+}
+
+impl Answer {
+    /// Why nothing is known of a source that is there.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Asked => Some("has not answered yet"),
+            Self::Unknown(why) => Some(why),
+            Self::Live | Self::Absent(_) => None,
+        }
+    }
+}
+
+/// Since when nobody gave input, as a desktop sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    Active,
+    Since(Instant),
+}
+
+/// What one source says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Word {
+    pub answer: Answer,
+    /// `None`: it cannot say.
+    pub idle: Option<Idle>,
+    /// What somebody is doing without giving input: a film, a call, a game.
+    pub doing: Option<String>,
+    pub power: Option<Power>,
+    /// Somebody else's session has the screen: what this user's desktop says is not the whole truth.
+    pub foreign: bool,
+}
+
+impl Word {
+    pub(super) fn of(answer: Answer) -> Self {
+        Self {
+            answer,
+            idle: None,
+            doing: None,
+            power: None,
+            foreign: false,
+        }
+    }
+
+    pub(super) fn live() -> Self {
+        Self::of(Answer::Live)
+    }
+}
+
+/// All that is said now; shared.
+#[derive(Debug, Clone, Default)]
+pub(in crate::energy::host) struct Said(Arc<Mutex<BTreeMap<Source, Word>>>);
+
+impl Said {
+    /// The answer is what it said before.
+    pub(super) fn set(&self, source: Source, word: Word) -> Option<Word> {
+        self.with(|all| all.insert(source, word))
+    }
+
+    pub(super) fn idle_of(&self, source: Source) -> Option<Idle> {
+        self.with(|all| all.get(&source)?.idle)
+    }
+
+    pub(super) fn set_idle(&self, source: Source, idle: Idle) {
+        self.with(|all| {
+            if let Some(word) = all.get_mut(&source) {
+                word.idle = Some(idle);
+            }
+        });
+    }
+
+    /// The same answer for all of a bus: it is not there, or it went.
+    pub(super) fn set_all(&self, sources: &[Source], answer: &Answer) {
+        self.with(|all| {
+            for source in sources {
+                all.insert(*source, Word::of(answer.clone()));
+            }
+        });
+    }
+
+    pub(in crate::energy::host) fn forget(&self) {
+        self.with(BTreeMap::clear);
+    }
+
+    pub(in crate::energy::host) fn words(&self) -> Vec<(Source, Word)> {
+        self.with(|all| all.iter().map(|(k, v)| (*k, v.clone())).collect())
+    }
+
+    pub(in crate::energy::host) fn power(&self) -> Option<Power> {
+        self.with(|all| all.values().find_map(|word| word.power))
+    }
+
+    /// How long ago the desktop saw input; `None` where no desktop sees the whole of it.
+    pub(in crate::energy::host) fn idle(&self, now: Instant) -> Option<Duration> {
+        self.with(|all| {
+            let foreign = all.values().any(|word| word.foreign);
+            let idle = all.iter().filter_map(|(source, word)| {
+                // The login manager sees every session, a desktop its own.
+                (*source == Source::Logind || !foreign).then_some(word.idle?)
+            });
+            idle.map(|idle| match idle {
+                Idle::Active => Duration::ZERO,
+                Idle::Since(at) => now.saturating_duration_since(at),
+            })
+            .min()
+        })
+    }
+
+    /// Adds what the desktop knows to what the devices and terminals told.
+    pub(in crate::energy::host) fn add_to(&self, mut presence: Presence, now: Instant) -> Presence {
+        let seen = self.idle(now);
+        presence.last_input = match (presence.last_input, seen) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.with(|all| {
+            if presence.blind.is_none() {
+                let telling = all.iter().filter(|(source, _)| source.tells_presence());
+                let mut troubles = telling.filter_map(|(source, word)| {
+                    let why = word.answer.trouble()?;
+                    Some(format!("{} {why}", source.as_str()))
+                });
+                presence.blind = troubles.next();
+            }
+            presence.doing = all.values().find_map(|word| word.doing.clone());
+        });
+        if presence.doing.is_some() {
+            presence.last_input = Some(Duration::ZERO);
+        }
+        presence
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<Source, Word>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Another program's own words, fit to be shown in a line.
+pub(in crate::energy::host) fn words(text: &str) -> String {
+    let shown = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(WORDS);
+    shown.collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    fn quiet_for(minutes: u64) -> Presence {
+        Presence {
+            last_input: Some(Duration::from_mins(minutes)),
+            ..Presence::headless()
+        }
+    }
+
+    #[test]
+    fn a_film_is_presence_whatever_the_keyboard_says() {
+        let now = clock::monotonic();
+        let said = Said::default();
+        assert_eq!(said.add_to(quiet_for(90), now), quiet_for(90));
+        let mut word = Word::live();
+        word.doing = Some("player: playing".to_owned());
+        said.set(Source::Logind, word);
+        let presence = said.add_to(quiet_for(90), now);
+        assert_eq!(presence.last_input, Some(Duration::ZERO));
+        assert_eq!(presence.doing.as_deref(), Some("player: playing"));
+    }
+
+    #[test]
+    fn a_source_that_is_there_and_cannot_be_read_is_named_and_an_absent_one_is_not() {
+        let now = clock::monotonic();
+        let said = Said::default();
+        said.set_all(&Source::SESSION, &Answer::Absent("no bus".to_owned()));
+        assert_eq!(said.add_to(quiet_for(9), now).blind, None);
+        let silent = Answer::Unknown("has not answered for 2 s".to_owned());
+        said.set_all(&[Source::UPower], &silent);
+        assert_eq!(said.add_to(quiet_for(9), now).blind, None, "tells no input");
+        said.set_all(&[Source::Logind], &silent);
+        let blind = said.add_to(quiet_for(9), now).blind;
+        assert_eq!(blind.as_deref(), Some("logind has not answered for 2 s"));
+        said.forget();
+        assert_eq!(said.add_to(quiet_for(9), now), quiet_for(9));
+    }
+
+    #[test]
+    fn a_desktop_speaks_for_the_machine_unless_somebody_elses_session_has_the_screen() {
+        let began = clock::monotonic();
+        let now = began + Duration::from_mins(10);
+        let said = Said::default();
+        let idle = |idle| Word {
+            idle: Some(idle),
+            ..Word::live()
+        };
+        said.set(Source::Mutter, idle(Idle::Since(began)));
+        assert_eq!(said.idle(now), Some(Duration::from_mins(10)));
+        assert_eq!(
+            said.add_to(quiet_for(30), now).last_input,
+            Some(Duration::from_mins(10))
+        );
+        said.set(Source::Wayland, idle(Idle::Active));
+        assert_eq!(said.idle(now), Some(Duration::ZERO));
+        let foreign = Word {
+            foreign: true,
+            ..Word::live()
+        };
+        said.set(Source::Logind, foreign);
+        assert_eq!(said.idle(now), None);
+    }
+
+    #[test]
+    fn other_programs_words_stay_in_their_line() {
+        assert_eq!(words("a\nb\u{1b}[31m "), "a b [31m");
+        assert_eq!(words(&"x".repeat(500)).len(), WORDS);
+    }
+}
