@@ -15,12 +15,14 @@ use std::time::Duration;
 mod delegated;
 mod freezing;
 mod groups;
+mod launch;
 mod placement;
 mod process;
 mod signals;
 mod spawner;
 
 use groups::{Group, Hierarchy};
+pub use launch::{Launch, Launched, Process};
 pub use placement::Placement;
 pub use process::{is_alive, start_time};
 pub use spawner::Spawner;
@@ -194,8 +196,10 @@ impl Tree {
     #[must_use]
     pub fn placement(&self, branch: Option<&Branch>) -> Placement {
         let groups = branch.map_or(&self.groups, |b| &b.groups);
+        let (unified, others): (Vec<_>, Vec<_>) = groups.iter().partition(|g| g.is_v2());
         Placement::new(
-            groups.iter().filter_map(procs_file).collect(),
+            others.into_iter().filter_map(procs_file).collect(),
+            unified.into_iter().find_map(procs_file),
             self.niceness(),
         )
     }

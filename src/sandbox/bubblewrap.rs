@@ -9,15 +9,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::Resource;
-use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::{Keeper, Keepers, StderrTail};
@@ -27,7 +25,7 @@ use super::python::Interpreter;
 use super::runner::{Parts, Runner};
 use super::{Backend, RunnerSpec, Sandbox, SandboxError, cpu_milli, seccomp};
 use crate::supervisor::permit::WorkPermit;
-use crate::tree::{Branch, BranchLimits, Spawner, Tree};
+use crate::tree::{Branch, BranchLimits, Launch, Process, Spawner, Tree};
 
 const PLACES: [&str; 4] = [
     "/usr/bin/bwrap",
@@ -106,23 +104,20 @@ impl Bubblewrap {
         Self { libraries, ..self }
     }
 
-    fn command(&self, spec: &RunnerSpec, filter: RawFd) -> Command {
-        let mut command = Command::new(&self.program);
+    fn words(&self, spec: &RunnerSpec, filter: RawFd) -> Vec<OsString> {
+        let mut words = Vec::new();
+        let mut show = |outside: &Path, inside: &Path| {
+            words.extend(["--ro-bind".into(), outside.into(), inside.into()]);
+        };
         if let Some(set) = &self.libraries {
-            command.arg("--ro-bind").arg(set.site()).arg(INSIDE);
+            show(&set.site(), Path::new(INSIDE));
             // What their compiled parts may count on to be there.
             for (inside, outside) in &self.python.common {
-                command.arg("--ro-bind").arg(outside).arg(inside);
+                show(outside, inside);
             }
         }
-        command
-            .args(arguments(&self.python, spec.hash_seed, filter))
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+        words.extend(arguments(&self.python, spec.hash_seed, filter));
+        words
     }
 
     /// The filter as a file in memory that bubblewrap reads from its start.
@@ -258,8 +253,9 @@ impl Sandbox for Bubblewrap {
         let filter = self
             .filter_file()
             .map_err(|e| infra("cannot make a file in memory", e))?;
-        let mut command = self.command(spec, filter.as_raw_fd());
-        tree.placement(Some(&branch))
+        let arguments = self.words(spec, filter.as_raw_fd());
+        let placement = tree
+            .placement(Some(&branch))
             .limiting(&[
                 (Resource::RLIMIT_CORE, 0),
                 (Resource::RLIMIT_MSGQUEUE, 0),
@@ -267,30 +263,30 @@ impl Sandbox for Bubblewrap {
                 (Resource::RLIMIT_NOFILE, OPEN_FILES),
                 (Resource::RLIMIT_FSIZE, spec.limits.file_bytes),
             ])
-            .keeping(filter)
-            .apply(&mut command, as_root.then_some(NOBODY));
-        let mut child = self
+            .keeping(filter);
+        let launch = Launch {
+            program: self.program.clone(),
+            arguments,
+            placement,
+            user: as_root.then_some(NOBODY),
+        };
+        let started = self
             .spawner
-            .spawn(command)
+            .launch(launch)
             .await
             .map_err(|e| infra("cannot start bubblewrap", e))?;
-        let (Some(input), Some(output), Some(errors)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(SandboxError::Infra("bubblewrap has no pipes".to_owned()));
-        };
         let stop = CancellationToken::new();
         let keeping = keep(
-            child,
+            started.process,
             branch.clone(),
             self.spawner.clone(),
             stop.clone(),
             permit.clone(),
         );
         let parts = Parts {
-            input: Box::new(input),
-            output: Box::new(output),
-            errors: StderrTail::read(errors),
+            input: Box::new(started.input),
+            output: Box::new(started.output),
+            errors: StderrTail::read(started.errors),
             branch,
             keeper: Keeper::new(&self.keepers, stop, keeping),
             limits: spec.limits,
@@ -313,20 +309,20 @@ impl Sandbox for Bubblewrap {
 
 /// Owns the process until it is gone: ends it when it is told to or the permit is over, then removes its groups.
 async fn keep(
-    mut child: Child,
+    mut child: Process,
     branch: Arc<Branch>,
     spawner: Arc<Spawner>,
     stop: CancellationToken,
     permit: WorkPermit,
 ) {
     // Where no group holds it, it is stopped by signals.
-    let adopted = child.id().map(|pid| permit.tree().adopt(pid));
+    let adopted = permit.tree().adopt(child.id());
     tokio::select! {
-        _ = child.wait() => {}
+        () = child.wait() => {}
         () = stop.cancelled() => {}
         _ = permit.ended() => {}
     }
-    let _ = child.start_kill();
+    child.kill();
     let cleared = tokio::task::spawn_blocking(move || {
         branch.kill();
         branch.remove()

@@ -1,7 +1,7 @@
 //! Puts a process where it belongs before its first instruction: its groups, its limits, its CPU and IO class, its
 //! user, and none of our open files but the one it is handed. Called for everything that the program starts for a dream.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -35,7 +35,10 @@ pub(super) fn hurry(pid: u32) {
 /// Where a process goes.
 #[derive(Debug)]
 pub struct Placement {
+    /// Files of the version 1 groups that a process joins by writing to them.
     procs: Vec<CString>,
+    /// The group in the unified hierarchy.
+    unified: Option<CString>,
     niceness: u8,
     limits: Vec<(Resource, u64)>,
     dies_with_us: bool,
@@ -43,9 +46,10 @@ pub struct Placement {
 }
 
 impl Placement {
-    pub(super) fn new(procs: Vec<CString>, niceness: u8) -> Self {
+    pub(super) fn new(procs: Vec<CString>, unified: Option<CString>, niceness: u8) -> Self {
         Self {
             procs,
+            unified,
             niceness,
             limits: Vec::new(),
             dies_with_us: false,
@@ -85,13 +89,20 @@ impl Placement {
         // open, write, close, prctl, setrlimit, setpriority, sched_setscheduler, ioprio_set, close_range, fcntl, setgroups,
         // setresgid, setresuid, each of which is async-signal-safe.
         unsafe {
-            command.pre_exec(move || self.enter(user));
+            command.pre_exec(move || self.enter(user, false));
         }
     }
 
+    /// The file of the unified group that a process joins by writing to it.
+    pub(super) fn unified(&self) -> Option<&CStr> {
+        self.unified.as_deref()
+    }
+
+    /// Called in the new process. `born` in the unified group, it has nothing to join there.
     #[expect(unsafe_code, reason = "raw system calls between fork and exec")]
-    fn enter(&self, user: Option<u32>) -> io::Result<()> {
-        for path in &self.procs {
+    pub(super) fn enter(&self, user: Option<u32>, born: bool) -> io::Result<()> {
+        let joined = self.unified.iter().filter(|_| !born);
+        for path in self.procs.iter().chain(joined) {
             // SAFETY: the path is a C string and the buffer is one byte long.
             let done = unsafe {
                 let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
@@ -138,14 +149,26 @@ impl Placement {
             if let Some(kept) = &self.kept {
                 libc::fcntl(kept.as_raw_fd(), libc::F_SETFD, 0);
             }
-            if let Some(id) = user
-                && (libc::setgroups(0, std::ptr::null()) != 0
-                    || libc::setresgid(id, id, id) != 0
-                    || libc::setresuid(id, id, id) != 0)
-            {
-                return Err(io::Error::last_os_error());
+            if let Some(id) = user {
+                become_user(id)?;
             }
         }
         Ok(())
     }
+}
+
+/// The kernel's calls themselves: the C library's would ask the threads of a process, and one that was not forked by it
+/// believes that it still has its parent's.
+#[expect(unsafe_code, reason = "raw system calls between fork and exec")]
+unsafe fn become_user(id: u32) -> io::Result<()> {
+    // SAFETY: plain values and, for a list of no groups, a null pointer.
+    let refused = unsafe {
+        libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) != 0
+            || libc::syscall(libc::SYS_setresgid, id, id, id) != 0
+            || libc::syscall(libc::SYS_setresuid, id, id, id) != 0
+    };
+    if refused {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }

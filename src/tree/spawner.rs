@@ -10,10 +10,13 @@ use tokio::process::Child;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-struct Request {
-    command: Command,
-    runtime: Handle,
-    reply: oneshot::Sender<io::Result<Child>>,
+use super::launch::{Launch, Launched};
+
+type Reply<T> = oneshot::Sender<io::Result<T>>;
+
+enum Request {
+    Spawn(Command, Handle, Reply<Child>),
+    Launch(Launch, Handle, Reply<Launched>),
 }
 
 /// Whoever holds one keeps the thread, and with it every process that it started, alive.
@@ -30,12 +33,20 @@ impl Spawner {
         std::thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || {
+                // A caller that went away drops the child here, which kills it.
                 for request in receiver {
-                    let _inside = request.runtime.enter();
-                    let mut command = tokio::process::Command::from(request.command);
-                    command.kill_on_drop(true);
-                    // A caller that went away drops the child here, which kills it.
-                    let _ = request.reply.send(command.spawn());
+                    match request {
+                        Request::Spawn(command, runtime, reply) => {
+                            let _inside = runtime.enter();
+                            let mut command = tokio::process::Command::from(command);
+                            command.kill_on_drop(true);
+                            let _ = reply.send(command.spawn());
+                        }
+                        Request::Launch(launch, runtime, reply) => {
+                            let _inside = runtime.enter();
+                            let _ = reply.send(launch.start());
+                        }
+                    }
                 }
             })?;
         Ok(Self { requests })
@@ -46,16 +57,25 @@ impl Spawner {
     /// # Errors
     /// Where the program cannot be started.
     pub async fn spawn(&self, command: Command) -> io::Result<Child> {
+        self.ask(|runtime, reply| Request::Spawn(command, runtime, reply))
+            .await
+    }
+
+    /// The same for a process that shall be in its unified group from the beginning.
+    ///
+    /// # Errors
+    /// As `spawn`.
+    pub async fn launch(&self, launch: Launch) -> io::Result<Launched> {
+        self.ask(|runtime, reply| Request::Launch(launch, runtime, reply))
+            .await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Handle, Reply<T>) -> Request) -> io::Result<T> {
+        let gone = || io::Error::other("the spawning thread has ended");
         let (reply, answer) = oneshot::channel();
-        let request = Request {
-            command,
-            runtime: Handle::current(),
-            reply,
-        };
-        let gone = |_| io::Error::other("the spawning thread has ended");
         self.requests
-            .send(request)
-            .map_err(|_| io::Error::other("the spawning thread has ended"))?;
-        answer.await.map_err(gone)?
+            .send(request(Handle::current(), reply))
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 }
