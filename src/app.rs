@@ -219,6 +219,7 @@ fn options_of(settings: &Settings) -> experience::Options {
         batching: experience::Batching {
             events: asked.batch_events,
             interval: Duration::from_secs_f64(asked.flush_seconds),
+            waiting: asked.buffered_events,
         },
         retention: experience::Retention {
             age: Duration::from_hours(24 * asked.archive_days),

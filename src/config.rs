@@ -15,13 +15,14 @@ pub mod keys;
 mod layers;
 pub mod night;
 mod origin;
+mod original;
 mod read;
 pub mod render;
 mod server;
 mod sources;
 
 pub use desktop::Desktop;
-pub use experience::{ExperienceLimits, ExperienceSettings, ExperienceSink};
+pub use experience::{ExperienceLimits, ExperienceSettings, ExperienceSink, SampleBy};
 pub use keys::Id;
 pub use night::NightHours;
 pub use origin::{ConfigError, ConfigErrors, Origin, Origins};

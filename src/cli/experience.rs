@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use super::text::{clean_line, clean_short};
 use super::{Context, Exit, say};
 use crate::clock;
+use crate::config::SampleBy;
 use crate::experience::draw::Draw;
 use crate::experience::{
-    Ask, Event, Limits, RECENT, Record, Scope, Strategy, event_of, recall, with_effects,
+    Ask, Event, Limits, Record, Scope, Strategy, event_of, recall, with_effects,
 };
 use crate::store::{ExperienceQuery, SinkCount, Store};
 
@@ -43,9 +44,9 @@ pub enum Command {
 
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct SampleArgs {
-    /// How events are chosen
-    #[arg(long, value_enum, default_value_t = Choice::Uniform)]
-    strategy: Choice,
+    /// How events are chosen; the settings say where you do not
+    #[arg(long, value_enum)]
+    strategy: Option<Choice>,
     /// How many
     #[arg(long, short = 'n', value_name = "N", default_value_t = BATCH)]
     count: usize,
@@ -66,7 +67,7 @@ enum Choice {
     Uniform,
     /// By priority, with weights that make good for it
     Prioritized,
-    /// Among the newest 10,000
+    /// Among the newest 10,000, or as many as the settings say
     Recent,
     /// Of every kind, and unlike each other
     Diverse,
@@ -195,11 +196,11 @@ fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result
         From::Hot => (Scope::Hot, usual.hot),
         From::Window => (Scope::Window, usual.events),
     };
-    let strategy = match args.strategy {
-        Choice::Uniform => Strategy::Uniform,
-        Choice::Prioritized => Strategy::Prioritized,
-        Choice::Recent => Strategy::Recent,
-        Choice::Diverse => Strategy::Diverse,
+    let strategy = match (args.strategy, asked.sample) {
+        (Some(Choice::Uniform), _) | (None, SampleBy::Uniform) => Strategy::Uniform,
+        (Some(Choice::Prioritized), _) | (None, SampleBy::Prioritized) => Strategy::Prioritized,
+        (Some(Choice::Recent), _) | (None, SampleBy::Recent) => Strategy::Recent,
+        (Some(Choice::Diverse), _) | (None, SampleBy::Diverse) => Strategy::Diverse,
     };
     // What the database keeps may be older than what a running stream holds in memory.
     let limits = Limits {
@@ -207,7 +208,7 @@ fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result
         ..usual
     };
     let needed = match strategy {
-        Strategy::Recent => usize::try_from(RECENT)?.min(most),
+        Strategy::Recent => asked.recent_events.min(most),
         Strategy::Uniform | Strategy::Prioritized | Strategy::Diverse => most,
     };
     let query = ExperienceQuery {
@@ -217,7 +218,8 @@ fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result
     let mut window = recall(store, &query, limits, clock::utc())?;
     let ask = Ask {
         replace: !args.without_replacement,
-        beta: context.settings.experience.limits.beta,
+        beta: asked.beta,
+        recent: asked.recent_events as u64,
         ..Ask::new(strategy, args.count.min(most)).of(scope)
     };
     let seed = args

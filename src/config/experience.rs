@@ -1,7 +1,9 @@
 //! Settings of the experience stream: where events go, and how many are held where. Pure: text to numbers. Called by the
-//! reader; the names of the original's configuration are understood too, with whatever stands before their dots.
+//! reader; the original's names of the same limits are understood too (`original.rs`).
 
 use std::net::IpAddr;
+
+use super::original;
 
 /// One place that events go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,16 @@ pub enum ExperienceSink {
     Http(String),
 }
 
+/// How a batch is drawn where nobody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SampleBy {
+    #[default]
+    Uniform,
+    Prioritized,
+    Recent,
+    Diverse,
+}
+
 /// Bounds of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExperienceLimits {
@@ -22,6 +34,11 @@ pub struct ExperienceLimits {
     pub window_hours: u64,
     pub batch_events: usize,
     pub flush_seconds: f64,
+    /// Events that wait for one sink at most.
+    pub buffered_events: usize,
+    pub sample: SampleBy,
+    /// Newest events that count as recent.
+    pub recent_events: usize,
     /// How much priority counts when batches are drawn, 0 to 1.
     pub alpha: f64,
     /// How much the weights make good for it, 0 to 1.
@@ -34,7 +51,7 @@ pub struct ExperienceLimits {
 }
 
 impl Default for ExperienceLimits {
-    /// The first seven are the original's, the last three ours.
+    /// The last three are ours, all others the original's.
     fn default() -> Self {
         Self {
             hot_events: 100_000,
@@ -42,6 +59,9 @@ impl Default for ExperienceLimits {
             window_hours: 24,
             batch_events: 256,
             flush_seconds: 1.0,
+            buffered_events: 10_000,
+            sample: SampleBy::Uniform,
+            recent_events: 10_000,
             alpha: 0.6,
             beta: 0.4,
             archive_days: 90,
@@ -60,39 +80,64 @@ pub struct ExperienceSettings {
     pub limits: ExperienceLimits,
 }
 
-/// Our name, other names of the same, lowest and highest value.
-type Row = (&'static str, &'static [&'static str], f64, f64);
+/// What a limit's value may be, and where it goes.
+enum Takes {
+    /// A whole number within bounds.
+    Whole(u32, u32, fn(&mut ExperienceLimits, u32)),
+    Real(f64, f64, fn(&mut ExperienceLimits, f64)),
+    Sample,
+}
 
-const NAMES: [Row; 10] = [
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+const TEN_MILLION: u32 = 10_000_000;
+
+const NAMES: [(&str, Takes); 13] = [
     (
         "hot_events",
-        &[
-            "buffer_size",
-            "circular_buffer_size",
-            "circular_buffer.size",
-        ],
-        1.0,
-        1e7,
+        Takes::Whole(1, TEN_MILLION, |l, n| l.hot_events = count(n)),
     ),
     (
         "window_events",
-        &["window_size", "sliding_window_size", "sliding_window.size"],
-        1.0,
-        1e7,
+        Takes::Whole(1, TEN_MILLION, |l, n| l.window_events = count(n)),
     ),
     (
         "window_hours",
-        &["sliding_window_hours", "sliding_window.hours"],
-        1.0,
-        8760.0,
+        Takes::Whole(1, 8760, |l, n| l.window_hours = n.into()),
     ),
-    ("batch_events", &["batch_size"], 1.0, 10_000.0),
-    ("flush_seconds", &["flush_interval"], 0.01, 3600.0),
-    ("alpha", &[], 0.0, 1.0),
-    ("beta", &[], 0.0, 1.0),
-    ("archive_days", &["retention_days"], 1.0, 36_500.0),
-    ("archive_mb", &[], 1.0, 1e6),
-    ("file_mb", &["max_file_size_mb"], 1.0, 1e5),
+    (
+        "batch_events",
+        Takes::Whole(1, 10_000, |l, n| l.batch_events = count(n)),
+    ),
+    (
+        "flush_seconds",
+        Takes::Real(0.01, 3600.0, |l, n| l.flush_seconds = n),
+    ),
+    (
+        "buffered_events",
+        Takes::Whole(1, TEN_MILLION, |l, n| l.buffered_events = count(n)),
+    ),
+    ("sample", Takes::Sample),
+    (
+        "recent_events",
+        Takes::Whole(1, TEN_MILLION, |l, n| l.recent_events = count(n)),
+    ),
+    ("alpha", Takes::Real(0.0, 1.0, |l, n| l.alpha = n)),
+    ("beta", Takes::Real(0.0, 1.0, |l, n| l.beta = n)),
+    (
+        "archive_days",
+        Takes::Whole(1, 36_500, |l, n| l.archive_days = n.into()),
+    ),
+    (
+        "archive_mb",
+        Takes::Whole(1, 1_000_000, |l, n| l.archive_mb = n.into()),
+    ),
+    (
+        "file_mb",
+        Takes::Whole(1, 100_000, |l, n| l.file_mb = n.into()),
+    ),
 ];
 
 /// A list with commas; each at most once.
@@ -143,9 +188,93 @@ fn near(address: &str) -> Result<String, String> {
     }
 }
 
-/// `name=number` with commas between; what is not named stays as it is.
+/// Why a value cannot be a limit's, and what could.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) problem: &'static str,
+    pub(super) allowed: String,
+}
+
+/// Sets the limit of this name of ours; `None` where there is no such name.
+pub(super) fn set(
+    limits: &mut ExperienceLimits,
+    name: &str,
+    text: &str,
+) -> Option<Result<(), Refused>> {
+    let (_, takes) = NAMES.iter().find(|(own, _)| *own == name)?;
+    Some(match takes {
+        Takes::Whole(low, high, set) => {
+            let allowed = || format!("a whole number from {low} to {high}");
+            match number(text) {
+                None => refused("is not a number", allowed()),
+                Some(n) if n.fract() != 0.0 => refused("is not a whole number", allowed()),
+                Some(n) => match (*low..=*high).find_whole(n) {
+                    Some(n) => {
+                        set(limits, n);
+                        Ok(())
+                    }
+                    None => refused("is out of range", allowed()),
+                },
+            }
+        }
+        Takes::Real(low, high, set) => {
+            let allowed = format!("a number from {low} to {high}");
+            match number(text) {
+                None => refused("is not a number", allowed),
+                Some(n) if !(*low..=*high).contains(&n) => refused("is out of range", allowed),
+                Some(n) => {
+                    set(limits, n);
+                    Ok(())
+                }
+            }
+        }
+        Takes::Sample => {
+            let sample = match text {
+                "uniform" => SampleBy::Uniform,
+                "prioritized" => SampleBy::Prioritized,
+                "recent" => SampleBy::Recent,
+                "diverse" => SampleBy::Diverse,
+                _ => {
+                    let allowed = "uniform, prioritized, recent or diverse".to_owned();
+                    return Some(refused("is none of the four", allowed));
+                }
+            };
+            limits.sample = sample;
+            Ok(())
+        }
+    })
+}
+
+fn refused(problem: &'static str, allowed: String) -> Result<(), Refused> {
+    Err(Refused { problem, allowed })
+}
+
+/// A finite number.
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+trait FindWhole {
+    fn find_whole(&self, number: f64) -> Option<u32>;
+}
+
+impl FindWhole for std::ops::RangeInclusive<u32> {
+    /// The number, where it is one of these.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and within 32 bits, as the comparison before it says"
+    )]
+    fn find_whole(&self, number: f64) -> Option<u32> {
+        let within = number >= f64::from(*self.start()) && number <= f64::from(*self.end());
+        within.then_some(number as u32)
+    }
+}
+
+/// `name=value` with commas between; what is not named stays as it is.
 pub(super) fn limits(text: &str) -> Result<ExperienceLimits, String> {
     let mut limits = ExperienceLimits::default();
+    let mut named: Vec<&str> = Vec::new();
     for part in text
         .split(',')
         .map(str::trim)
@@ -153,61 +282,24 @@ pub(super) fn limits(text: &str) -> Result<ExperienceLimits, String> {
     {
         let (name, value) = part
             .split_once('=')
-            .ok_or_else(|| format!("`{}` is not name=number", part.escape_debug()))?;
-        let name = name.trim();
-        let named = |wanted: &str| {
-            name.strip_suffix(wanted)
-                .is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        };
-        let row = NAMES
-            .iter()
-            .find(|(own, others, ..)| named(own) || others.iter().any(|other| named(other)));
-        let Some((own, _, low, high)) = row else {
-            return Err(format!("`{}` is none of the names", name.escape_debug()));
-        };
-        let number: f64 = value
-            .trim()
-            .parse()
-            .map_err(|_| format!("{own} is not a number"))?;
-        if !(*low..=*high).contains(&number) {
-            return Err(format!("{own} is not from {low} to {high}"));
+            .ok_or_else(|| format!("`{}` is not NAME=VALUE", part.escape_debug()))?;
+        let (name, value) = (name.trim(), value.trim());
+        let own = original::limit_of(name).unwrap_or(name);
+        match set(&mut limits, own, value) {
+            None => return Err(format!("`{}` is none of the names", name.escape_debug())),
+            Some(Err(Refused { problem, allowed })) => {
+                return Err(format!("{own} {problem}: it takes {allowed}"));
+            }
+            Some(Ok(())) if named.contains(&own) => {
+                return Err(format!("{own} is given twice"));
+            }
+            Some(Ok(())) => named.push(own),
         }
-        set(&mut limits, own, number)?;
     }
     if limits.hot_events > limits.window_events {
         return Err("hot_events is more than window_events".to_owned());
     }
     Ok(limits)
-}
-
-fn set(limits: &mut ExperienceLimits, name: &str, number: f64) -> Result<(), String> {
-    match name {
-        "flush_seconds" => limits.flush_seconds = number,
-        "alpha" => limits.alpha = number,
-        "beta" => limits.beta = number,
-        _ => {
-            if number.fract() != 0.0 {
-                return Err(format!("{name} is not a whole number"));
-            }
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "whole, and between 1 and ten million"
-            )]
-            let whole = number as u64;
-            let count = usize::try_from(whole).unwrap_or(usize::MAX);
-            match name {
-                "hot_events" => limits.hot_events = count,
-                "window_events" => limits.window_events = count,
-                "window_hours" => limits.window_hours = whole,
-                "batch_events" => limits.batch_events = count,
-                "archive_days" => limits.archive_days = whole,
-                "archive_mb" => limits.archive_mb = whole,
-                _ => limits.file_mb = whole,
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -220,8 +312,8 @@ mod tests {
             "hot_events=500, window_events=5000, batch_events=64, flush_seconds=0.5, alpha=0.7",
         );
         let theirs = limits(
-            "circular_buffer.size=500,storage.sliding_window.size=5000,batch_size=64,flush_interval=0.5,\
-             sampling.strategies.prioritized.alpha=0.7",
+            "storage.circular_buffer_size=500,experience.storage.sliding_window_size=5000,batch_size=64,\
+             flush_interval=0.5,sampling.strategies.prioritized.alpha=0.7",
         );
         assert_eq!(ours, theirs);
         assert_eq!(ours.unwrap().batch_events, 64);
@@ -231,11 +323,18 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_by_name() {
         for (text, expected) in [
-            ("batch_size", "name=number"),
+            ("batch_size", "NAME=VALUE"),
             ("size=1", "none of the names"),
-            ("alpha=1.5", "alpha"),
+            ("somebody.alpha=0.5", "none of the names"),
+            (
+                "alpha=1.5",
+                "alpha is out of range: it takes a number from 0 to 1",
+            ),
             ("alpha=NaN", "alpha"),
-            ("batch_size=1.5", "whole"),
+            ("batch_size=1.5", "batch_events is not a whole number"),
+            ("batch_size=0", "from 1 to 10000"),
+            ("batch_size=64,batch_events=65", "given twice"),
+            ("default_strategy=best", "uniform, prioritized"),
             ("hot_events=2000000", "window_events"),
         ] {
             let told = limits(text).unwrap_err();

@@ -10,10 +10,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{Id, KEYS, Key};
 use super::origin::{ConfigError, Origin};
+use super::original;
 use super::sources::Sources;
 
 /// Names the configuration file itself, so it is no setting in one.
 const CONFIG_VARIABLE: &str = "DREAMING_CONFIG";
+
+/// The table that holds the original's experience configuration.
+const ORIGINAL: &str = "experience";
 
 /// An unknown name this close to a known one is a slip of the finger: one or two letters, or two swapped.
 const SLIP_DISTANCE: usize = 2;
@@ -98,9 +102,14 @@ impl Layers {
         }
         let mut entries: Vec<_> = table.get_ref().iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
+        let mut translated = None;
         for (name, value) in entries {
             let origin = origin_at(name.span().start);
             let name = name.get_ref();
+            if let (ORIGINAL, DeValue::Table(table)) = (name.as_ref(), value.get_ref()) {
+                translated = Some(original::translate(table, &origin_at));
+                continue;
+            }
             match (Key::by_name(name), plain(value.get_ref())) {
                 (None, _) => {
                     let names = KEYS.iter().map(|key| key.name);
@@ -114,6 +123,23 @@ impl Layers {
                     self.errors.push(error);
                 }
                 (Some(key), Some(text)) => self.add(key.id, text, origin),
+            }
+        }
+        if let Some(translated) = translated {
+            self.add_translated(translated);
+        }
+    }
+
+    /// The original's table; what stands there and by our own name too is a mistake, not a matter of order.
+    fn add_translated(&mut self, translated: original::Translated) {
+        self.errors.extend(translated.errors);
+        for (id, text, origin) in translated.given {
+            if self.given.contains_key(&id) {
+                let problem = format!("is set here and as {}; keep one of the two", id.key().name);
+                self.errors
+                    .push(ConfigError::new(format!("[{ORIGINAL}]"), problem).at(origin));
+            } else {
+                self.add(id, text, origin);
             }
         }
     }
@@ -197,7 +223,7 @@ impl Layers {
 }
 
 /// A single TOML value as the environment would spell it; `None` for tables, arrays and dates.
-fn plain(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
         DeValue::Integer(number) => Some(number.to_string()),

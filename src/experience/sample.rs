@@ -16,7 +16,7 @@ pub enum Strategy {
     Uniform,
     /// In proportion to a power of the priority, with weights that make good for it (Schaul et al. 2016).
     Prioritized,
-    /// Evenly among the newest 10,000.
+    /// Evenly among the newest, 10,000 where nobody says otherwise.
     Recent,
     /// Every kind of event, and within a kind those that are least like each other.
     Diverse,
@@ -31,6 +31,8 @@ pub struct Ask {
     /// The same event may come twice. Diverse batches never repeat.
     pub replace: bool,
     pub beta: f64,
+    /// Newest events that count as recent.
+    pub recent: u64,
 }
 
 impl Ask {
@@ -42,6 +44,7 @@ impl Ask {
             scope: Scope::Window,
             replace: true,
             beta: BETA,
+            recent: RECENT,
         }
     }
 
@@ -66,7 +69,7 @@ impl Window {
         match ask.strategy {
             Strategy::Uniform => self.evenly(range, ask, draw),
             Strategy::Recent => {
-                let start = range.start.max(range.end.saturating_sub(RECENT));
+                let start = range.start.max(range.end.saturating_sub(ask.recent));
                 self.evenly(start..range.end, ask, draw)
             }
             Strategy::Diverse => {

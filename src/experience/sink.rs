@@ -16,8 +16,6 @@ pub(super) mod durable;
 pub(super) mod http;
 pub(super) mod jsonl;
 
-/// Events that wait for one sink at most: forty batches, hours of dreams.
-const BUFFERED_EVENTS: usize = 10_000;
 /// Bytes that wait for one sink at most.
 const BUFFERED_BYTES: usize = 32 << 20;
 /// The first pause after a failure; each further one is twice as long.
@@ -39,14 +37,17 @@ pub struct Figures {
 pub struct Batching {
     pub events: usize,
     pub interval: Duration,
+    /// Events that wait for one sink at most.
+    pub waiting: usize,
 }
 
 impl Default for Batching {
-    /// The original's documented figures.
+    /// The original's figures; what may wait is forty batches, hours of dreams.
     fn default() -> Self {
         Self {
             events: 256,
             interval: Duration::from_secs(1),
+            waiting: 10_000,
         }
     }
 }
@@ -114,8 +115,8 @@ impl State {
     }
 
     /// The oldest go where there is no room: the newest teach more.
-    fn make_room(&mut self) {
-        while self.queue.len() + self.in_flight > BUFFERED_EVENTS || self.bytes > BUFFERED_BYTES {
+    fn make_room(&mut self, waiting: usize) {
+        while self.queue.len() + self.in_flight > waiting || self.bytes > BUFFERED_BYTES {
             let Some(oldest) = self.queue.pop_front() else {
                 return;
             };
@@ -147,7 +148,7 @@ impl Sink {
         state.since.get_or_insert_with(clock::monotonic);
         state.bytes += lines.iter().map(|line| line.text.len()).sum::<usize>();
         state.queue.extend(lines.iter().cloned());
-        state.make_room();
+        state.make_room(self.batching.waiting);
         drop(state);
         self.changed.notify_all();
     }
@@ -261,7 +262,7 @@ impl Sink {
                     for line in batch.into_iter().rev() {
                         state.queue.push_front(line);
                     }
-                    state.make_room();
+                    state.make_room(self.batching.waiting);
                     self.changed.notify_all();
                     let until = clock::monotonic() + pause;
                     pause = (pause * 2).min(LONGEST_PAUSE);

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dreamer::config::keys::KEYS;
-use dreamer::config::{ConfigErrors, Id, LlmChoice, Origin, Settings, Sources, render};
+use dreamer::config::{
+    ConfigErrors, ExperienceSink, Id, LlmChoice, Origin, Settings, Sources, render,
+};
 
 use crate::support::{World, ledger, left_out};
 
@@ -357,13 +359,57 @@ fn each_setting_takes_its_range_and_nothing_else() {
     refuses(Id::ExperienceLimits, &["alpha=2", "batch_size", "colour=3"]);
     takes(
         Id::ExperienceLimits,
-        &["storage.batch_size=64,flush_interval=0.5"],
+        &["stream.batch_size=64,flush_interval=0.5,sample=diverse"],
     );
     refuses(Id::LlmRemote, &["sure"]);
     refuses(Id::Listen, &["0.0.0.0:80", "8787", "192.168.1.2:80"]);
     takes(Id::Listen, &["127.0.0.1:8787", "[::1]:0", "localhost:8787"]);
     refuses(Id::LlmApiKeyFile, &["/absent/key"]);
     refuses(Id::LlmApiKey, &["two words", "line\nbreak"]);
+}
+
+#[test]
+fn the_originals_experience_tables_are_understood_and_one_place_is_enough() {
+    let machine = Machine::new();
+    let file = "home/.config/dreamer/dreamer.toml";
+    let theirs = "[experience.stream]\nbatch_size = 32\nbackend = \"file\"\n[experience.sampling]\nprioritized_alpha = 0.9\n";
+    machine.write(file, theirs);
+    let (settings, origins) = machine.load();
+    assert_eq!(settings.experience.limits.batch_events, 32);
+    assert!((settings.experience.limits.alpha - 0.9).abs() < 1e-12);
+    assert_eq!(
+        settings.experience.sinks,
+        [ExperienceSink::Sqlite, ExperienceSink::Jsonl]
+    );
+    assert!(
+        origins
+            .of(Id::ExperienceLimits)
+            .to_string()
+            .ends_with("dreamer.toml:2")
+    );
+
+    machine.write(
+        file,
+        &format!("experience_limits = \"alpha=0.5\"\n{theirs}"),
+    );
+    assert_has(
+        &machine.refused(),
+        &["[experience]", "keep one of the two", "dreamer.toml:3"],
+    );
+    machine.write(file, "[experience.storage]\ncircular_buffer_size = 0\n");
+    assert_has(
+        &machine.refused(),
+        &[
+            "experience.storage.circular_buffer_size = \"0\"",
+            "out of range",
+            "a whole number from 1 to 10000000",
+            "dreamer.toml:2",
+        ],
+    );
+    // A stronger layer wins as a whole.
+    machine.write(file, theirs);
+    let machine = machine.env("DREAMING_EXPERIENCE_LIMITS", "batch_events=16");
+    assert_eq!(machine.load().0.experience.limits.batch_events, 16);
 }
 
 #[test]

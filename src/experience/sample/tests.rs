@@ -352,6 +352,7 @@ fn weights_are_those_of_an_oracle_and_nothing_that_has_gone_is_drawn() {
             count: usize::try_from(1 + draw.below(11)).unwrap(),
             replace: draw.below(2) == 0,
             beta: draw.below(101) as f64 / 100.0,
+            ..Ask::new(strategy, 0)
         };
         let range = window.range(scope);
         let batch = window.sample(&ask, &mut draw);
