@@ -333,7 +333,14 @@ impl Rem<'_> {
         let planner = Planner::new(engine, request, tools.model().is_some());
         let mut planner = permit.race(planner).await??;
         let night = night::night_of(&clock::local()).to_string();
-        let mut learned = Learned::load(&engine.store, self.session, request.complexity, &night)?;
+        let libraries = tools.libraries();
+        let mut learned = Learned::load(
+            &engine.store,
+            self.session,
+            request.complexity,
+            libraries,
+            &night,
+        )?;
         let mut arms: Vec<_> = tools.writers.iter().map(|w| w.arm.clone()).collect();
         let (mut begun, mut undecided) = (0, 0);
         loop {

@@ -4,7 +4,7 @@
 //! that was forgotten lingers. Never reads a clock.
 //!
 //! ```text
-//!  attempt_facts ─┐                    ┌─► Outlook ─► choose (topic), ladder (difficulty)
+//!  attempt_facts ─┐                    ┌─► Outlook ─► choose (topic), libraries, ladder (difficulty)
 //!                 ├─► SessionFact ─► union ─► Snapshot (a topic, all) ─► OfflineModel, `learning show`
 //!  session_facts ─┘                    └─► merge: Additive, TimeDecay, SuccessWeighted
 //! ```
@@ -15,6 +15,7 @@ mod facts;
 mod fold;
 pub mod ladder;
 pub mod layout;
+pub mod libraries;
 mod merge;
 mod name;
 mod offline;

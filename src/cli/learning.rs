@@ -134,6 +134,7 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
     let facts = store.facts(kept::MOST_FACTS)?;
     let outlook = Outlook::of(&facts, &learning.whole_sessions(&SnapshotKey::Global)?);
     let ladder = outlook.ladder_of_topic("");
+    let joinable = outlook.joinable_libraries();
     let mut topics: Vec<(&String, Outcomes<u64>)> = view
         .topics
         .iter()
@@ -157,7 +158,8 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
             "episodes": merged.counts.episodes.visits(),
             "pass_rate": merged.counts.episodes.rate(),
             "ladder": rungs,
-            "may_join_libraries": outlook.may_join_libraries(),
+            "joinable_libraries": joinable,
+            "may_join_libraries": joinable.len() > 1,
             "topics": topics,
             "choices": latest(&facts).iter().map(|fact| json!({
                 "attempt_id": fact.attempt_id, "topic": fact.topic, "outcome": fact.outcome,
@@ -180,6 +182,12 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
     ))?;
     say(&summary(&merged))?;
     say_ladder(&ladder)?;
+    if !joinable.is_empty() {
+        say(&format!(
+            "tasks with these libraries alone succeed, so two of them may be joined: {}",
+            clean_line(&joinable.join(", "))
+        ))?;
+    }
     for (name, o) in topics.iter().take(TOPICS) {
         say(&format!(
             "  {}  {} of {} saved",

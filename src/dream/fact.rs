@@ -130,7 +130,7 @@ pub struct Alternative {
 /// One decision among alternatives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
-    /// `topic`, `difficulty` or `model`.
+    /// `topic`, `libraries`, `difficulty` or `model`.
     pub what: String,
     pub chosen: String,
     /// How it was decided, in plain words: `in turn`, `drawn by weight`, `set by hand`.

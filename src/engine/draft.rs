@@ -14,7 +14,7 @@ use crate::similarity;
 use crate::weaver::parse::Call;
 use crate::weaver::{PROMPT_VERSION, WeaveError};
 
-use super::plan::{ENOUGH_EXAMPLES, Plan};
+use super::plan::{ENOUGH_EXAMPLES, Plan, Weave};
 use super::settle::{Answer, Tried};
 use super::tools::Writers;
 use super::{EngineError, Scene, Tally};
@@ -78,7 +78,7 @@ impl Scene<'_> {
             Plan::Pack(task) => self.draft_pack(*task).await,
             Plan::Source(task) => self.draft_source(*task, tally).await,
             Plan::Given(line) => self.draft_given(line, tally).await,
-            Plan::Weave(cluster, difficulty) => self.weave(cluster, difficulty, tally).await,
+            Plan::Weave(weave) => self.weave(*weave, tally).await,
         }
     }
 
@@ -373,21 +373,21 @@ impl Scene<'_> {
         Ok(Drafted::Ready(Box::new(draft)))
     }
 
-    async fn weave(
-        &self,
-        cluster: crate::dream::Cluster,
-        difficulty: crate::dream::Difficulty,
-        tally: &mut Tally,
-    ) -> Result<Drafted, EngineError> {
+    async fn weave(&self, plan: Weave, tally: &mut Tally) -> Result<Drafted, EngineError> {
+        let Weave {
+            cluster,
+            libraries,
+            difficulty,
+        } = plan;
         let Some(writers) = self.writers else {
             return Err(EngineError::NoModel);
         };
         let began = clock::monotonic();
         let _asking = self.tools.asking(writers);
-        let (there, known) = (self.tools.libraries(), self.tools.known());
+        let known = self.tools.known();
         let woven = writers
             .weaver
-            .weave_scenario(self.permit, &cluster, difficulty, &there, &known)
+            .weave_scenario(self.permit, &cluster, difficulty, &libraries, &known)
             .await;
         // Whatever came of it, the next session should look elsewhere first.
         self.engine.knowledge.mark_dreamed(cluster.id)?;

@@ -9,7 +9,7 @@ use crate::dream::{
 };
 use crate::ids::{AttemptId, SessionId};
 use crate::learning::choose::{self, Candidate};
-use crate::learning::{LearningStore, Outlook, SnapshotKey, backfill, fitted, steps_of};
+use crate::learning::{LearningStore, Outlook, SnapshotKey, backfill, fitted, libraries, steps_of};
 use crate::models::{self, Book};
 use crate::store::Store;
 
@@ -26,6 +26,8 @@ pub(super) struct Learned {
     book: Book,
     chance: Chance,
     complexity: Complexity,
+    /// Third-party ones that solutions may import here.
+    libraries: Vec<String>,
     group: String,
 }
 
@@ -36,6 +38,8 @@ pub(super) struct Told {
     /// First step of the try: `source`, `weave`, `pack` or `given`.
     pub(super) begin: &'static str,
     pub(super) difficulty: Option<Difficulty>,
+    /// Those that a woven task was to use.
+    libraries: Vec<String>,
     pub(super) choice: Choice,
     pub(super) arm: Option<ArmKey>,
     phase: LearningPhase,
@@ -48,6 +52,7 @@ impl Learned {
         store: &Store,
         session: &SessionId,
         complexity: Complexity,
+        libraries: Vec<String>,
         night: &str,
     ) -> Result<Self, EngineError> {
         let earlier = backfill(store)?;
@@ -67,6 +72,7 @@ impl Learned {
             book: models::kept::book(store, &facts)?,
             chance: Chance::of(session.as_str()),
             complexity,
+            libraries,
             group: format!("g{night}"),
         })
     }
@@ -100,12 +106,23 @@ impl Learned {
         choose::decide(candidates, &self.outlook, &mut self.chance)
     }
 
+    /// Which libraries a woven task is to use; a decision where there are any.
+    pub(super) fn libraries(&mut self) -> (Vec<String>, Option<Decision>) {
+        let decided = libraries::decide(&self.libraries, &self.outlook, &mut self.chance);
+        decided.map_or_else(Default::default, |(set, decision)| (set, Some(decision)))
+    }
+
     /// How hard a woven task is to be; a decision where the program decides.
-    pub(super) fn difficulty(&mut self, topic: &str) -> (Difficulty, Option<Decision>) {
+    pub(super) fn difficulty(
+        &mut self,
+        topic: &str,
+        libraries: &[String],
+    ) -> (Difficulty, Option<Decision>) {
         if let Some(difficulty) = self.complexity.fixed() {
             return (difficulty, None);
         }
-        let ladder = self.outlook.ladder_of_topic(&fitted(topic));
+        let stratum = libraries::stratum(libraries);
+        let ladder = self.outlook.ladder(&fitted(topic), &stratum);
         let (difficulty, decision) = ladder.decide(&mut self.chance);
         (difficulty, Some(decision))
     }
@@ -121,8 +138,12 @@ impl Learned {
         Told {
             topic: fitted(&topic),
             begin,
+            libraries: match plan {
+                Plan::Weave(weave) => weave.libraries.clone(),
+                Plan::Given(_) | Plan::Source(_) | Plan::Pack(_) => Vec::new(),
+            },
             difficulty: match plan {
-                Plan::Weave(_, difficulty) => Some(*difficulty),
+                Plan::Weave(weave) => Some(weave.difficulty),
                 Plan::Given(line) => line.difficulty,
                 Plan::Source(task) => Some(task.scenario.difficulty),
                 Plan::Pack(task) => Some(task.scenario.difficulty),
@@ -170,7 +191,11 @@ impl Scene<'_> {
             } else {
                 scenario.difficulty
             },
-            library: scenario.libraries.join("+"),
+            library: libraries::stratum(if not_woven {
+                &self.told.libraries
+            } else {
+                &scenario.libraries
+            }),
             arm: self.told.arm.clone().filter(|_| asked),
             steps: steps_of(self.told.begin, taught.outcome, taught.gates),
             outcome: taught.outcome,

@@ -45,8 +45,16 @@ pub(super) enum Plan {
     Given(TaskLine),
     /// A task of the owner's documents; its solution may be there or not.
     Source(Box<SourceTask>),
-    Weave(Cluster, Difficulty),
+    Weave(Box<Weave>),
     Pack(Box<PackTask>),
+}
+
+/// A cluster to weave from, which libraries the task is to use, and how hard it is to be.
+#[derive(Debug)]
+pub(super) struct Weave {
+    pub(super) cluster: Cluster,
+    pub(super) libraries: Vec<String>,
+    pub(super) difficulty: Difficulty,
 }
 
 impl Plan {
@@ -55,14 +63,14 @@ impl Plan {
         match self {
             Self::Given(_) => ("given tasks".to_owned(), "given"),
             Self::Source(task) => (module_of(&task.source.path), "source"),
-            Self::Weave(cluster, _) => (cluster.label.clone(), "weave"),
+            Self::Weave(weave) => (weave.cluster.label.clone(), "weave"),
             Self::Pack(task) => (module_of(&task.file), "pack"),
         }
     }
 
     pub(super) fn asks_a_model(&self) -> bool {
         match self {
-            Self::Given(_) | Self::Weave(..) => true,
+            Self::Given(_) | Self::Weave(_) => true,
             Self::Source(task) => task.solution.is_none(),
             Self::Pack(_) => false,
         }
@@ -307,15 +315,22 @@ enum Place {
     Cluster(usize),
 }
 
-/// A cluster to weave from, as hard as the ladder says.
+/// A cluster to weave from, with the libraries whose turn it is and as hard as their ladder says.
 fn weave(
     cluster: Cluster,
     mut decisions: Vec<Decision>,
     learned: &mut Learned,
 ) -> (Plan, Vec<Decision>) {
-    let (difficulty, decision) = learned.difficulty(&cluster.label);
+    let (libraries, decision) = learned.libraries();
     decisions.extend(decision);
-    (Plan::Weave(cluster, difficulty), decisions)
+    let (difficulty, decision) = learned.difficulty(&cluster.label, &libraries);
+    decisions.extend(decision);
+    let weave = Weave {
+        cluster,
+        libraries,
+        difficulty,
+    };
+    (Plan::Weave(Box::new(weave)), decisions)
 }
 
 /// The first task of each document, then the second of each: a night of one module alone is a dull one. Tasks with

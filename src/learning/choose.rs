@@ -44,7 +44,7 @@ pub fn worth(rate: f64) -> f64 {
 }
 
 /// A topic that was dreamed of nine times is worth half a new one.
-fn novelty(times: u64) -> f64 {
+pub(super) fn novelty(times: u64) -> f64 {
     1.0 / (1.0 + times as f64 / 9.0).sqrt().max(1.0)
 }
 
@@ -52,6 +52,11 @@ fn novelty(times: u64) -> f64 {
 #[must_use]
 pub fn shares(candidates: &[Candidate], outlook: &Outlook) -> Vec<f64> {
     let merits: Vec<f64> = candidates.iter().map(|c| merit(c, outlook)).collect();
+    sharpened(&merits, LEAST_SHARE)
+}
+
+/// Shares by merit, sharply, and none below the least.
+pub(super) fn sharpened(merits: &[f64], least: f64) -> Vec<f64> {
     let most = merits.iter().copied().fold(0.0, f64::max);
     let sharp: Vec<f64> = merits
         .iter()
@@ -64,7 +69,7 @@ pub fn shares(candidates: &[Candidate], outlook: &Outlook) -> Vec<f64> {
         })
         .collect();
     let bounds = Bounds {
-        min: LEAST_SHARE,
+        min: least,
         max: 1.0,
     };
     bounded(&sharp, bounds)

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ladder::Ladder;
+use super::libraries;
 use super::session::SessionFact;
 use crate::dream::{AttemptFact, Difficulty, Generator};
 use crate::ids::AttemptId;
@@ -125,7 +126,8 @@ impl Outlook {
         // What needs no model says nothing about what a model can do.
         if fact.arm.is_some() && fact.generator == Generator::Llm {
             self.everywhere.learn(fact.difficulty, saved);
-            let stratum = (fact.topic.clone(), fact.library.clone());
+            let named: Vec<String> = fact.library.split('+').map(str::to_owned).collect();
+            let stratum = (fact.topic.clone(), libraries::stratum(&named));
             let outcomes = self.ladders.entry(stratum).or_default();
             outcomes.push((self.all.times, fact.difficulty, saved));
             if outcomes.len() > MOST_OUTCOMES {
@@ -163,14 +165,45 @@ impl Outlook {
         )
     }
 
-    /// The ladder of a topic and its libraries; what is known everywhere is where it begins.
+    /// The ladder of a topic and a stratum of libraries. Where that was never tried, the topic's, and where nobody knows
+    /// the topic, everybody's.
     #[must_use]
     pub fn ladder(&self, topic: &str, library: &str) -> Ladder {
         let stratum = (topic.to_owned(), library.to_owned());
-        let Some(outcomes) = self.ladders.get(&stratum) else {
-            return self.everywhere.clone();
-        };
-        self.climbed(outcomes.iter())
+        match self.ladders.get(&stratum) {
+            Some(outcomes) => self.climbed(outcomes.iter()),
+            None => self.ladder_of_topic(topic),
+        }
+    }
+
+    /// The ladder of a stratum of libraries over all topics. A pair that was never tried passes where both of its
+    /// libraries would.
+    #[must_use]
+    pub fn ladder_of_library(&self, library: &str) -> Ladder {
+        let outcomes = self.of_library(library);
+        match library.split_once('+') {
+            Some((first, second)) => {
+                let rates = [first, second].map(|name| self.ladder_of_library(name).rates());
+                let both = std::array::from_fn(|rung| rates[0][rung] * rates[1][rung]);
+                climbed_from(both, outcomes.into_iter())
+            }
+            None => self.climbed(outcomes.into_iter()),
+        }
+    }
+
+    /// Tries with this stratum of libraries that are remembered, and how many of them were saved.
+    #[must_use]
+    pub fn tries_of_library(&self, library: &str) -> (u64, u64) {
+        let outcomes = self.of_library(library);
+        let saved = outcomes.iter().filter(|(.., saved)| *saved).count();
+        (outcomes.len() as u64, saved as u64)
+    }
+
+    fn of_library(&self, library: &str) -> Vec<&Tried> {
+        let strata = self.ladders.iter().filter(|((_, name), _)| name == library);
+        let mut outcomes: Vec<_> = strata.flat_map(|(_, outcomes)| outcomes).collect();
+        outcomes.sort();
+        outcomes
     }
 
     /// The ladder of a topic whose libraries nobody knows yet: of all its tries.
@@ -186,30 +219,30 @@ impl Outlook {
     }
 
     fn climbed<'a>(&self, outcomes: impl Iterator<Item = &'a Tried>) -> Ladder {
-        let mut ladder = Ladder::with_prior(self.everywhere.rates());
-        for (_, difficulty, saved) in outcomes {
-            ladder.learn(*difficulty, *saved);
-        }
-        ladder
+        climbed_from(self.everywhere.rates(), outcomes)
     }
 
-    /// Whether single libraries succeed, so that tasks may join several.
+    /// Single libraries whose tasks succeed, so that tasks may join two of them.
     #[must_use]
-    pub fn may_join_libraries(&self) -> bool {
-        let single = self
-            .ladders
-            .iter()
-            .filter(|((_, library), _)| !library.is_empty() && !library.contains('+'));
-        let saved = single
-            .flat_map(|(_, outcomes)| outcomes)
-            .filter(|(.., saved)| *saved)
-            .count();
-        saved >= LEAST_SINGLE
+    pub fn joinable_libraries(&self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.ladders.keys().map(|(_, library)| library).collect();
+        let single = names
+            .into_iter()
+            .filter(|name| !name.is_empty() && !name.contains('+'));
+        single
+            .filter(|name| libraries::succeeds(name, self))
+            .cloned()
+            .collect()
     }
 }
 
-/// Tasks about one library that were saved before tasks may join two.
-const LEAST_SINGLE: usize = 3;
+fn climbed_from<'a>(prior: [f64; 3], outcomes: impl Iterator<Item = &'a Tried>) -> Ladder {
+    let mut ladder = Ladder::with_prior(prior);
+    for (_, difficulty, saved) in outcomes {
+        ladder.learn(*difficulty, *saved);
+    }
+    ladder
+}
 
 /// Documented functions and woven tasks may both be written by a model; a found one has no cluster's thought behind it.
 fn way_of(fact: &AttemptFact) -> Way {

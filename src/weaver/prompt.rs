@@ -13,7 +13,7 @@ mod shots;
 pub(super) use shots::own_tasks;
 use shots::{CALL_SHOT, CHECK_SHOTS, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
-/// Kept with every dream; changes whenever a word in this file does.
+/// Kept with every dream; changes whenever a word does that models were asked with before.
 pub const PROMPT_VERSION: &str = "weave-3";
 
 /// First words of each kind of request, by which tests recognise it.
@@ -161,6 +161,9 @@ fn task_request(
     };
     let imports = match libraries {
         [] => format!("only {}", imports(libraries)),
+        [first, second] => format!(
+            "Python's standard library and both {first} and {second}: the task names the two and needs each of them"
+        ),
         [..] => imports(libraries),
     };
     format!(

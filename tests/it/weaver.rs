@@ -404,7 +404,7 @@ async fn a_task_for_a_library_that_is_not_there_goes_back_with_the_list_of_what_
         "{woven:?}"
     );
     let asked = fake.asked();
-    assert!(asked[0].question().contains("yaml, numpy"));
+    assert!(asked[0].question().contains("both yaml and numpy"));
     let again = asked[1].question();
     assert!(again.contains("The library pandas is not there"), "{again}");
     assert!(again.contains("yaml, numpy"), "{again}");
