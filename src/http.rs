@@ -10,6 +10,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 pub mod api;
+pub mod learning;
 pub mod servers;
 
 use crate::llm::server::Servers;
@@ -50,6 +51,7 @@ pub struct Control {
     listener: UnixListener,
     path: PathBuf,
     servers: Option<Servers>,
+    learning: Option<PathBuf>,
     _lock: Flock<std::fs::File>,
 }
 
@@ -91,6 +93,7 @@ impl Control {
             listener,
             path,
             servers: None,
+            learning: None,
             _lock: lock,
         })
     }
@@ -102,11 +105,22 @@ impl Control {
         self
     }
 
+    /// Answers for what is learned too, out of this database.
+    #[must_use]
+    pub fn with_learning(mut self, database: PathBuf) -> Self {
+        self.learning = Some(database);
+        self
+    }
+
     /// Serves until `stop`, then removes the socket. Followers of events are cut off, others get their answer.
     pub async fn serve(self, supervisor: SupervisorHandle, stop: CancellationToken) {
         let router = api::router(supervisor, stop.clone());
         let router = match self.servers {
             Some(servers) => router.merge(servers::router(servers)),
+            None => router,
+        };
+        let router = match self.learning {
+            Some(database) => router.merge(learning::router(&database)),
             None => router,
         };
         let served = axum::serve(self.listener, router)

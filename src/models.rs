@@ -5,9 +5,11 @@
 
 mod belief;
 mod book;
+mod change;
 mod configured;
 pub mod kept;
 mod metrics;
+mod outcomes;
 mod reinforce;
 mod rule;
 pub mod simulate;
@@ -16,8 +18,10 @@ mod transfer;
 pub use crate::chance::Bounds;
 pub use belief::{Thompson, ThompsonParams};
 pub use book::{ArmView, Book, WeightChange};
+pub use change::{Change, ChangeError};
 pub use configured::{ConfigProblem, ModelConfig, Override, Strategy, Version};
 pub use metrics::{Metrics, metrics};
+pub use outcomes::{Outcome, Outcomes, Wanted};
 pub use reinforce::{Reinforcement, ReinforcementParams, ReinforcementStatus, RunState};
 pub use rule::Rule;
 pub use transfer::{RewardPunish, RewardPunishParams};

@@ -130,7 +130,9 @@ async fn here(request: RemRequest, context: &Context) -> anyhow::Result<SessionR
     let control = Control::bind(&context.settings.data_dir).await?;
     let app = App::open(&context.settings)?;
     let supervisor = Supervisor::start(app.parts(Purpose::Requests));
-    let control = control.with_servers(app.servers().clone());
+    let control = control
+        .with_servers(app.servers().clone())
+        .with_learning(context.settings.database());
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));

@@ -3,6 +3,7 @@
 use super::{Context, Exit};
 
 mod list;
+mod outcomes;
 mod reinforce;
 pub mod server;
 mod weights;
@@ -13,6 +14,8 @@ pub enum Command {
     List,
     /// How often each model would be asked, and why; or set it
     Weights(weights::Args),
+    /// What became of the tries that asked a model, newest first
+    Outcomes(outcomes::Args),
     /// Replay the outcomes of the last days through a rule and see the weights that it would have reached
     #[command(subcommand)]
     Reinforce(reinforce::Command),
@@ -25,6 +28,7 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
     match command {
         Command::List => list::run(context),
         Command::Weights(args) => weights::run(&args, context),
+        Command::Outcomes(args) => outcomes::run(args, context),
         Command::Reinforce(command) => reinforce::run(command, context),
         Command::Server(command) => server::run(command, context).await,
     }

@@ -80,7 +80,9 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     };
     let mut app = App::open(&context.settings)?;
     let supervisor = Supervisor::start(app.parts(Purpose::Service));
-    let control = control.with_servers(app.servers().clone());
+    let control = control
+        .with_servers(app.servers().clone())
+        .with_learning(context.settings.database());
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));

@@ -59,12 +59,15 @@ pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response 
     (status, Json(Problem { error })).into_response()
 }
 
-/// A JSON body, whatever content type it claims; an empty one is the default.
-fn parse<T: Default + DeserializeOwned>(body: &Bytes) -> Result<T, Box<Response>> {
+/// A JSON object, whatever content type it claims; an empty body is the default.
+pub(super) fn parse<T: Default + DeserializeOwned>(body: &Bytes) -> Result<T, Box<Response>> {
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body)
+    // A list would be read as an object that says nothing.
+    let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body);
+    object
+        .and_then(|object| serde_json::from_value(object.into()))
         .map_err(|error| Box::new(problem(StatusCode::BAD_REQUEST, error.to_string())))
 }
 

@@ -103,6 +103,16 @@ pub struct ConfigProblem {
 }
 
 impl ModelConfig {
+    /// What an export wrote, or a person in its form. Only an object will do: a list would be read as one without a
+    /// word in it, and everything that was set be gone.
+    ///
+    /// # Errors
+    /// Where it is no such object; its figures are not checked here.
+    pub fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text)?;
+        serde_json::from_value(object.into())
+    }
+
     /// Everything that a person's file or request may hold that makes no sense.
     ///
     /// # Errors
@@ -196,6 +206,12 @@ mod tests {
         bad.bounds = Bounds::default();
         bad.overrides = vec![set(0.7), set(0.7)];
         assert_eq!(bad.check().unwrap_err().what, "the overrides' sum");
-        assert!(serde_json::from_str::<ModelConfig>(r#"{"mistral_ai_weight": 1}"#).is_err());
+        for odd in [r#"{"mistral_ai_weight": 1}"#, "[]", "null", "", "{} {}"] {
+            assert!(ModelConfig::from_json(odd.as_bytes()).is_err(), "{odd}");
+        }
+        assert_eq!(
+            ModelConfig::from_json(b"{}").unwrap(),
+            ModelConfig::default()
+        );
     }
 }

@@ -1,11 +1,14 @@
-//! The book and its configuration as the database keeps them. Called by the engine at the start of a session and by the
-//! `models` commands.
+//! The book and its configuration as the database keeps them. Called by the engine at the start of a session, by the
+//! `models` commands and by the HTTP routes.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::book::Book;
+use super::book::{ArmView, Book, WeightChange};
+use super::change::{Change, ChangeError};
 use super::configured::{ConfigProblem, ModelConfig, Version};
-use super::reinforce::{Reinforcement, ReinforcementParams, ReinforcementStatus};
+use super::outcomes::{self, Outcomes, Wanted};
+use super::reinforce::{Reinforcement, ReinforcementParams, ReinforcementStatus, RunState};
 use crate::dream::{ArmKey, AttemptFact};
 use crate::store::{Store, StoreError};
 
@@ -13,6 +16,8 @@ use crate::store::{Store, StoreError};
 pub const MOST_FACTS: usize = 10_000;
 /// Outcomes between two looks at whether a replay is to stop.
 const REPLAY_STEP: usize = 500;
+/// How often a change is made anew on what somebody else set meanwhile: two people at once, and one more.
+const CHANGE_TRIES: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ModelsError {
@@ -22,8 +27,14 @@ pub enum ModelsError {
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Config(#[from] ConfigProblem),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error("there is no version {0}")]
     NoVersion(u64),
+    #[error("the configuration was changed meanwhile, again and again; try once more")]
+    Overtaken,
+    #[error("a replay runs already; stop it, or wait for its end")]
+    Running,
 }
 
 /// Every version, oldest first; what cannot be read is left out with a warning.
@@ -62,6 +73,30 @@ pub fn set(
     Ok(store.add_model_version(now, reason, &text)?)
 }
 
+/// Changes the configuration in force, whoever else changes it at the same time; the version that holds then. What
+/// changes nothing makes no version.
+pub fn change(
+    store: &Store,
+    change: &Change,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, ModelsError> {
+    for _ in 0..CHANGE_TRIES {
+        let newest = store.newest_model_version()?;
+        let before = current(store)?;
+        let config = change.applied(before.config.clone(), now)?;
+        if config == before.config {
+            return Ok(before.version);
+        }
+        config.check()?;
+        let text = serde_json::to_string(&config)?;
+        if let Some(version) = store.add_model_version_after(newest, now, reason, &text)? {
+            return Ok(version);
+        }
+    }
+    Err(ModelsError::Overtaken)
+}
+
 /// Makes an old configuration the one in force again; version 0 is the one before any was set.
 pub fn roll_back(store: &Store, to: u64, now: Timestamp) -> Result<u64, ModelsError> {
     let config = if to == 0 {
@@ -79,6 +114,37 @@ pub fn book(store: &Store, facts: &[AttemptFact]) -> Result<Book, ModelsError> {
     Ok(Book::replay(facts, &current(store)?, &arms))
 }
 
+/// How often each model would be asked, why, and how that came about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Weights {
+    pub version: Version,
+    pub weights: Vec<ArmView>,
+    /// Oldest first.
+    pub history: Vec<WeightChange>,
+    pub versions: Vec<Version>,
+    /// Of the newest outcome or the newest version, whichever came later.
+    pub last_updated: Timestamp,
+}
+
+pub fn weights(store: &Store) -> Result<Weights, ModelsError> {
+    let facts = store.facts(MOST_FACTS)?;
+    let book = book(store, &facts)?;
+    let version = book.version().clone();
+    let newest = facts.iter().rev().find(|fact| fact.arm.is_some());
+    Ok(Weights {
+        last_updated: newest.map_or(version.at, |fact| fact.at.max(version.at)),
+        weights: book.views(),
+        history: book.history().to_vec(),
+        versions: versions(store)?,
+        version,
+    })
+}
+
+/// What became of the tries that asked a model.
+pub fn outcomes(store: &Store, wanted: &Wanted, now: Timestamp) -> Result<Outcomes, ModelsError> {
+    Ok(outcomes::outcomes(&store.facts(MOST_FACTS)?, wanted, now))
+}
+
 /// Replays recorded outcomes to their end or until somebody asks it to stop; each state on the way can be read.
 pub fn reinforce(
     store: &Store,
@@ -86,23 +152,64 @@ pub fn reinforce(
     params: ReinforcementParams,
     now: Timestamp,
 ) -> Result<ReinforcementStatus, ModelsError> {
-    let facts = store.facts(MOST_FACTS)?;
-    let mut run = Reinforcement::start(id.to_owned(), params, &facts, now)?;
-    loop {
-        let text = serde_json::to_string(run.status())?;
-        if store.save_reinforcement(id, now, &text)? {
-            run.stop();
-        }
-        if !run.step(REPLAY_STEP) {
-            break;
-        }
+    let run = begin_reinforcement(store, id, params, now)?;
+    run_reinforcement(store, run)
+}
+
+/// The first half of [`reinforce`]: from here on the replay can be looked at and stopped. One runs at a time.
+pub fn begin_reinforcement(
+    store: &Store,
+    id: &str,
+    params: ReinforcementParams,
+    now: Timestamp,
+) -> Result<Reinforcement, ModelsError> {
+    let running = reinforcement(store, now)?.is_some_and(|run| run.status == RunState::Running);
+    if running {
+        return Err(ModelsError::Running);
     }
-    store.save_reinforcement(id, now, &serde_json::to_string(run.status())?)?;
+    let facts = store.facts(MOST_FACTS)?;
+    let run = Reinforcement::start(id.to_owned(), params, &facts, now)?;
+    note(store, &run)?;
+    Ok(run)
+}
+
+/// The second half.
+pub fn run_reinforcement(
+    store: &Store,
+    mut run: Reinforcement,
+) -> Result<ReinforcementStatus, ModelsError> {
+    let ended = (|| {
+        while run.step(REPLAY_STEP) {
+            if note(store, &run)? {
+                run.stop();
+            }
+        }
+        note(store, &run)
+    })();
+    if let Err(error) = ended {
+        run.fail(&error.to_string());
+        // Where even this cannot be kept, `status` finds the run too old to be running.
+        note(store, &run).ok();
+        return Err(error);
+    }
     Ok(run.status().clone())
 }
 
-/// Where the newest replay stands.
-pub fn reinforcement(store: &Store) -> Result<Option<ReinforcementStatus>, ModelsError> {
-    let text = store.reinforcement()?;
-    Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+/// Keeps where a replay stands; true where somebody asked it to stop.
+fn note(store: &Store, run: &Reinforcement) -> Result<bool, ModelsError> {
+    let status = run.status();
+    let text = serde_json::to_string(status)?;
+    Ok(store.save_reinforcement(&status.session_id, status.started, &text)?)
+}
+
+/// Where the newest replay stands, as of now: one whose process died does not run for ever.
+pub fn reinforcement(
+    store: &Store,
+    now: Timestamp,
+) -> Result<Option<ReinforcementStatus>, ModelsError> {
+    let Some(text) = store.reinforcement()? else {
+        return Ok(None);
+    };
+    let status: ReinforcementStatus = serde_json::from_str(&text)?;
+    Ok(Some(status.as_of(now)))
 }

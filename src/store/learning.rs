@@ -263,6 +263,38 @@ impl Store {
         Ok(connection.last_insert_rowid().unsigned_abs())
     }
 
+    /// As `add_model_version`, where `newest` still is the newest; `None` where somebody came first.
+    pub fn add_model_version_after(
+        &self,
+        newest: u64,
+        at: Timestamp,
+        reason: &str,
+        config: &str,
+    ) -> Result<Option<u64>, StoreError> {
+        let connection = self.lock();
+        let added = connection.execute(
+            "INSERT INTO model_versions (at, reason, config) SELECT ?1, ?2, ?3
+             WHERE (SELECT coalesce(max(version), 0) FROM model_versions) = ?4",
+            params![
+                at.as_millisecond(),
+                reason,
+                config,
+                i64::try_from(newest).unwrap_or(i64::MAX)
+            ],
+        )?;
+        Ok((added == 1).then(|| connection.last_insert_rowid().unsigned_abs()))
+    }
+
+    /// The number of the newest version, readable or not; 0 where there is none.
+    pub fn newest_model_version(&self) -> Result<u64, StoreError> {
+        let newest: i64 = self.lock().query_row(
+            "SELECT coalesce(max(version), 0) FROM model_versions",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(newest.unsigned_abs())
+    }
+
     /// All versions, oldest first.
     pub fn model_versions(&self) -> Result<Vec<ModelVersionRow>, StoreError> {
         let connection = self.lock();

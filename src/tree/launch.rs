@@ -261,7 +261,8 @@ mod tests {
     #[tokio::test]
     async fn a_launched_process_begins_in_every_group_with_nothing_of_ours() {
         let tree = Tree::open("dreamer-test-launch").unwrap();
-        let shown = "cat /proc/self/cgroup; pwd; env; ls /proc/$$/fd; exec grep SigBlk /proc/self/status";
+        let shown =
+            "cat /proc/self/cgroup; pwd; env; ls /proc/$$/fd; exec grep SigBlk /proc/self/status";
         let spawner = Spawner::start().unwrap();
         let mut started = spawner
             .launch(launch(&tree, &["/bin/sh", "-c", shown]))

@@ -15,6 +15,7 @@ mod journal;
 mod knowledge;
 mod learning;
 mod learning_nights;
+mod learning_routes;
 mod let_go;
 mod libraries;
 mod llm;

@@ -58,9 +58,9 @@ pub(super) fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
         }
         Command::Stop => {
             store.stop_reinforcement()?;
-            kept::reinforcement(&store)?
+            kept::reinforcement(&store, clock::utc())?
         }
-        Command::Status => kept::reinforcement(&store)?,
+        Command::Status => kept::reinforcement(&store, clock::utc())?,
     };
     let Some(status) = status else {
         tracing::error!("nothing was replayed yet");
@@ -75,7 +75,7 @@ fn show(status: &ReinforcementStatus, context: &Context) -> anyhow::Result<()> {
         return say(&serde_json::to_string(status)?);
     }
     say(&format!(
-        "{}: {} of {} outcomes of {} days replayed through {}",
+        "{}: {} of {} outcomes of {} days replayed through {}, {:.1} s to go",
         serde_json::to_value(status.status)?
             .as_str()
             .unwrap_or_default(),
@@ -83,7 +83,11 @@ fn show(status: &ReinforcementStatus, context: &Context) -> anyhow::Result<()> {
         status.outcomes,
         status.params.test_period_days,
         clean_line(&status.params.strategy),
+        status.estimated_duration,
     ))?;
+    if let Some(why) = &status.error {
+        say(&clean_line(why))?;
+    }
     for (arm, weight) in &status.weights {
         say(&format!(
             "{:>5.1} %  {}",

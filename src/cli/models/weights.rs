@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use serde_json::json;
-
 use crate::cli::text::clean_line;
 use crate::cli::{Context, Exit, UsageError, say};
 use crate::clock;
-use crate::models::{Book, ModelConfig, Override, Strategy, kept};
+use crate::models::kept::{self, ModelsError, Weights};
+use crate::models::{Change, ModelConfig};
 use crate::store::Store;
+use anyhow::Context as _;
 
 /// Changes of weights that are shown.
 const SHOWN: usize = 12;
@@ -47,36 +46,40 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let now = clock::utc();
     let reason = args.reason.clone();
     if let Some(version) = args.roll_back {
-        kept::roll_back(&store, version, now)?;
+        usage(kept::roll_back(&store, version, now))?;
     } else if let Some(file) = &args.import {
         let config = read(file)?;
         let why = reason.unwrap_or_else(|| format!("from {}", file.display()));
         kept::set(&store, &config, &why, now)?;
     } else {
-        let before = kept::current(&store)?.config;
-        let mut config = changed(args, before.clone())?;
-        if args.hold {
-            config.learn_until = Some(now);
-        }
-        if config != before {
-            let why = reason.unwrap_or_else(|| "set by hand".to_owned());
-            kept::set(&store, &config, &why, now)?;
-        }
+        let change = asked(args)?;
+        let why = reason.unwrap_or_else(|| "set by hand".to_owned());
+        usage(kept::change(&store, &change, &why, now))?;
     }
-    let book = kept::book(&store, &store.facts(kept::MOST_FACTS)?)?;
+    let weights = kept::weights(&store)?;
     if let Some(file) = &args.export {
-        let text = serde_json::to_string_pretty(&book.version().config)?;
+        let text = serde_json::to_string_pretty(&weights.version.config)?;
         std::fs::write(file, text + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    show(&store, &book, context)?;
+    show(&weights, context)?;
     Ok(Exit::Done)
+}
+
+/// What a person asked for that makes no sense is bad usage.
+fn usage<T>(result: Result<T, ModelsError>) -> anyhow::Result<T> {
+    match result {
+        Err(
+            error @ (ModelsError::Change(_) | ModelsError::Config(_) | ModelsError::NoVersion(_)),
+        ) => Err(UsageError(error.to_string()).into()),
+        other => Ok(other?),
+    }
 }
 
 fn read(file: &Path) -> anyhow::Result<ModelConfig> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let config: ModelConfig = serde_json::from_str(&text)
+    let config = ModelConfig::from_json(text.as_bytes())
         .map_err(|error| UsageError(format!("{}: {error}", file.display())))?;
     config
         .check()
@@ -84,60 +87,37 @@ fn read(file: &Path) -> anyhow::Result<ModelConfig> {
     Ok(config)
 }
 
-fn changed(args: &Args, mut config: ModelConfig) -> anyhow::Result<ModelConfig> {
+fn asked(args: &Args) -> anyhow::Result<Change> {
+    let mut change = Change {
+        free: args.free.clone(),
+        strategy: args.strategy.clone(),
+        hold: args.hold,
+        ..Change::default()
+    };
     for set in &args.set {
         let parsed = set
             .rsplit_once('=')
             .and_then(|(model, weight)| Some((model.to_owned(), weight.parse::<f64>().ok()?)));
-        let Some((model, weight)) = parsed else {
+        let Some(pair) = parsed else {
             return Err(UsageError(format!("--set {set}: it is no MODEL=WEIGHT")).into());
         };
-        config.overrides.retain(|old| old.model != model);
-        config.overrides.push(Override {
-            endpoint: String::new(),
-            model,
-            weight,
-        });
+        change.set.push(pair);
     }
-    for model in &args.free {
-        let before = config.overrides.len();
-        config.overrides.retain(|old| old.model != *model);
-        if config.overrides.len() == before {
-            return Err(UsageError(format!("--free {model}: it was not set by hand")).into());
-        }
-    }
-    if let Some(name) = &args.strategy {
-        config.strategy = Strategy::by_name(name).ok_or_else(|| {
-            UsageError(format!(
-                "--strategy {name}: there are thompson and reward-punish"
-            ))
-        })?;
-        config.learn_until = None;
-    }
-    config
-        .check()
-        .map_err(|error| UsageError(error.to_string()))?;
-    Ok(config)
+    Ok(change)
 }
 
-fn show(store: &Store, book: &Book, context: &Context) -> anyhow::Result<()> {
-    let version = book.version();
+fn show(told: &Weights, context: &Context) -> anyhow::Result<()> {
     if context.json {
-        let all = json!({
-            "version": version,
-            "weights": book.views(),
-            "history": book.history(),
-            "versions": kept::versions(store)?,
-        });
-        return say(&all.to_string());
+        return say(&serde_json::to_string(told)?);
     }
+    let version = &told.version;
     say(&format!(
         "rule {}, version {} ({})",
         version.config.strategy.as_str(),
         version.version,
         clean_line(&version.reason)
     ))?;
-    let mut views = book.views();
+    let mut views = told.weights.clone();
     views.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     if views.is_empty() {
         say("no model was asked yet")?;
@@ -152,7 +132,7 @@ fn show(store: &Store, book: &Book, context: &Context) -> anyhow::Result<()> {
             view.metrics.tries,
         ))?;
     }
-    let history = book.history();
+    let history = &told.history;
     if !history.is_empty() {
         say("\nwhat moved, newest first")?;
     }

@@ -1,0 +1,135 @@
+//! A change that a person makes to the choice of models: weights set by hand or freed, another rule, the weights of this
+//! moment held. Pure; the command line and the HTTP routes fill it in.
+
+use jiff::Timestamp;
+
+use super::configured::{ModelConfig, Override, Strategy};
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// Models with the fixed weight that each is to have, 0 to 1.
+    pub set: Vec<(String, f64)>,
+    /// Models that are to be weighed again.
+    pub free: Vec<String>,
+    /// The name of another rule.
+    pub strategy: Option<String>,
+    /// Later outcomes move nothing.
+    pub hold: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    #[error("{0} was not set by hand")]
+    NotByHand(String),
+    #[error("{0} is given twice")]
+    Twice(String),
+    #[error("there is no rule {0:?}: there are thompson and reward_punish")]
+    NoRule(String),
+    #[error("a model's name is empty")]
+    NoName,
+}
+
+impl Change {
+    /// The configuration after it. Ranges are checked where a configuration is kept.
+    pub fn applied(
+        &self,
+        mut config: ModelConfig,
+        now: Timestamp,
+    ) -> Result<ModelConfig, ChangeError> {
+        for (n, (model, weight)) in self.set.iter().enumerate() {
+            if model.is_empty() {
+                return Err(ChangeError::NoName);
+            }
+            let twice = self.set[..n].iter().any(|(other, _)| other == model);
+            if twice || self.free.contains(model) {
+                return Err(ChangeError::Twice(model.clone()));
+            }
+            config.overrides.retain(|old| old.model != *model);
+            config.overrides.push(Override {
+                endpoint: String::new(),
+                model: model.clone(),
+                weight: *weight,
+            });
+        }
+        for model in &self.free {
+            let before = config.overrides.len();
+            config.overrides.retain(|old| old.model != *model);
+            if config.overrides.len() == before {
+                return Err(ChangeError::NotByHand(model.clone()));
+            }
+        }
+        if let Some(name) = &self.strategy {
+            config.strategy =
+                Strategy::by_name(name).ok_or_else(|| ChangeError::NoRule(name.clone()))?;
+            config.learn_until = None;
+        }
+        if self.hold {
+            config.learn_until = Some(now);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(set: &[(&str, f64)], free: &[&str]) -> Change {
+        Change {
+            set: set.iter().map(|(m, w)| ((*m).to_owned(), *w)).collect(),
+            free: free.iter().map(|m| (*m).to_owned()).collect(),
+            ..Change::default()
+        }
+    }
+
+    #[test]
+    fn what_is_set_can_be_set_anew_and_freed_once() {
+        let now = Timestamp::UNIX_EPOCH;
+        let config = change(&[("a", 0.4), ("b", 0.1)], &[]).applied(ModelConfig::default(), now);
+        let config = change(&[("a", 0.6)], &["b"])
+            .applied(config.unwrap(), now)
+            .unwrap();
+        assert_eq!(config.overrides.len(), 1);
+        assert!((config.overrides[0].weight - 0.6).abs() < 1e-12);
+        let freed = change(&[], &["a"]).applied(config, now).unwrap();
+        assert_eq!(freed, ModelConfig::default());
+        let twice = change(&[], &["a"]).applied(freed, now);
+        assert_eq!(twice, Err(ChangeError::NotByHand("a".to_owned())));
+    }
+
+    #[test]
+    fn contradictions_and_unknown_rules_are_refused() {
+        let now = Timestamp::UNIX_EPOCH;
+        let refused = |change: Change| change.applied(ModelConfig::default(), now).unwrap_err();
+        assert_eq!(
+            refused(change(&[("a", 0.1), ("a", 0.2)], &[])),
+            ChangeError::Twice("a".to_owned())
+        );
+        assert_eq!(
+            refused(change(&[("a", 0.1)], &["a"])),
+            ChangeError::Twice("a".to_owned())
+        );
+        assert_eq!(refused(change(&[("", 0.1)], &[])), ChangeError::NoName);
+        let rule = Change {
+            strategy: Some("guess".to_owned()),
+            ..Change::default()
+        };
+        assert_eq!(refused(rule), ChangeError::NoRule("guess".to_owned()));
+    }
+
+    #[test]
+    fn another_rule_learns_again_unless_it_is_held() {
+        let now = Timestamp::UNIX_EPOCH;
+        let held = Change {
+            hold: true,
+            ..Change::default()
+        };
+        let held = held.applied(ModelConfig::default(), now).unwrap();
+        assert_eq!(held.learn_until, Some(now));
+        let other = Change {
+            strategy: Some("reward_punish".to_owned()),
+            ..Change::default()
+        };
+        assert_eq!(other.applied(held, now).unwrap().learn_until, None);
+    }
+}
