@@ -91,8 +91,9 @@ pub(super) fn anew(hash_seed: u32) -> Vec<u8> {
 const LATER: &str = "abc argparse array ast asyncio base64 bisect calendar cmath collections collections.abc \
     concurrent.futures contextlib contextvars copy csv dataclasses datetime decimal difflib enum fractions functools \
     graphlib hashlib heapq hmac html inspect itertools json linecache locale logging numbers operator pathlib pickle \
-    queue random re reprlib secrets shutil signal socket sqlite3 statistics string struct tempfile textwrap traceback \
-    typing unicodedata unittest urllib.parse urllib.request uuid weakref xml.etree.ElementTree zlib zoneinfo";
+    queue random re reprlib secrets shutil signal socket sqlite3 statistics string struct tempfile textwrap threading \
+    traceback types typing unicodedata unittest urllib.parse urllib.request uuid weakref xml.etree.ElementTree zlib \
+    zoneinfo";
 
 /// Those that a job may import. One whose name stands there for another reason costs some milliseconds, once.
 fn modules(job: &Job) -> Vec<&'static str> {

@@ -28,9 +28,11 @@ def watch_lines(lines):
     def top(frame, event, _):
         return local if ours(frame.f_code) else None
 
-    _thread_trace(top)
+    # Loaded before, where the job's code names it.
+    threads = getattr(sys.modules.get("threading"), "settrace", lambda _: None)
+    threads(top)
     _settrace(top)
-    return lambda: (_settrace(None), _thread_trace(None))
+    return lambda: (_settrace(None), threads(None))
 
 
 def say(fd, line):
@@ -68,7 +70,7 @@ def remember(code):
 
 
 def new_module(name, code):
-    module = types.ModuleType(name)
+    module = _Module(name)
     module.__file__ = "<solution>"
     module.__builtins__ = builtins
     sys.modules[name] = module
@@ -171,7 +173,8 @@ def program(job, fd):
         except BaseException:
             # What its own failure looks like is the job's to spoil; how it ended is not.
             pass
-    threading._shutdown()
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
     atexit._run_exitfuncs()
     return status & 0xFF
 
@@ -205,7 +208,7 @@ def confine(limits, threads, user):
         if which is not None and (threads or name != "NPROC"):
             resource.setrlimit(which, (soft, hard))
     # Thread stacks count as address space; 64 of the usual 8 MiB would be all of it.
-    threading.stack_size(2 << 20)
+    _thread.stack_size(2 << 20)
 
 
 def told(fd):
@@ -239,7 +242,7 @@ def child(head, user, fds):
             setattr(sys, "__%s__" % name, stream)
         flush = [sys.stdout.flush, sys.stderr.flush]
         sys.argv[:] = ["solution.py"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
+        sys.modules["__main__"] = _Module("__main__")
         builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
         builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
         confine(head["limits"], head["threads"], user)

@@ -16,10 +16,10 @@ import sys
 # A library set comes last: nothing in it stands in for the standard library.
 sys.path[:] = [p for p in sys.path if p] + ["/libraries"]
 
-# Only what this program needs itself, and of that the parts that load fastest: `json` and `signal` load several times
-# as much as all of this, and their cores are enough here.
-import _json, _signal as signal, _sitebuiltins, atexit, ctypes, errno, io, math, mmap, os, resource, select
-import threading, time, types
+# Only what this program needs itself, and of that the parts that load fastest: `json`, `signal`, `threading` and `ctypes`
+# load several times as much as all of this, and their cores are enough here.
+import _ctypes, _json, _signal as signal, _sitebuiltins, _thread, atexit, errno, io, math, mmap, os, resource, select
+import time
 
 # Libraries of numbers start a thread for each processor at once; a job's processes and its memory are counted.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -31,8 +31,8 @@ LATER = frozenset(
     """abc argparse array ast asyncio base64 bisect calendar cmath collections collections.abc concurrent.futures
     contextlib contextvars copy csv dataclasses datetime decimal difflib enum fractions functools graphlib hashlib heapq
     hmac html inspect itertools json linecache locale logging numbers operator pathlib pickle queue random re reprlib
-    secrets shutil signal socket sqlite3 statistics string struct tempfile textwrap traceback typing unicodedata
-    unittest urllib.parse urllib.request uuid weakref xml.etree.ElementTree zlib zoneinfo""".split()
+    secrets shutil signal socket sqlite3 statistics string struct tempfile textwrap threading traceback types
+    typing unicodedata unittest urllib.parse urllib.request uuid weakref xml.etree.ElementTree zlib zoneinfo""".split()
 )
 
 PR_SET_DUMPABLE = 4
@@ -55,12 +55,16 @@ _write, _getpid, _exit = os.write, os.getpid, os._exit
 _listdir, _sleep = os.listdir, time.sleep
 _mro = type.__dict__["__mro__"].__get__
 _name = type.__dict__["__name__"].__get__
-_prctl = ctypes.CDLL(None).prctl
-_settrace, _thread_trace, _recursion = sys.settrace, threading.settrace, sys.setrecursionlimit
+_Module = type(sys)
+_settrace, _recursion = sys.settrace, sys.setrecursionlimit
 _monitoring = getattr(sys, "monitoring", None)
 _digits = getattr(sys, "set_int_max_str_digits", None)
 # Process 1 of a container is root without rights but two: to become another user, and to end what that user started.
 _many_users = os.getuid() == 0
+
+
+def _prctl(*numbers, call=_ctypes.call_function, at=_ctypes.dlsym(_ctypes.dlopen(None, os.RTLD_NOW), "prctl")):
+    return call(at, numbers)
 
 
 class _Reading:
