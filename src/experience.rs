@@ -310,6 +310,7 @@ impl Shared {
     fn write(&self) {
         let mut lines = Vec::with_capacity(WRITTEN_AT_ONCE);
         let mut last = None;
+        let mut page = Vec::new();
         loop {
             let mut came = 0;
             while came < WRITTEN_AT_ONCE
@@ -317,7 +318,7 @@ impl Shared {
             {
                 came += 1;
                 let now = clock::utc();
-                match Line::of(event, self.ids.next(now), now) {
+                match Line::written(event, self.ids.next(now), now, &mut page) {
                     Ok(line) => lines.push(line),
                     Err(error) => {
                         tracing::warn!(%error, "an experience is left out");

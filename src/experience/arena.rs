@@ -23,7 +23,8 @@ impl Span {
 
 #[derive(Debug, Default)]
 pub(super) struct Arena {
-    pieces: VecDeque<Vec<u8>>,
+    /// Strings, so that nobody has to look again whether a text is one.
+    pieces: VecDeque<String>,
     /// Number of the first piece that is still there.
     first: u32,
 }
@@ -34,16 +35,16 @@ impl Arena {
         clippy::cast_possible_truncation,
         reason = "a piece is far below 4 GiB"
     )]
-    pub(super) fn push(&mut self, text: &[u8]) -> Span {
-        let fits = |piece: &Vec<u8>| piece.len() + text.len() <= PIECE_BYTES;
+    pub(super) fn push(&mut self, text: &str) -> Span {
+        let fits = |piece: &String| piece.len() + text.len() <= PIECE_BYTES;
         if !self.pieces.back().is_some_and(fits) {
             let room = PIECE_BYTES.max(text.len());
-            self.pieces.push_back(Vec::with_capacity(room));
+            self.pieces.push_back(String::with_capacity(room));
         }
         let last = self.pieces.len() - 1;
         let piece = &mut self.pieces[last];
         let start = piece.len();
-        piece.extend_from_slice(text);
+        piece.push_str(text);
         Span {
             piece: self.first.wrapping_add(last as u32),
             start: start as u32,
@@ -51,7 +52,7 @@ impl Arena {
         }
     }
 
-    pub(super) fn get(&self, span: Span) -> &[u8] {
+    pub(super) fn get(&self, span: Span) -> &str {
         let piece = span.piece.wrapping_sub(self.first) as usize;
         let start = span.start as usize;
         &self.pieces[piece][start..start + span.length as usize]
@@ -73,6 +74,6 @@ impl Arena {
 
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.pieces.iter().map(Vec::capacity).sum()
+        self.pieces.iter().map(String::capacity).sum()
     }
 }

@@ -48,33 +48,34 @@ impl Drawn {
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     items: Vec<Drawn>,
-    texts: Vec<u8>,
+    /// One behind the other.
+    texts: String,
 }
 
 impl Batch {
-    /// Copies events out of the window: number, probability, weight. One pass over the headers and one over the texts, so
-    /// that neither waits for the other's memory.
-    pub(super) fn gather(window: &Window, drawn: impl Iterator<Item = (u64, f64, f64)>) -> Self {
-        let mut items = Vec::with_capacity(drawn.size_hint().0);
+    /// Copies events out of the window: number, probability, weight. One pass over the headers and one over the texts, with
+    /// nothing to work out in between, so that many of their loads from memory are under way at once.
+    pub(super) fn gather(window: &Window, drawn: &[(u64, f64, f64)]) -> Self {
+        let mut items = Vec::with_capacity(drawn.len());
         let mut length = 0;
         for (seq, probability, weight) in drawn {
-            let Some(header) = window.header(seq) else {
+            let Some(header) = window.header(*seq) else {
                 debug_assert!(false, "event {seq} was drawn and is not there");
                 continue;
             };
             let text = (length, length + header.span.length());
             length = text.1;
             items.push(Drawn {
-                seq,
+                seq: *seq,
                 header: *header,
-                probability,
-                weight,
+                probability: *probability,
+                weight: *weight,
                 text,
             });
         }
-        let mut texts = Vec::with_capacity(length);
+        let mut texts = String::with_capacity(length);
         for item in &items {
-            texts.extend_from_slice(window.bytes_of(&item.header));
+            texts.push_str(window.text_of(&item.header));
         }
         Self { items, texts }
     }
@@ -86,8 +87,10 @@ impl Batch {
             .iter()
             .map(|item| item.weight)
             .fold(0.0, f64::max);
-        for item in &mut self.items {
-            item.weight /= most;
+        if most > 0.0 {
+            for item in &mut self.items {
+                item.weight /= most;
+            }
         }
     }
 
@@ -109,8 +112,8 @@ impl Batch {
     /// The whole JSON of one.
     #[must_use]
     pub fn text(&self, item: &Drawn) -> &str {
-        let bytes = self.texts.get(item.text.0..item.text.1);
-        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+        let text = self.texts.get(item.text.0..item.text.1);
+        text.unwrap_or_default()
     }
 
     /// Each event, read.

@@ -12,6 +12,9 @@ use super::priority;
 /// The longest line: a whole dream with its evidence fits ten times; what is longer belongs into a file.
 pub(super) const MAX_LINE_BYTES: usize = 256 << 10;
 
+/// Most lines are shorter.
+const USUAL_LINE_BYTES: usize = 4 << 10;
+
 /// Why an event has no line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
@@ -29,8 +32,9 @@ pub struct Line {
     pub source: Cow<'static, str>,
     pub trajectory: Option<String>,
     pub caused_by: Option<EventId>,
-    /// What strata are made by: type, component, difficulty, library.
-    pub stratum: String,
+    /// With type and component, what strata are told apart by.
+    pub difficulty: Option<Box<str>>,
+    pub library: Option<Box<str>>,
     pub reward: Option<f64>,
     pub priority: f64,
     pub done: bool,
@@ -40,35 +44,46 @@ pub struct Line {
 
 impl Line {
     /// `id` and `at` are filled in where the event has none.
-    pub fn of(mut event: Event, id: EventId, at: Timestamp) -> Result<Arc<Self>, LineError> {
+    ///
+    /// # Errors
+    /// Where it is too long, or no JSON can say it.
+    pub fn of(event: Event, id: EventId, at: Timestamp) -> Result<Arc<Self>, LineError> {
+        Self::written(event, id, at, &mut Vec::new())
+    }
+
+    /// As `of`, written out in `page` first: whoever has many lines to make brings the same page each time.
+    pub(super) fn written(
+        mut event: Event,
+        id: EventId,
+        at: Timestamp,
+        page: &mut Vec<u8>,
+    ) -> Result<Arc<Self>, LineError> {
+        let json = |error: String| LineError::Json(error);
         let id = *event.event_id.get_or_insert(id);
         let at = *event.timestamp.get_or_insert(at);
-        let text =
-            serde_json::to_string(&event).map_err(|error| LineError::Json(error.to_string()))?;
-        if text.len() > MAX_LINE_BYTES {
-            return Err(LineError::TooLong(text.len()));
+        page.clear();
+        serde_json::to_writer(&mut *page, &event).map_err(|error| json(error.to_string()))?;
+        if page.len() > MAX_LINE_BYTES {
+            let length = page.len();
+            // One giant must not hold its room for ever.
+            page.truncate(0);
+            page.shrink_to(USUAL_LINE_BYTES);
+            return Err(LineError::TooLong(length));
         }
-        let difficulty = event.word("difficulty").unwrap_or_default();
-        let library = event.library().unwrap_or_default();
-        let stratum = [
-            &event.event_type,
-            &event.source_component,
-            difficulty,
-            library,
-        ]
-        .join("\u{1f}");
+        let text = std::str::from_utf8(page).map_err(|error| json(error.to_string()))?;
         Ok(Arc::new(Self {
             id,
             at,
-            stratum,
+            difficulty: event.word("difficulty").map(Box::from),
+            library: event.library().map(Box::from),
             trajectory: event.trajectory().map(str::to_owned),
             caused_by: event.caused_by,
             reward: event.reward,
             priority: priority::of(&event),
             done: event.done,
+            text: Box::from(text),
             event_type: event.event_type,
             source: event.source_component,
-            text: text.into_boxed_str(),
         }))
     }
 }

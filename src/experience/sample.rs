@@ -74,7 +74,8 @@ impl Window {
             }
             Strategy::Diverse => {
                 let chosen = diverse::choose(self, range, ask.count, draw);
-                Batch::gather(self, chosen.into_iter().map(|seq| (seq, 0.0, 1.0)))
+                let drawn: Vec<_> = chosen.into_iter().map(|seq| (seq, 0.0, 1.0)).collect();
+                Batch::gather(self, &drawn)
             }
             Strategy::Prioritized => self.prioritized(range, ask, draw),
         }
@@ -84,10 +85,11 @@ impl Window {
         let count = range.end - range.start;
         let drawn = uniform(count, ask.count, ask.replace, draw);
         let each = 1.0 / count.max(1) as f64;
-        Batch::gather(
-            self,
-            drawn.into_iter().map(|at| (range.start + at, each, 1.0)),
-        )
+        let drawn: Vec<_> = drawn
+            .into_iter()
+            .map(|at| (range.start + at, each, 1.0))
+            .collect();
+        Batch::gather(self, &drawn)
     }
 
     fn prioritized(&mut self, range: std::ops::Range<u64>, ask: &Ask, draw: &mut Draw) -> Batch {
@@ -129,11 +131,15 @@ impl Window {
                 tree.set(at(*slot), *weight);
             }
         }
-        let drawn = slots.iter().zip(&weights).map(|(slot, weight)| {
-            let (probability, weight) = priority::importance(*weight, total, count, ask.beta);
-            (self.seq_of(at(*slot)), probability, weight)
-        });
-        let mut batch = Batch::gather(self, drawn);
+        let drawn: Vec<_> = slots
+            .iter()
+            .zip(&weights)
+            .map(|(slot, weight)| {
+                let (probability, weight) = priority::importance(*weight, total, count, ask.beta);
+                (self.seq_of(at(*slot)), probability, weight)
+            })
+            .collect();
+        let mut batch = Batch::gather(self, &drawn);
         batch.scale_weights();
         batch
     }

@@ -12,7 +12,7 @@ use super::line::Line;
 use super::priority::{self, ALPHA};
 use super::sum_tree::SumTree;
 
-/// Types, components and strata that are told apart; a stranger's names must not fill the memory.
+/// Types, components and strata that are told apart, of each so many; a stranger's names must not fill the memory.
 const MAX_NAMES: usize = 4096;
 /// Slots of the first tree; it doubles as the window fills.
 const FIRST_SLOTS: usize = 1024;
@@ -53,8 +53,9 @@ pub enum Scope {
     Window,
 }
 
-/// One event without its text: one cache line.
+/// One event without its text: one cache line, and never parts of two.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Header {
     pub(super) id: u128,
     /// Nanoseconds since 1970, never less than that of the event before.
@@ -71,19 +72,55 @@ pub(super) struct Header {
 
 /// Words by number; number 0 stands for all that came too late.
 #[derive(Debug, Default)]
-struct Names(HashMap<Box<str>, u16>);
+struct Names {
+    all: HashMap<Box<str>, u16>,
+    /// The one that was asked for last: events of one kind come together.
+    last: Option<(Box<str>, u16)>,
+}
 
 impl Names {
     fn number(&mut self, word: &str) -> u16 {
-        if let Some(number) = self.0.get(word) {
+        if let Some((_, number)) = self.last.as_ref().filter(|(last, _)| **last == *word) {
             return *number;
         }
-        if self.0.len() >= MAX_NAMES {
-            return 0;
-        }
-        let number = u16::try_from(self.0.len() + 1).unwrap_or(0);
-        self.0.insert(Box::from(word), number);
+        let number = match self.all.get(word) {
+            Some(number) => *number,
+            None if self.all.len() >= MAX_NAMES => return 0,
+            None => {
+                let number = u16::try_from(self.all.len() + 1).unwrap_or(0);
+                self.all.insert(Box::from(word), number);
+                number
+            }
+        };
+        self.last = Some((Box::from(word), number));
         number
+    }
+}
+
+/// The names of one window, each kind of word on its own, and what strata are written out in.
+#[derive(Debug, Default)]
+struct AllNames {
+    types: Names,
+    sources: Names,
+    strata: Names,
+    text: String,
+}
+
+impl AllNames {
+    /// Strata are told apart by type, component, difficulty and library.
+    fn stratum(&mut self, line: &Line) -> u16 {
+        self.text.clear();
+        let words: [&str; 4] = [
+            &line.event_type,
+            &line.source,
+            line.difficulty.as_deref().unwrap_or_default(),
+            line.library.as_deref().unwrap_or_default(),
+        ];
+        for word in words {
+            self.text.push_str(word);
+            self.text.push('\u{1f}');
+        }
+        self.strata.number(&self.text)
     }
 }
 
@@ -96,7 +133,7 @@ pub struct Window {
     arena: Arena,
     texts: usize,
     tree: SumTree,
-    names: Names,
+    names: AllNames,
 }
 
 impl Window {
@@ -109,7 +146,7 @@ impl Window {
             arena: Arena::default(),
             texts: 0,
             tree: SumTree::new(FIRST_SLOTS),
-            names: Names::default(),
+            names: AllNames::default(),
         }
     }
 
@@ -126,10 +163,10 @@ impl Window {
             at: nanoseconds(line.at.min(now)).max(before),
             reward: line.reward.unwrap_or(f64::NAN),
             priority: line.priority,
-            span: self.arena.push(line.text.as_bytes()),
-            event_type: self.names.number(&line.event_type),
-            source: self.names.number(&line.source),
-            stratum: self.names.number(&line.stratum),
+            span: self.arena.push(&line.text),
+            event_type: self.names.types.number(&line.event_type),
+            source: self.names.sources.number(&line.source),
+            stratum: self.names.stratum(line),
             done: line.done,
         };
         self.texts += header.span.length();
@@ -207,7 +244,7 @@ impl Window {
     #[must_use]
     pub fn text(&self, seq: u64) -> Option<&str> {
         let header = self.headers.get(self.index(seq)?)?;
-        std::str::from_utf8(self.arena.get(header.span)).ok()
+        Some(self.arena.get(header.span))
     }
 
     #[must_use]
@@ -226,7 +263,7 @@ impl Window {
         self.headers.get(self.index(seq)?)
     }
 
-    pub(super) fn bytes_of(&self, header: &Header) -> &[u8] {
+    pub(super) fn text_of(&self, header: &Header) -> &str {
         self.arena.get(header.span)
     }
 
