@@ -187,7 +187,7 @@ fn insert_rate(folder: &Path) -> f64 {
         let mut written = 0;
         for event in events {
             // Only as far ahead of what can be drawn as the door is wide: nothing is turned away.
-            while written % AHEAD == 0 && kept(&stream) + AHEAD < start + written {
+            while u64::is_multiple_of(written, AHEAD) && kept(&stream) + AHEAD < start + written {
                 std::thread::yield_now();
             }
             stream.write_event(event).expect("there is room");

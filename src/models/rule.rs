@@ -117,3 +117,108 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance::cases;
+    use crate::models::RewardPunishParams;
+
+    fn arm(n: u64) -> ArmKey {
+        ArmKey {
+            endpoint: String::new(),
+            model: format!("m{n}"),
+            prompt: String::new(),
+        }
+    }
+
+    /// Outcomes and seconds as no clock should tell them.
+    fn odd(chance: &mut Chance) -> f64 {
+        let odd = [
+            0.0,
+            1.0,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            -1.0,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+        ];
+        match usize::try_from(chance.bits() % 16).unwrap_or_default() {
+            n if n < odd.len() => odd[n],
+            _ => 100.0 * chance.unit(),
+        }
+    }
+
+    #[test]
+    fn whatever_is_learned_weights_are_numbers_within_their_bounds_and_somebody_is_chosen() {
+        let both = [
+            Strategy::default(),
+            Strategy::RewardPunish(RewardPunishParams::default()),
+        ];
+        for seed in 0..u64::from(cases()) {
+            let mut chance = Chance::seeded(seed);
+            let bounds = Bounds {
+                min: 0.2 * chance.unit(),
+                max: 0.3 + 0.7 * chance.unit(),
+            };
+            let count = 1 + chance.bits() % 5;
+            let arms: Vec<ArmKey> = (0..count).map(arm).collect();
+            let mut rule = Rule::new(&both[usize::try_from(seed % 2).unwrap_or(0)], bounds);
+            for arm in &arms {
+                rule.add(arm);
+            }
+            for _ in 0..chance.bits() % 12 {
+                let (success, seconds) = (odd(&mut chance), odd(&mut chance));
+                rule.learn(&arm(chance.bits() % count), success, seconds);
+            }
+            let weights = rule.weights_of(&arms, 30);
+            let within = bounds.among(arms.len());
+            assert!(
+                (weights.iter().sum::<f64>() - 1.0).abs() < 1e-6,
+                "{seed}: {weights:?}"
+            );
+            for weight in &weights {
+                assert!(
+                    *weight >= within.min - 1e-9 && *weight <= within.max + 1e-9,
+                    "{seed}: {weights:?} {within:?}"
+                );
+            }
+            assert!(
+                rule.choose(&arms, &mut chance)
+                    .is_some_and(|place| place < arms.len())
+            );
+            for arm in &arms {
+                assert!(
+                    !rule.figures(arm).contains("NaN"),
+                    "{seed}: {}",
+                    rule.figures(arm)
+                );
+            }
+        }
+    }
+
+    /// One more failure must not raise a model's share. Shares of Thompson sampling are told by draws: with the same
+    /// draws they may differ by what chance makes of 400 of them.
+    #[test]
+    fn a_model_that_loses_again_does_not_gain() {
+        for seed in 0..u64::from(cases()) / 100 {
+            let mut chance = Chance::seeded(seed);
+            let arms: Vec<ArmKey> = (0..3).map(arm).collect();
+            let mut rule = Rule::new(&Strategy::default(), Bounds::default());
+            for arm in &arms {
+                rule.add(arm);
+            }
+            for _ in 0..chance.bits() % 40 {
+                let success = f64::from(u8::from(chance.happens(0.5)));
+                rule.learn(&arm(chance.bits() % 3), success, 10.0);
+            }
+            let before = rule.weights_of(&arms, 400)[0];
+            for _ in 0..6 {
+                rule.learn(&arms[0], 0.0, 10.0);
+            }
+            let after = rule.weights_of(&arms, 400)[0];
+            assert!(after <= before + 0.1, "{seed}: {before} to {after}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ const SCENARIOS: u32 = 8;
 /// Nights until both models were asked: that a fair coin shows one side eight times happens once in 128 nights.
 const NIGHTS: u32 = 3;
 
-async fn dream(settings: &Settings, complexity: Complexity) -> SessionReport {
+pub(crate) async fn dream(settings: &Settings, complexity: Complexity) -> SessionReport {
     let senses = Script::calm();
     let mut parts = App::open(settings)
         .expect("the parts join")

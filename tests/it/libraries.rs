@@ -50,14 +50,14 @@ with tarfile.open(os.path.join(out, "unbuilt-1.0.tar.gz"), "w:gz") as t:
         t.addfile(info, io.BytesIO(text.encode()))
 "##;
 
-struct Shop {
+pub(crate) struct Shop {
     world: World,
     wheels: PathBuf,
     mark: PathBuf,
 }
 
 impl Shop {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let world = World::new();
         // Bubblewrap may run as nobody, who must be able to pass.
         fs::set_permissions(world.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -90,8 +90,12 @@ impl Shop {
             .expect("the program runs")
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        self.world.path()
+    }
+
     /// Its answer; nothing where this machine has no pip.
-    fn prepare(&self, backend: &str, libraries: &str) -> Option<Result<Json, String>> {
+    pub(crate) fn prepare(&self, backend: &str, libraries: &str) -> Option<Result<Json, String>> {
         let output = self.dreamer(
             backend,
             &["sandbox", "prepare", &format!("--libraries={libraries}")],

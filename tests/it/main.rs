@@ -14,6 +14,7 @@ mod guardian;
 mod journal;
 mod knowledge;
 mod learning;
+mod learning_libraries;
 mod learning_nights;
 mod learning_routes;
 mod let_go;

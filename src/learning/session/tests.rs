@@ -120,6 +120,54 @@ fn visits_are_successes_and_failures_under_every_strategy() {
     });
 }
 
+#[test]
+fn decay_weighs_a_newer_session_more_and_every_strategy_forgets_the_order_of_arrival() {
+    each_case(|chance| {
+        let count = 2 + below(chance, 6);
+        let times: Vec<i64> = (0..count)
+            .map(|_| i64::try_from(below(chance, 9)).unwrap())
+            .collect();
+        let half_life = NonZeroU32::new(1 + u32::try_from(below(chance, 30)).unwrap()).unwrap();
+        // One visit each to an action of its own: its weight can be read off.
+        let mut facts: Vec<SessionFact> = times
+            .iter()
+            .enumerate()
+            .map(|(n, at)| {
+                let mut fact = counted(&format!("s{n}"), *at, 0);
+                fact.snapshot.actions = [(
+                    format!("a{n}"),
+                    Outcomes {
+                        successes: 1,
+                        failures: 0,
+                    },
+                )]
+                .into();
+                fact
+            })
+            .collect();
+        let strategy = MergeStrategy::TimeDecay {
+            half_life_sessions: half_life,
+        };
+        let merged = merge(&View::rebuild(facts.clone()), strategy);
+        let weight = |n: usize| merged.counts.actions[&format!("a{n}")].visits();
+        for (n, at) in times.iter().enumerate() {
+            assert!(weight(n) > 0.0 && weight(n) <= 1.0);
+            for (m, later) in times.iter().enumerate() {
+                assert!(later <= at || weight(m) > weight(n), "{times:?}");
+            }
+        }
+        // Nothing is lost to rounding: the weights are those of the geometric series.
+        let sum: f64 = (0..facts.len()).map(weight).sum();
+        let ratio = 0.5_f64.powf(1.0 / f64::from(half_life.get()));
+        let series: f64 = (0..facts.len())
+            .map(|age| ratio.powi(i32::try_from(age).unwrap()))
+            .sum();
+        assert!((sum - series).abs() < 1e-9, "{sum} {series}");
+        facts.reverse();
+        assert_eq!(merge(&View::rebuild(facts), strategy), merged);
+    });
+}
+
 fn counted(session: &str, seconds: i64, visits: u64) -> SessionFact {
     let mut snapshot = Snapshot {
         sessions: 1,

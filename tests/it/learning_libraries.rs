@@ -1,0 +1,130 @@
+//! A whole night whose woven tasks join two libraries, because tasks with each alone succeeded before.
+
+use dreamer::config::{LlmChoice, SandboxChoice, Settings};
+use dreamer::dream::{
+    ArmKey, AttemptFact, Complexity, Difficulty, FactOutcome, Generator, LearningPhase,
+};
+use dreamer::ids::{AttemptId, SessionId};
+use dreamer::knowledge::Knowledge;
+use dreamer::store::Store;
+use dreamer::weaver::prompt::TASK_MARK;
+
+use crate::learning_nights::dream;
+use crate::libraries::Shop;
+use crate::support::backends::backends;
+use crate::support::fake_llm::{Asked, FakeLlm};
+
+fn fact(n: i64, library: &str, saved: bool) -> AttemptFact {
+    AttemptFact {
+        attempt_id: AttemptId::parse(&format!("{n:032x}")).expect("an id"),
+        session_id: SessionId::parse("0a0b0c0d").expect("an id"),
+        at: dreamer::clock::utc() - jiff::SignedDuration::from_hours(100 - n),
+        topic: "before".to_owned(),
+        generator: Generator::Llm,
+        difficulty: Difficulty::Simple,
+        library: library.to_owned(),
+        arm: Some(ArmKey {
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            model: "m".to_owned(),
+            prompt: "1".to_owned(),
+        }),
+        outcome: if saved {
+            FactOutcome::Saved
+        } else {
+            FactOutcome::Rejected
+        },
+        tier: None,
+        reasons: Vec::new(),
+        seconds: 10.0,
+        tokens: 0,
+        steps: Vec::new(),
+        phase: LearningPhase::Release,
+        group: String::new(),
+        choice: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_fact_says_why() {
+    let Some(backend) = backends("two libraries together").await.into_iter().next() else {
+        return;
+    };
+    let (shop, pair) = (Shop::open(), "tinydep and tinylib".to_owned());
+    let Some(set) = shop.prepare(backend.name(), "tinylib,tinydep") else {
+        return;
+    };
+    set.expect("a set");
+    let mut settings = Settings::defaults_in(&shop.path().join("data"));
+    settings.output_dir = shop.path().join("out");
+    settings.sandbox.choice = match backend.name() {
+        "docker" => SandboxChoice::Docker,
+        _ => SandboxChoice::Bubblewrap,
+    };
+    let fake = FakeLlm::competent().await;
+    settings.llm.choice = LlmChoice::Url(fake.url());
+    let store = std::sync::Arc::new(Store::open(&settings.database()).expect("a store"));
+    let path = shop.path().join("notes.md");
+    std::fs::write(
+        &path,
+        "# Words\n\nCount the words in a text, and merge sorted lists.\n",
+    )
+    .expect("written");
+    Knowledge::new(store.clone())
+        .ingest(&[path], &mut |_| ())
+        .expect("it is ingested");
+    // The two alone pass often, together even more often, and without any nothing does.
+    for n in 0..24 {
+        let library =
+            ["tinylib", "tinydep", "tinydep+tinylib", ""][usize::try_from(n % 4).expect("small")];
+        let saved = !library.is_empty() && n % 3 != 0;
+        store
+            .record_fact(&fact(n, library, saved))
+            .expect("it is kept");
+    }
+    let mut chosen = Vec::new();
+    for _ in 0..3 {
+        dream(&settings, Complexity::Auto).await;
+        let facts = store.facts(1000).expect("facts");
+        let decisions = facts
+            .iter()
+            .filter_map(|fact| fact.choice.as_ref())
+            .flat_map(|c| &c.decisions);
+        let of_libraries: Vec<_> = decisions
+            .filter(|d| d.what == "libraries")
+            .cloned()
+            .collect();
+        assert!(
+            !of_libraries.is_empty(),
+            "each woven task says which libraries it was to use"
+        );
+        for decision in &of_libraries {
+            let names: Vec<_> = decision.alternatives.iter().map(|a| &a.name).collect();
+            assert!(names.contains(&&pair), "{decision:?}");
+            assert!(
+                decision
+                    .alternatives
+                    .iter()
+                    .all(|a| a.weight >= 0.05 - 1e-9),
+                "{decision:?}"
+            );
+            assert!(
+                decision.in_words().contains("believed to pass"),
+                "{decision:?}"
+            );
+        }
+        chosen = of_libraries.into_iter().map(|d| d.chosen).collect();
+        if chosen.contains(&pair) {
+            break;
+        }
+    }
+    assert!(chosen.contains(&pair), "{chosen:?}");
+    let asked = fake.asked();
+    let tasks = asked
+        .iter()
+        .map(Asked::question)
+        .filter(|q| q.contains(TASK_MARK));
+    let both = tasks
+        .filter(|question| question.contains("both tinydep and tinylib"))
+        .count();
+    assert!(both > 0, "the model was asked for a task with both");
+}
