@@ -28,6 +28,7 @@ mod servers;
 mod service;
 mod session;
 mod supervisor;
+mod systemd;
 mod verify;
 mod wake;
 mod weaver;
