@@ -93,7 +93,8 @@ pub enum Power {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     pub presence: Presence,
-    /// Share of the whole machine that other programs used since the look before, 0 to 1.
+    /// Share of the whole machine that other programs used since the look before, 0 to 1: of the processors or of the
+    /// graphics cards, whichever is more.
     pub load_of_others: Sensed<f64>,
     /// Share of memory that is not available, 0 to 1.
     pub memory_used: Sensed<f64>,

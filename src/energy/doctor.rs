@@ -45,6 +45,7 @@ pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
         ),
     ];
     found.extend(desktop(&words));
+    found.extend(graphics(&senses));
     found.extend(untested());
     found.push(temperature(&reading, settings));
     found.push(power(&reading));
@@ -126,6 +127,22 @@ fn service((source, word): &(Source, Word)) -> Option<Finding> {
         source.check(),
         format!("{}{met}", says.join(", ")),
     ))
+}
+
+/// A graphics card, where one is awake.
+fn graphics(senses: &HostSenses) -> Option<Finding> {
+    let met = "(tried against a stand-in library only, never with a card)";
+    Some(match senses.graphics()? {
+        Ok(others) => Finding::ok(
+            "graphics",
+            format!("other programs use {:.0} % {met}", others * 100.0),
+        ),
+        Err(why) => Finding::warn(
+            "graphics",
+            format!("unknown: {why} {met}"),
+            "see whether the driver's own `nvidia-smi` answers; until then what others do on the card ends no dream",
+        ),
+    })
 }
 
 /// A system that nobody has tried this on.

@@ -4,48 +4,45 @@
 //! Reads Linux's `/proc`, `/sys` and `/dev`, and asks its desktop; macOS by its tools. On other systems every source is
 //! unknown and says so.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sysinfo::Components;
 
-use super::load::{self, Counters};
-use super::own::{Ours, OwnWork};
+use super::own::OwnWork;
 use super::{Hear, Listening, Power, Presence, Reading, Sensed, Senses};
 use crate::clock::{self, Instant};
 use crate::config;
-use crate::tree::{Mechanism, Tree};
+use crate::tree::Tree;
 
 mod desktop;
+mod graphics;
 mod inputs;
 mod mac;
 mod power;
 mod processes;
 mod server;
+mod share;
 mod waiting;
 mod watch;
 
 use desktop::Said;
 pub use desktop::said::{Answer, Idle, Source, Word};
+use graphics::{Graphics, Look};
 use inputs::LastInput;
 use processes::Processes;
-use server::{Owner, Servers};
+use server::Servers;
+use share::Sample;
 use waiting::Waiting;
 use watch::Seen;
-
-/// Below this the counters' own grain (10 ms a processor) drowns the share; the sample before is kept.
-const SHORTEST_GAP: Duration = Duration::from_millis(200);
 
 /// Sensors move slowly, and reading some of them wakes a bus: not more often than this.
 const TEMPERATURE_EVERY: Duration = Duration::from_secs(2);
 
 /// A machine that slept longer than this was resumed by somebody; two clocks read one after the other differ by less.
 const NAP: Duration = Duration::from_secs(2);
-
-/// Names of the container engine's own processes, as the kernel shows them (15 characters at most).
-const ENGINE: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
 
 /// Where the machine's files are; another place in tests.
 #[derive(Debug, Clone)]
@@ -81,6 +78,13 @@ pub struct HostSenses {
     waiting: Waiting,
     before: Option<Sample>,
     share: Sensed<f64>,
+    /// Processes that worked for us at the last look.
+    our_pids: BTreeSet<u32>,
+    graphics: Graphics,
+    /// Where the cards' library is.
+    library: PathBuf,
+    /// What the last look at the cards found; `None` without a card that is awake.
+    cards: Option<Result<Look, String>>,
     /// `None` where the library finds no way in.
     components: Option<Components>,
     temperature: Option<(Instant, Sensed<f64>)>,
@@ -90,24 +94,6 @@ impl std::fmt::Debug for HostSenses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("HostSenses")
     }
-}
-
-/// The counters of one look, part by part: a part that appears between two looks has no difference yet.
-#[derive(Debug, Clone)]
-struct Sample {
-    at: Instant,
-    busy: f64,
-    total: f64,
-    /// The groups of dream work; without groups our whole family, with what it has waited for.
-    base: f64,
-    /// Beside groups: our processes outside of them. A child that ended takes its last moment with it, no more.
-    family: BTreeMap<u32, f64>,
-    /// The container engine's processes, by process id.
-    engine: BTreeMap<u32, f64>,
-    /// Model servers, by the process that listens or each process of the user that does.
-    servers: BTreeMap<u32, f64>,
-    /// What others waited for a processor, all in all.
-    waited: f64,
 }
 
 impl HostSenses {
@@ -132,6 +118,10 @@ impl HostSenses {
             waiting: Waiting::default(),
             before: None,
             share: Sensed::Unknown("there is only one look so far".to_owned()),
+            our_pids: BTreeSet::new(),
+            graphics: Graphics::default(),
+            library: PathBuf::from(graphics::LIBRARY),
+            cards: None,
             components: Components::new().ok(),
             temperature: None,
         }
@@ -144,117 +134,24 @@ impl HostSenses {
         self
     }
 
+    /// Asks about graphics cards by another library than the driver's.
+    #[must_use]
+    pub fn with_graphics(mut self, library: &Path) -> Self {
+        library.clone_into(&mut self.library);
+        self
+    }
+
+    /// Share of the busiest graphics card that others used at the last look; `None` without a card that is awake.
+    #[must_use]
+    pub fn graphics(&self) -> Option<Result<f64, String>> {
+        let look = self.cards.clone()?;
+        Some(look.map(|look| look.others))
+    }
+
     /// What each of the desktop's services says; empty while nobody listens.
     #[must_use]
     pub fn desktop(&self) -> Vec<(Source, Word)> {
         self.said.words()
-    }
-
-    fn load(&mut self, all: &Processes, now: Instant) -> Sensed<f64> {
-        let too_soon = self
-            .before
-            .as_ref()
-            .is_some_and(|before| now.saturating_duration_since(before.at) < SHORTEST_GAP);
-        if too_soon {
-            return self.share.clone();
-        }
-        let ours = self.own.take();
-        self.share = match self.sample(all, &ours, now) {
-            Ok((after, trouble)) => {
-                let share = match (&self.before, trouble) {
-                    (_, Some(trouble)) => Sensed::Unknown(trouble),
-                    (None, None) => Sensed::Unknown("there is only one look so far".to_owned()),
-                    (Some(before), None) => difference(before, &after, &ours),
-                };
-                self.before = Some(after);
-                share
-            }
-            Err(trouble) => {
-                self.before = None;
-                Sensed::Unknown(trouble)
-            }
-        };
-        self.share.clone()
-    }
-
-    /// The counters now, and why they may not be told apart.
-    fn sample(
-        &mut self,
-        all: &Processes,
-        ours: &Ours,
-        now: Instant,
-    ) -> Result<(Sample, Option<String>), String> {
-        let (busy, total) = processes::machine(&self.roots.proc)?;
-        let grouped = self.tree.mechanism() != Mechanism::None;
-        let in_groups: BTreeSet<u32> = if grouped {
-            self.tree.processes().into_iter().collect()
-        } else {
-            BTreeSet::new()
-        };
-        let family = all.family(std::process::id());
-        // What a child in a group used is in the group's count for ever, and in its parent's once the parent has waited
-        // for it: beside groups nobody's waiting is counted.
-        let (base, family_used) = if grouped {
-            let outside = family.iter().filter(|pid| !in_groups.contains(pid));
-            let used = outside.map(|pid| (*pid, all.used(*pid, false))).collect();
-            (self.tree.cpu_time().as_secs_f64(), used)
-        } else {
-            let used = family.iter().map(|pid| all.used(*pid, true)).sum();
-            (used, BTreeMap::new())
-        };
-        let engine = all
-            .named(&ENGINE)
-            .map(|pid| (pid, all.used(pid, false)))
-            .collect();
-
-        let mut trouble = None;
-        if ours.containers && !grouped {
-            trouble = Some("containers of ours run where no control group counts them".to_owned());
-        }
-        self.servers.ask(&ours.servers);
-        let mut servers = BTreeMap::new();
-        let mut serving = BTreeSet::new();
-        for (url, owner) in self.servers.find(&self.roots.proc, all) {
-            match owner {
-                Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
-                Owner::Process(pid) => {
-                    let members = all.family(pid);
-                    let used = members.iter().map(|pid| all.used(*pid, true)).sum();
-                    servers.insert(pid, used);
-                    serving.extend(members);
-                }
-                Owner::User(user) => {
-                    for pid in all.of_user(&self.roots.proc, user) {
-                        servers.insert(pid, all.used(pid, false));
-                        serving.insert(pid);
-                    }
-                }
-                Owner::Unknown if ours.servers.contains(&url) => {
-                    trouble = Some(format!(
-                        "the process behind {url}, which works for us, cannot be told"
-                    ));
-                }
-                Owner::Elsewhere | Owner::Unknown => {}
-            }
-        }
-        let engine_pids: BTreeSet<u32> = all.named(&ENGINE).collect();
-        let waited = self.waiting.look(&self.roots.proc, all, |pid| {
-            family.contains(&pid)
-                || in_groups.contains(&pid)
-                || (!ours.servers.is_empty() && serving.contains(&pid))
-                || (ours.containers && engine_pids.contains(&pid))
-        });
-        let sample = Sample {
-            at: now,
-            waited,
-            busy,
-            total,
-            base,
-            family: family_used,
-            engine,
-            servers,
-        };
-        Ok((sample, trouble))
     }
 
     fn temperature(&mut self, now: Instant) -> Sensed<f64> {
@@ -263,7 +160,7 @@ impl HostSenses {
         {
             return known.clone();
         }
-        let hottest = self.components.as_mut().and_then(|components| {
+        let sensors = self.components.as_mut().and_then(|components| {
             components.refresh(true);
             components
                 .iter()
@@ -271,9 +168,13 @@ impl HostSenses {
                 .filter(|degrees| degrees.is_finite())
                 .reduce(f32::max)
         });
+        let card = self.cards.as_ref().and_then(|look| look.as_ref().ok());
+        let card = card.and_then(|look| look.temperature_c);
+        let hottest = sensors.map(f64::from).into_iter().chain(card);
+        let hottest = hottest.reduce(f64::max);
         let sensed = hottest.map_or_else(
             || Sensed::Unknown("no temperature sensor can be read".to_owned()),
-            |degrees| Sensed::Known(f64::from(degrees)),
+            Sensed::Known,
         );
         self.temperature = Some((now, sensed.clone()));
         sensed
@@ -396,45 +297,6 @@ fn presence(
         blind,
         doing: None,
     }
-}
-
-/// What others used between two looks, by the parts that both looks have.
-fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
-    let unknown = |why: &str| Sensed::Unknown(why.to_owned());
-    // A server's own children come and go; a server that appears is another matter.
-    if before.servers.is_empty() && !after.servers.is_empty() && !ours.servers.is_empty() {
-        return unknown("the model server that works for us was just found");
-    }
-    let grown = |before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>| -> f64 {
-        after
-            .iter()
-            .filter_map(|(pid, used)| Some((used - before.get(pid)?).max(0.0)))
-            .sum()
-    };
-    let begun: f64 = after
-        .family
-        .iter()
-        .filter(|(pid, _)| !before.family.contains_key(pid))
-        .map(|(_, used)| used)
-        .sum();
-    let mut part = after.base - before.base + grown(&before.family, &after.family) + begun;
-    if !ours.servers.is_empty() {
-        part += grown(&before.servers, &after.servers);
-    }
-    if ours.containers {
-        part += grown(&before.engine, &after.engine);
-    }
-    let counters = |sample: &Sample, ours| Counters {
-        busy: sample.busy,
-        total: sample.total,
-        ours,
-        waited: sample.waited,
-    };
-    let gap = after.at.saturating_duration_since(before.at);
-    load::others(counters(before, 0.0), counters(after, part), gap).map_or_else(
-        || unknown("the counters of two looks do not compare"),
-        Sensed::Known,
-    )
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use dreamer::tree::Tree;
 use crate::support::World;
 use crate::support::bus::{Bus, StandIn, let_in_then, odd_bus, say_nothing, talk_nonsense};
 
+mod wayland;
+
 /// A bus and everybody on it answer within milliseconds; a busy machine may take its time.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -52,8 +54,12 @@ impl Watched {
             session_bus: session.map(str::to_owned),
             ..Desktop::default()
         };
+        Self::at(roots, &desktop)
+    }
+
+    fn at(roots: Roots, desktop: &Desktop) -> Self {
         let host = HostSenses::at(roots, Arc::new(Tree::without_groups(0)), OwnWork::new());
-        let senses = Shared(Arc::new(Mutex::new(host.with_desktop(&desktop))));
+        let senses = Shared(Arc::new(Mutex::new(host.with_desktop(desktop))));
         let limits = Limits::of(&Settings::defaults_in(std::path::Path::new("/nowhere")));
         let energy = EnergyManager::new(Box::new(senses.clone()), limits);
         let (sender, noticed) = mpsc::channel();

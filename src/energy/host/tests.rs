@@ -1,6 +1,10 @@
 //! The senses put together: what counts as ours, and when nobody can be there.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::share::difference;
 use super::*;
+use crate::energy::own::Ours;
 
 fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {
     Sample {

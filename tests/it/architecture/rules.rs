@@ -106,6 +106,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("dotenvy", &["config"]),
+    ("libloading", &["energy::host"]),
     ("reqwest", &["llm", "experience::sink::http", "cli"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),

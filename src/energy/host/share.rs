@@ -1,0 +1,199 @@
+//! The share of the machine that other programs use: what all used between two looks, less what worked for us. Part of
+//! the host's senses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::graphics::Look;
+use super::processes::{self, Processes};
+use super::server::Owner;
+use super::{HostSenses, Sensed};
+use crate::clock::Instant;
+use crate::energy::load::{self, Counters};
+use crate::energy::own::Ours;
+use crate::tree::Mechanism;
+
+/// Below this the counters' own grain (10 ms a processor) drowns the share; the sample before is kept.
+const SHORTEST_GAP: Duration = Duration::from_millis(200);
+
+/// Names of the container engine's own processes, as the kernel shows them (15 characters at most).
+const ENGINE: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
+
+/// The counters of one look, part by part: a part that appears between two looks has no difference yet.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub(super) at: Instant,
+    pub(super) busy: f64,
+    pub(super) total: f64,
+    /// The groups of dream work; without groups our whole family, with what it has waited for.
+    pub(super) base: f64,
+    /// Beside groups: our processes outside of them. A child that ended takes its last moment with it, no more.
+    pub(super) family: BTreeMap<u32, f64>,
+    /// The container engine's processes, by process id.
+    pub(super) engine: BTreeMap<u32, f64>,
+    /// Model servers, by the process that listens or each process of the user that does.
+    pub(super) servers: BTreeMap<u32, f64>,
+    /// What others waited for a processor, all in all.
+    pub(super) waited: f64,
+}
+
+impl HostSenses {
+    pub(super) fn load(&mut self, all: &Processes, now: Instant) -> Sensed<f64> {
+        let too_soon = self
+            .before
+            .as_ref()
+            .is_some_and(|before| now.saturating_duration_since(before.at) < SHORTEST_GAP);
+        if too_soon {
+            return self.share.clone();
+        }
+        let ours = self.own.take();
+        let share = match self.sample(all, &ours, now) {
+            Ok((after, trouble)) => {
+                let share = match (&self.before, trouble) {
+                    (_, Some(trouble)) => Sensed::Unknown(trouble),
+                    (None, None) => Sensed::Unknown("there is only one look so far".to_owned()),
+                    (Some(before), None) => difference(before, &after, &ours),
+                };
+                self.before = Some(after);
+                share
+            }
+            Err(trouble) => {
+                self.before = None;
+                Sensed::Unknown(trouble)
+            }
+        };
+        let (roots, library) = (&self.roots, &self.library);
+        let is_ours = |pid| self.our_pids.contains(&pid);
+        self.cards = self.graphics.look(&roots.sys, library, is_ours);
+        self.share = with_cards(share, self.cards.as_ref());
+        self.share.clone()
+    }
+
+    /// The counters now, and why they may not be told apart.
+    fn sample(
+        &mut self,
+        all: &Processes,
+        ours: &Ours,
+        now: Instant,
+    ) -> Result<(Sample, Option<String>), String> {
+        let (busy, total) = processes::machine(&self.roots.proc)?;
+        let grouped = self.tree.mechanism() != Mechanism::None;
+        let in_groups: BTreeSet<u32> = if grouped {
+            self.tree.processes().into_iter().collect()
+        } else {
+            BTreeSet::new()
+        };
+        let family = all.family(std::process::id());
+        // What a child in a group used is in the group's count for ever, and in its parent's once the parent has waited
+        // for it: beside groups nobody's waiting is counted.
+        let (base, family_used) = if grouped {
+            let outside = family.iter().filter(|pid| !in_groups.contains(pid));
+            let used = outside.map(|pid| (*pid, all.used(*pid, false))).collect();
+            (self.tree.cpu_time().as_secs_f64(), used)
+        } else {
+            let used = family.iter().map(|pid| all.used(*pid, true)).sum();
+            (used, BTreeMap::new())
+        };
+        let engine = all
+            .named(&ENGINE)
+            .map(|pid| (pid, all.used(pid, false)))
+            .collect();
+
+        let mut trouble = None;
+        if ours.containers && !grouped {
+            trouble = Some("containers of ours run where no control group counts them".to_owned());
+        }
+        self.servers.ask(&ours.servers);
+        let mut servers = BTreeMap::new();
+        let mut serving = BTreeSet::new();
+        for (url, owner) in self.servers.find(&self.roots.proc, all) {
+            match owner {
+                Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
+                Owner::Process(pid) => {
+                    let members = all.family(pid);
+                    let used = members.iter().map(|pid| all.used(*pid, true)).sum();
+                    servers.insert(pid, used);
+                    serving.extend(members);
+                }
+                Owner::User(user) => {
+                    for pid in all.of_user(&self.roots.proc, user) {
+                        servers.insert(pid, all.used(pid, false));
+                        serving.insert(pid);
+                    }
+                }
+                Owner::Unknown if ours.servers.contains(&url) => {
+                    trouble = Some(format!(
+                        "the process behind {url}, which works for us, cannot be told"
+                    ));
+                }
+                Owner::Elsewhere | Owner::Unknown => {}
+            }
+        }
+        self.our_pids = family.union(&in_groups).copied().collect();
+        if !ours.servers.is_empty() {
+            self.our_pids.extend(&serving);
+        }
+        let engine_pids: BTreeSet<u32> = all.named(&ENGINE).collect();
+        let waited = self.waiting.look(&self.roots.proc, all, |pid| {
+            self.our_pids.contains(&pid) || (ours.containers && engine_pids.contains(&pid))
+        });
+        let sample = Sample {
+            at: now,
+            waited,
+            busy,
+            total,
+            base,
+            family: family_used,
+            engine,
+            servers,
+        };
+        Ok((sample, trouble))
+    }
+}
+
+/// The busiest of processors and cards counts. A card that cannot be read leaves the processors' share.
+fn with_cards(share: Sensed<f64>, cards: Option<&Result<Look, String>>) -> Sensed<f64> {
+    match (share, cards) {
+        (Sensed::Known(share), Some(Ok(look))) => Sensed::Known(share.max(look.others)),
+        (share, _) => share,
+    }
+}
+
+/// What others used between two looks, by the parts that both looks have.
+pub(super) fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
+    let unknown = |why: &str| Sensed::Unknown(why.to_owned());
+    // A server's own children come and go; a server that appears is another matter.
+    if before.servers.is_empty() && !after.servers.is_empty() && !ours.servers.is_empty() {
+        return unknown("the model server that works for us was just found");
+    }
+    let grown = |before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>| -> f64 {
+        after
+            .iter()
+            .filter_map(|(pid, used)| Some((used - before.get(pid)?).max(0.0)))
+            .sum()
+    };
+    let begun: f64 = after
+        .family
+        .iter()
+        .filter(|(pid, _)| !before.family.contains_key(pid))
+        .map(|(_, used)| used)
+        .sum();
+    let mut part = after.base - before.base + grown(&before.family, &after.family) + begun;
+    if !ours.servers.is_empty() {
+        part += grown(&before.servers, &after.servers);
+    }
+    if ours.containers {
+        part += grown(&before.engine, &after.engine);
+    }
+    let counters = |sample: &Sample, ours| Counters {
+        busy: sample.busy,
+        total: sample.total,
+        ours,
+        waited: sample.waited,
+    };
+    let gap = after.at.saturating_duration_since(before.at);
+    load::others(counters(before, 0.0), counters(after, part), gap).map_or_else(
+        || unknown("the counters of two looks do not compare"),
+        Sensed::Known,
+    )
+}

@@ -1,0 +1,220 @@
+//! A scripted compositor on a Unix socket: it reads what the protocol lets a client ask, and says what a test orders.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+
+use dreamer::energy::host::Idle;
+
+use super::*;
+
+/// A compositor with one client.
+struct Compositor {
+    stream: UnixStream,
+    /// The notification that hears input alone, and the one that a film holds back.
+    input: u32,
+    held: u32,
+}
+
+fn event(object: u32, opcode: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(8 + body.len()).expect("a short message");
+    let head = (length << 16) | opcode;
+    [&object.to_ne_bytes(), &head.to_ne_bytes(), body].concat()
+}
+
+fn string(text: &str) -> Vec<u8> {
+    let mut bytes = u32::try_from(text.len() + 1)
+        .expect("a short text")
+        .to_ne_bytes()
+        .to_vec();
+    bytes.extend(text.as_bytes());
+    bytes.push(0);
+    while bytes.len() % 4 != 0 {
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// Serves the first client, with these globals: name, interface, version. The answer comes once both notifications of
+/// the seat were asked for.
+fn serve(socket: &Path, globals: &'static [(u32, &'static str, u32)]) -> Receiver<Compositor> {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    let (sender, ready) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut notifier = 0;
+        let mut held = 0;
+        loop {
+            let mut start = [0; 8];
+            if stream.read_exact(&mut start).is_err() {
+                return;
+            }
+            let word = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().expect("a word"));
+            let (object, second) = (word(&start[..4]), word(&start[4..]));
+            let (opcode, length) = (second & 0xffff, (second >> 16) as usize);
+            let mut body = vec![0; length - 8];
+            stream.read_exact(&mut body).expect("a whole message");
+            match (object, opcode) {
+                (1, 0) => {
+                    let callback = word(&body);
+                    let done = event(callback, 0, &7_u32.to_ne_bytes());
+                    let gone = event(1, 1, &callback.to_ne_bytes());
+                    stream
+                        .write_all(&[done, gone].concat())
+                        .expect("it is sent");
+                }
+                (1, 1) => {
+                    for (name, interface, version) in globals {
+                        let mut offer = name.to_ne_bytes().to_vec();
+                        offer.extend(string(interface));
+                        offer.extend(version.to_ne_bytes());
+                        stream
+                            .write_all(&event(word(&body), 0, &offer))
+                            .expect("it is sent");
+                    }
+                }
+                (2, 0) => {
+                    let name = word(&body[..4]);
+                    let bound = globals
+                        .iter()
+                        .find(|global| global.0 == name)
+                        .expect("offered");
+                    if bound.1 == "ext_idle_notifier_v1" {
+                        notifier = word(&body[body.len() - 4..]);
+                    }
+                }
+                (object, 1) if object == notifier => held = word(&body[..4]),
+                (object, 2) if object == notifier => {
+                    let input = word(&body[..4]);
+                    let stream = stream.try_clone().expect("a second handle");
+                    sender
+                        .send(Compositor {
+                            stream,
+                            input,
+                            held,
+                        })
+                        .ok();
+                }
+                other => panic!("nobody may ask {other:?}"),
+            }
+        }
+    });
+    ready
+}
+
+impl Compositor {
+    fn say(&mut self, object: u32, opcode: u32) {
+        self.stream
+            .write_all(&event(object, opcode, &[]))
+            .expect("it is sent");
+    }
+
+    fn pause(&mut self) {
+        self.say(self.input, 0);
+        self.say(self.held, 0);
+    }
+
+    fn touch(&mut self) {
+        self.say(self.held, 1);
+        self.say(self.input, 1);
+    }
+}
+
+fn screen(world: &World) -> Desktop {
+    Desktop {
+        runtime_dir: Some(world.path().to_owned()),
+        ..Desktop::default()
+    }
+}
+
+const SEAT_AND_NOTIFIER: &[(u32, &str, u32)] = &[
+    (1, "wl_compositor", 6),
+    (4, "wl_seat", 9),
+    (9, "ext_idle_notifier_v1", 2),
+];
+
+#[test]
+fn a_compositor_sees_what_a_closed_keyboard_hides_and_tells_of_the_return_and_of_films() {
+    let world = World::new();
+    closed_keyboard(&world);
+    let ready = serve(&world.path().join("wayland-0"), SEAT_AND_NOTIFIER);
+    let watched = Watched::at(roots(&world), &screen(&world));
+    let mut compositor = ready
+        .recv_timeout(SOON)
+        .expect("the notifications are asked for");
+    compositor.pause();
+    watched.until(Source::Wayland, "idle", |word| {
+        matches!(word.idle, Some(Idle::Since(_)))
+    });
+    assert_eq!(
+        watched.presence().blind,
+        None,
+        "the compositor sees the keyboard"
+    );
+    for _ in 0..3 {
+        let (what, after) = watched.told_after(|| compositor.touch());
+        assert_eq!(what, Notice::Key);
+        println!("a touch was noticed after {after:?}");
+        assert!(after < Duration::from_millis(500), "{after:?}");
+        compositor.pause();
+        watched.until(Source::Wayland, "idle", |word| {
+            matches!(word.idle, Some(Idle::Since(_)))
+        });
+    }
+    // A film: the one notification is held back while the other says that nobody touches anything.
+    compositor.say(compositor.held, 1);
+    watched.until(Source::Wayland, "held on", |word| word.doing.is_some());
+    assert_eq!(watched.presence().last_input, Some(Duration::ZERO));
+    compositor.say(compositor.held, 0);
+    watched.until(Source::Wayland, "let go", |word| word.doing.is_none());
+    // It ends: its word goes, and the keyboard is hidden again.
+    compositor
+        .stream
+        .shutdown(std::net::Shutdown::Both)
+        .expect("it ends");
+    watched.until(Source::Wayland, "gone", |word| word.answer != Answer::Live);
+    assert!(watched.presence().blind.is_some());
+}
+
+#[test]
+fn a_compositor_without_the_protocol_is_absent_and_a_silent_or_mad_one_is_named() {
+    let world = World::new();
+    let folder = |name: &str| {
+        let path = world.path().join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        path
+    };
+    let at = |path: &Path| Desktop {
+        runtime_dir: Some(path.to_owned()),
+        wayland_display: Some("screen".to_owned()),
+        ..Desktop::default()
+    };
+    let plain = folder("plain");
+    let _ready = serve(&plain.join("screen"), &[(4, "wl_seat", 9)]);
+    let watched = Watched::at(roots(&world), &at(&plain));
+    watched.until(
+        Source::Wayland,
+        "absent",
+        |word| matches!(&word.answer, Answer::Absent(why) if why.contains("ext-idle-notify")),
+    );
+    assert_eq!(watched.presence(), Presence::headless());
+    for (name, work) in [
+        ("silent", say_nothing as fn(UnixStream)),
+        ("mad", talk_nonsense),
+    ] {
+        let path = folder(name);
+        odd_bus(&path.join("screen"), work);
+        let watched = Watched::at(roots(&world), &at(&path));
+        watched.until(Source::Wayland, "named", |word| {
+            matches!(word.answer, Answer::Unknown(_))
+        });
+        let blind = watched.presence().blind.expect("a reason");
+        assert!(blind.starts_with("the Wayland compositor"), "{blind}");
+    }
+    // None at all is none.
+    let watched = Watched::at(roots(&world), &at(&folder("empty")));
+    watched.until(Source::Wayland, "absent", |word| {
+        matches!(word.answer, Answer::Absent(_))
+    });
+}

@@ -1,0 +1,128 @@
+//! What others do on a graphics card, by a stand-in for the driver's library that `cc` makes here.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dreamer::clock;
+use dreamer::energy::host::{HostSenses, Roots};
+use dreamer::energy::{OwnWork, Reading, Sensed, Senses};
+use dreamer::tree::Tree;
+
+use crate::support::{World, left_out};
+
+const STUB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/nvml/stub.c");
+
+/// A machine with a card and little else, whose card does what the file `card` says.
+struct Machine {
+    world: World,
+    senses: HostSenses,
+    ticks: u64,
+}
+
+impl Machine {
+    fn with_card() -> Option<Self> {
+        let world = World::new();
+        let state = world.write("card", "");
+        let library: PathBuf = world.path().join("libnvidia-ml.so.1");
+        let made = Command::new("cc")
+            .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
+            .arg(&library)
+            .arg(format!("-DSTATE=\"{}\"", state.display()))
+            .arg(STUB)
+            .status();
+        match made {
+            Ok(status) => assert!(status.success(), "the stand-in is compiled"),
+            Err(error) => {
+                left_out("a graphics card's library", &format!("cc: {error}"));
+                return None;
+            }
+        }
+        for (file, text) in [("vendor", "0x10de"), ("class", "0x030000")] {
+            world.write(&format!("sys/bus/pci/devices/0000:01:00.0/{file}"), text);
+        }
+        let at = |name: &str| world.path().join(name);
+        let roots = Roots {
+            proc: at("proc"),
+            sys: at("sys"),
+            dev: at("dev"),
+            run: at("run"),
+        };
+        let tree = Arc::new(Tree::without_groups(0));
+        let senses = HostSenses::at(roots, tree, OwnWork::new()).with_graphics(&library);
+        Some(Self {
+            world,
+            senses,
+            ticks: 0,
+        })
+    }
+
+    /// A look half a second after the one before, with idle processors and this card.
+    fn look(&mut self, card: &str) -> Reading {
+        self.world.write("card", card);
+        self.ticks += 100;
+        let idle = format!(
+            "cpu  10 0 10 {} 0 0 0 0 0 0\ncpu0 10 0 10 {} 0 0 0 0 0 0\n",
+            self.ticks, self.ticks
+        );
+        self.world.write("proc/stat", idle);
+        std::thread::sleep(Duration::from_millis(220));
+        self.senses.read(clock::monotonic())
+    }
+}
+
+#[test]
+fn what_others_compute_on_a_card_is_their_load_and_what_we_do_is_not() {
+    let Some(mut machine) = Machine::with_card() else {
+        return;
+    };
+    let us = std::process::id();
+    machine.world.write(
+        &format!("proc/{us}/stat"),
+        format!("{us} (dreamer) S 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1"),
+    );
+    machine.look("");
+    for (card, expected) in [
+        ("process 4711 80\n", 0.8),
+        ("process 4711 30\nprocess 4712 20\n", 0.5),
+        (&format!("process {us} 90\nprocess 4712 20\n"), 0.2),
+        ("", 0.0),
+        // An older card does not tell who used how much.
+        ("old\nbusy 60\nprocess 4711 0\n", 0.6),
+        (&format!("old\nbusy 60\nprocess {us} 0\n"), 0.0),
+    ] {
+        let reading = machine.look(card);
+        let load = reading.load_of_others.known().expect("the share is known");
+        assert!((load - expected).abs() < 1e-6, "{card}: {load}");
+    }
+    assert_eq!(machine.senses.graphics(), Some(Ok(0.0)));
+}
+
+#[test]
+fn a_hot_card_is_heat_and_a_broken_library_is_named_and_hides_no_processor() {
+    let Some(mut machine) = Machine::with_card() else {
+        return;
+    };
+    machine.look("");
+    // Sensors are read every two seconds.
+    std::thread::sleep(Duration::from_secs(2));
+    let reading = machine.look("temperature 150\n");
+    assert_eq!(
+        reading.temperature_c,
+        Sensed::Known(150.0),
+        "hotter than any real one here"
+    );
+    let reading = machine.look("broken\n");
+    assert_eq!(
+        reading.load_of_others,
+        Sensed::Known(0.0),
+        "the processors are idle"
+    );
+    let why = machine
+        .senses
+        .graphics()
+        .expect("there is a card")
+        .expect_err("it is broken");
+    assert!(why.contains("999"), "{why}");
+}
