@@ -120,6 +120,7 @@ pub(super) async fn rule(
             candidate.hidden_checks.push(check.clone());
         }
     }
+    count.unanswered = jury.unanswered;
     let detail = count.told(added.len());
     if count.is_weak() {
         return Ok(Ruling::Fail(Reason::WeakChecks, detail));
@@ -131,6 +132,8 @@ pub(super) async fn rule(
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Count {
     fallen: usize,
+    /// Fell because nothing came back from them: they ran into a limit, or ended the interpreter.
+    unanswered: usize,
     /// Fell by a check that was added.
     by_added: usize,
     /// Passed, though a new question tells them from the original.
@@ -161,6 +164,9 @@ impl Count {
                 self.by_added
             );
         }
+        if self.unanswered > 0 {
+            _ = write!(text, ", {} of them without an answer", self.unanswered);
+        }
         let mut list = |what: &str, names: &[String]| {
             if !names.is_empty() {
                 let some: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
@@ -179,6 +185,8 @@ struct Jury {
     /// In which the checks are asked one by one.
     order: Vec<usize>,
     together: bool,
+    /// Mutants that gave no answer at all, such as endless ones.
+    unanswered: usize,
 }
 
 impl Jury {
@@ -195,6 +203,7 @@ impl Jury {
             checks,
             order,
             together: true,
+            unanswered: 0,
         };
         if !jury.checks.is_empty() {
             let missed = jury.missed(bench, room, original).await?;
@@ -216,7 +225,10 @@ impl Jury {
         if self.together {
             let missed = self.missed(bench, room, &mutant.code).await?;
             return Ok(match missed {
-                None => self.order.first().copied(),
+                None => {
+                    self.unanswered += 1;
+                    self.order.first().copied()
+                }
                 Some(missed) => self.order.iter().copied().find(|at| missed.contains(at)),
             });
         }
@@ -262,6 +274,7 @@ mod tests {
     fn check(fallen: usize, shown: usize, silent: usize, weak: bool) {
         let names = |n: usize| vec!["x".to_owned(); n];
         let count = Count {
+            unanswered: 1,
             fallen,
             by_added: 0,
             shown: names(shown),

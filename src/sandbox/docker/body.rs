@@ -43,6 +43,14 @@ pub(super) fn body(
         soft: Some(limit),
         hard: Some(limit),
     };
+    let mut ulimits = vec![
+        limit("core", 0),
+        limit("msgqueue", 0),
+        limit("memlock", 0),
+        limit("nofile", OPEN_FILES),
+        limit("fsize", whole(spec.limits.file_bytes)),
+    ];
+    ulimits.extend(manner.processes.map(|most| limit("nproc", whole(most))));
     let files = if manner.counts_files { TMP_FILES } else { "" };
     let tmp = format!("{TMP}{files}");
     let seed = format!("PYTHONHASHSEED={}", spec.hash_seed);
@@ -87,13 +95,7 @@ pub(super) fn body(
                 typ: Some("none".to_owned()),
                 config: None,
             }),
-            ulimits: Some(vec![
-                limit("core", 0),
-                limit("msgqueue", 0),
-                limit("memlock", 0),
-                limit("nofile", OPEN_FILES),
-                limit("fsize", whole(spec.limits.file_bytes)),
-            ]),
+            ulimits: Some(ulimits),
             oom_score_adj: Some(OOM_SCORE),
             ..HostConfig::default()
         }),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bollard::models::Runtime;
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, getrlimit};
 
 use crate::sandbox::{SandboxError, seccomp};
 
@@ -70,6 +71,9 @@ pub(super) async fn timed<T>(
     }
 }
 
+/// Processes of a user in a Podman container: more than anybody has, and what its service is allowed on any usual host.
+const PODMAN_PROCESSES: u64 = 16_384;
+
 /// What one engine wants to be told otherwise than another.
 #[derive(Debug)]
 pub(super) struct Manner {
@@ -77,6 +81,9 @@ pub(super) struct Manner {
     pub(super) filter: String,
     /// False where it knows no limit for the number of files in a folder in memory: Podman.
     pub(super) counts_files: bool,
+    /// Processes of a user: Podman asks for a default of its own, which this host may not grant. A container's own limit
+    /// is set beside it.
+    pub(super) processes: Option<u64>,
     _file: Option<File>,
 }
 
@@ -85,6 +92,7 @@ impl Manner {
         Self {
             filter: format!("seccomp={}", seccomp::profile()),
             counts_files: true,
+            processes: None,
             _file: None,
         }
     }
@@ -96,6 +104,7 @@ impl Manner {
         Ok(Self {
             filter: format!("seccomp=/proc/{pid}/fd/{fd}"),
             counts_files: false,
+            processes: Some(PODMAN_PROCESSES.min(getrlimit(Resource::RLIMIT_NPROC)?.1)),
             _file: Some(file),
         })
     }
