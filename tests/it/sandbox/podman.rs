@@ -95,8 +95,10 @@ async fn jobs_run_and_end_at_their_limits_on_podman() {
         .await
         .unwrap();
     let (permit, _holder) = new_permit(namespace);
-    let mut limits = Limits::default();
-    limits.cpu_ms = 300;
+    let limits = Limits {
+        cpu_ms: 300,
+        ..Limits::default()
+    };
     let mut runner = podman.open(&permit, &spec_with(limits)).await.unwrap();
     ledger("podman");
     let code = "def f(x):\n    return x + 1\n\n\ndef forever():\n    while True:\n        pass\n";
