@@ -36,7 +36,7 @@ pub use looks::Judged;
 pub use parts::{
     NoteTransition, Preflight, Purpose, RunSession, SupervisorParts, Transition, WallClock,
 };
-pub use view::{Counts, Safe, Snapshot, StateName, StateWord, Status, Told, Why};
+pub use view::{Counts, Safe, Snapshot, StateName, StateWord, Status, Tick, Told, Why};
 
 use crate::clock::{self, Instant};
 use crate::config::Settings;

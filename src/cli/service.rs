@@ -358,6 +358,12 @@ fn status_text(status: &Status) -> String {
     ));
     lines.push(format!("output   {}", status.output_directory));
     lines.extend(status.energy.as_ref().map(energy_text));
+    lines.extend(status.tick.map(|tick| {
+        format!(
+            "tick     senses {} ms, judged in {} ms, decided in {} ms",
+            tick.senses_ms, tick.judge_ms, tick.decide_ms
+        )
+    }));
     if let Some(report) = &status.last_report {
         let took = span(Duration::try_from_secs_f64(report.duration_seconds).unwrap_or_default());
         let woken = report.wake_reason.map_or_else(String::new, |reason| {

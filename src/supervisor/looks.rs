@@ -8,10 +8,10 @@ use jiff::Zoned;
 
 use super::state::{self, Event, State};
 use super::{
-    LOOK_AWAKE, LOOK_CALM, LOOK_DREAMING, Purpose, SENSES_PATIENCE, StateName, Supervisor, Why,
-    memory, proposals, schedule,
+    LOOK_AWAKE, LOOK_CALM, LOOK_DREAMING, Purpose, SENSES_PATIENCE, StateName, Supervisor, Tick,
+    Why, memory, proposals, schedule,
 };
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::config::Settings;
 use crate::dream::{Trigger, WakeReason};
 use crate::energy::disturb::{Disturbance, Running};
@@ -97,7 +97,9 @@ impl Supervisor {
             self.remember(|memory| memory.pause = None);
         }
         let known = self.memory.get();
+        let began = clock::monotonic();
         let judged = Judged::new(reading, &self.settings, &wall, known);
+        let judge = began.elapsed();
 
         self.calm = match judged.service {
             Leave::Closed(GateKind::Enabled | GateKind::Paused) => true,
@@ -170,6 +172,12 @@ impl Supervisor {
             self.step(Event::Strain { over, calm }, now);
         }
 
+        let milliseconds = |span: Duration| (span.as_secs_f64() * 1e5).round() / 1e2;
+        self.current.tick = Some(Tick {
+            senses_ms: milliseconds(lag),
+            judge_ms: milliseconds(judge),
+            decide_ms: milliseconds(began.elapsed().saturating_sub(judge)),
+        });
         let why = Arc::new(self.why(judged));
         self.current.why = Some(Arc::clone(&why));
         for asked in self.whys.drain(..) {

@@ -129,6 +129,17 @@ impl Safe {
     }
 }
 
+/// How long the phases of the newest tick took, in milliseconds (seed 004 keeps them for its status).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Tick {
+    /// The senses, on a thread of their own.
+    pub senses_ms: f64,
+    /// Readings to gates.
+    pub judge_ms: f64,
+    /// Gates to proposals, to the table, to what it asks for.
+    pub decide_ms: f64,
+}
+
 /// One look at the supervisor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -145,6 +156,7 @@ pub struct Snapshot {
     pub pause: Option<Pause>,
     /// `None` before the first look at the machine.
     pub why: Option<Arc<Why>>,
+    pub tick: Option<Tick>,
     pub reports: Arc<VecDeque<Arc<SessionReport>>>,
 }
 
@@ -171,6 +183,7 @@ impl Snapshot {
             phase: None,
             pause: None,
             why: None,
+            tick: None,
             reports: Arc::default(),
         }
     }
@@ -274,6 +287,9 @@ pub struct Status {
     pub last_report: Option<SessionReport>,
     #[serde(default)]
     pub safe: Option<Safe>,
+    /// `None` before the first tick.
+    #[serde(default)]
+    pub tick: Option<Tick>,
     /// What the EnergyManager says; `None` where no supervisor runs.
     #[serde(default)]
     pub energy: Option<crate::energy::EnergyStatus>,
@@ -310,6 +326,7 @@ impl Status {
             version: snapshot.version,
             last_report: snapshot.reports.back().map(|report| (**report).clone()),
             safe: snapshot.safe.clone(),
+            tick: snapshot.tick,
             energy: None,
         }
     }

@@ -33,3 +33,4 @@ mod systemd;
 mod verify;
 mod wake;
 mod weaver;
+mod wire;

@@ -129,6 +129,7 @@ fn the_units_live_under_a_real_systemd() {
     a_stopped_process_is_noticed_by_the_watchdog_and_started_again(&machine);
     a_stop_in_the_middle_of_a_dream_leaves_nothing(&machine);
     a_user_installs_the_service_and_takes_it_back(&machine);
+    without_groups_a_wake_is_named_a_lesser_one_and_never_missed(&machine);
 }
 
 fn the_machines_unit_is_up_and_says_what_it_does(machine: &Machine) {
@@ -246,4 +247,39 @@ fn a_user_installs_the_service_and_takes_it_back(machine: &Machine) {
     machine.until("pgrep -c -u me dreamer; true", |count| count.trim() == "0");
     let unit = machine.output("ls /home/me/.config/systemd/user/dreamer.service");
     assert!(!unit.status.success(), "the unit is gone");
+}
+
+/// A tree of control groups that is read-only, and a user who may make none: signals stop the dream, and say so.
+fn without_groups_a_wake_is_named_a_lesser_one_and_never_missed(machine: &Machine) {
+    let look = "dreamer doctor --json; echo; timeout 100 dreamer wake-test --rounds 2 --backend bubblewrap --json";
+    let read_only = "for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts); do mount -o remount,bind,ro $m; done; \
+                     ! mkdir /sys/fs/cgroup/unified/any /sys/fs/cgroup/any 2>/dev/null || exit 9; \
+                     export DREAMING_DATA_DIR=/tmp/dreams;";
+    for script in [
+        format!(
+            "unshare -m sh -c '{}'",
+            format!("{read_only} {look}").replace('\'', "'\\''")
+        ),
+        format!("cd /home/me && runuser -u me -- env HOME=/home/me sh -c '{look}'"),
+    ] {
+        let said = machine.run(&script);
+        let mut lines = said.lines().filter(|line| !line.is_empty());
+        let doctor = lines.next().expect("the doctor speaks");
+        let found: Vec<serde_json::Value> = serde_json::from_str(doctor).expect(doctor);
+        let freezing = found.iter().find(|finding| finding["check"] == "freezing");
+        let freezing = freezing.expect(doctor);
+        assert_eq!(freezing["status"], "warn", "{freezing}");
+        let measured = lines.next().expect("the wakes are measured");
+        let measured: serde_json::Value = serde_json::from_str(measured).expect(measured);
+        assert_eq!(
+            measured["freezing"], "a signal to each process",
+            "{measured}"
+        );
+        assert_eq!(measured["failed_rounds"], 0, "{measured}");
+        assert_eq!(
+            machine.run("pgrep -c bwrap; true").trim(),
+            "0",
+            "nothing is left"
+        );
+    }
 }

@@ -6,12 +6,17 @@ use std::path::Path;
 use super::Sensed;
 use crate::energy::Power;
 
+/// What the kernel says of a battery (`POWER_SUPPLY_STATUS_*`); `Unknown` is a word of its own there, of batteries that
+/// neither charge nor discharge.
+const STATUSES: [&str; 5] = ["Unknown", "Charging", "Discharging", "Not charging", "Full"];
+
 pub(super) fn read(sys: &Path) -> Sensed<Power> {
     let Ok(supplies) = fs::read_dir(sys.join("class/power_supply")) else {
         // No such class: a machine without batteries, as servers and most virtual machines are.
         return Sensed::Known(Power::Mains);
     };
     let mut discharging = None;
+    let mut unread = None;
     for supply in supplies.flatten() {
         let get = |name: &str| {
             fs::read_to_string(supply.path().join(name)).map(|text| text.trim().to_owned())
@@ -21,7 +26,16 @@ pub(super) fn read(sys: &Path) -> Sensed<Power> {
             continue;
         }
         let is_battery = get("type").is_ok_and(|kind| kind == "Battery");
-        if is_battery && get("status").is_ok_and(|status| status == "Discharging") {
+        let status = get("status");
+        if is_battery && !status.as_deref().is_ok_and(|word| STATUSES.contains(&word)) {
+            let name = supply.file_name();
+            let name = name.to_string_lossy();
+            unread = Some(match &status {
+                Ok(_) => format!("the battery {name} tells no status"),
+                Err(error) => format!("the battery {name} cannot be read: {error}"),
+            });
+        }
+        if is_battery && status.is_ok_and(|status| status == "Discharging") {
             let percent: Option<u8> = get("capacity").ok().and_then(|text| text.parse().ok());
             // Of several the lowest counts.
             discharging = Some(match discharging {
@@ -30,7 +44,12 @@ pub(super) fn read(sys: &Path) -> Sensed<Power> {
             });
         }
     }
-    Sensed::Known(discharging.map_or(Power::Mains, |percent| Power::Battery { percent }))
+    match (discharging, unread) {
+        (Some(percent), _) => Sensed::Known(Power::Battery { percent }),
+        // It may be the one that feeds the machine.
+        (None, Some(why)) => Sensed::Unknown(why),
+        (None, None) => Sensed::Known(Power::Mains),
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +83,14 @@ mod tests {
         put("BAT0", &[("status", "Discharging"), ("capacity", "41")]);
         let percent = Some(41);
         assert_eq!(read(sys.path()), Sensed::Known(Power::Battery { percent }));
+        for nonsense in ["", "\u{1}\u{fffd}", "Dischargin"] {
+            put("BAT0", &[("status", nonsense)]);
+            let Sensed::Unknown(why) = read(sys.path()) else {
+                panic!("{nonsense:?} is no status");
+            };
+            assert!(why.contains("BAT0"), "{why}");
+        }
+        fs::remove_file(sys.path().join("class/power_supply/BAT0/status")).expect("it vanishes");
+        assert!(matches!(read(sys.path()), Sensed::Unknown(_)));
     }
 }

@@ -1,0 +1,230 @@
+//! What the control socket says is what was meant: plain data to JSON and back, for values that nobody thought of.
+
+use std::collections::BTreeMap;
+
+use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
+use dreamer::energy::gate::{Gate, GateKind, Pause};
+use dreamer::energy::{EnergyStatus, Metrics};
+use dreamer::ids::SessionId;
+use dreamer::supervisor::{Counts, Safe, Snapshot, StateName, StateWord, Status, Tick, Told, Why};
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const NAMES: [StateName; 8] = [
+    StateName::Starting,
+    StateName::Safe,
+    StateName::Awake,
+    StateName::Settling,
+    StateName::Dreaming,
+    StateName::Frozen,
+    StateName::Waking,
+    StateName::Stopping,
+];
+const REASONS: [WakeReason; 12] = [
+    WakeReason::WindowClosed,
+    WakeReason::Load,
+    WakeReason::Heat,
+    WakeReason::Battery,
+    WakeReason::Memory,
+    WakeReason::Presence,
+    WakeReason::Suspend,
+    WakeReason::Pause,
+    WakeReason::Wake,
+    WakeReason::Interrupt,
+    WakeReason::Shutdown,
+    WakeReason::Failure,
+];
+const GATES: [GateKind; 8] = [
+    GateKind::Enabled,
+    GateKind::Paused,
+    GateKind::Window,
+    GateKind::Presence,
+    GateKind::Load,
+    GateKind::Memory,
+    GateKind::Heat,
+    GateKind::Power,
+];
+
+/// Figures as they are told: shares and milliseconds to some digits.
+fn figure() -> impl Strategy<Value = f64> {
+    (-1_000_000_000_i64..1_000_000_000).prop_map(|n| n as f64 / 1000.0)
+}
+
+fn session() -> impl Strategy<Value = SessionId> {
+    "[0-9a-f]{8,64}".prop_map(|text| SessionId::parse(&text).expect("an identity"))
+}
+
+fn pause() -> impl Strategy<Value = Option<Pause>> {
+    let until = proptest::option::of(-8_000_000_000_i64..8_000_000_000);
+    proptest::option::of(until.prop_map(|until| Pause {
+        until: until.map(|s| jiff::Timestamp::from_second(s).expect("within the calendar")),
+    }))
+}
+
+fn report() -> impl Strategy<Value = SessionReport> {
+    let counts = proptest::collection::btree_map(any::<String>(), any::<u64>(), 0..4);
+    let reason = proptest::option::of(proptest::sample::select(&REASONS));
+    let hints = proptest::collection::vec(any::<String>(), 0..3);
+    (
+        session(),
+        figure(),
+        any::<(u64, u64)>(),
+        counts,
+        reason,
+        hints,
+    )
+        .prop_map(
+            |(id, figure, (tried, saved), counts, reason, hints): (
+                _,
+                _,
+                _,
+                BTreeMap<_, _>,
+                _,
+                _,
+            )| {
+                SessionReport {
+                    duration_seconds: figure,
+                    dreams_attempted: tried,
+                    dreams_successful: saved,
+                    wake_reason: reason,
+                    rejections: counts.clone(),
+                    tiers: counts,
+                    hints,
+                    ..SessionReport::empty(id, SessionStatus::Interrupted)
+                }
+            },
+        )
+}
+
+fn energy() -> impl Strategy<Value = EnergyStatus> {
+    let maybe = || proptest::option::of(figure());
+    (
+        maybe(),
+        maybe(),
+        maybe(),
+        figure(),
+        any::<(bool, bool, bool)>(),
+    )
+        .prop_map(
+            |(one, two, three, limit, (first, second, third))| EnergyStatus {
+                is_monitoring: first,
+                metrics: Metrics {
+                    cpu_percent: one,
+                    memory_percent: two,
+                    temperature: three,
+                },
+                cpu_threshold: limit,
+                memory_threshold: limit,
+                is_busy: second,
+                idle_time_seconds: one,
+                is_idle: third,
+                registered_callbacks: 3,
+            },
+        )
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    let name = proptest::sample::select(&NAMES);
+    let reason = proptest::option::of(proptest::sample::select(&REASONS));
+    let told = (
+        proptest::option::of(session()),
+        any::<String>(),
+        any::<bool>(),
+    );
+    let figures = (figure(), figure(), any::<u64>());
+    let parts = (
+        proptest::option::of(report()),
+        proptest::option::of(energy()),
+        pause(),
+    );
+    (name, reason, told, figures, parts).prop_map(
+        |(name, wake_reason, (session, text, service), (one, two, version), parts)| {
+            let (last_report, energy, paused) = parts;
+            let counts = Counts::default();
+            Status {
+                supervisor: name,
+                state: name.word(None),
+                wake_reason,
+                current_session_id: session.clone(),
+                waiting: session,
+                trigger: Some(Trigger::Night),
+                original_state: name.original().to_owned(),
+                success_rate: one,
+                safe: Some(Safe {
+                    reason: text.clone(),
+                    good: 1,
+                    of: 3,
+                }),
+                tick: Some(Tick {
+                    senses_ms: one,
+                    judge_ms: two,
+                    decide_ms: one,
+                }),
+                version,
+                last_report,
+                energy,
+                paused,
+                ..Status::new(&Snapshot::of_nobody(None), counts, text, service)
+            }
+        },
+    )
+}
+
+fn why() -> impl Strategy<Value = Why> {
+    let gate = (
+        proptest::sample::select(&GATES),
+        any::<[String; 3]>(),
+        any::<bool>(),
+    );
+    let gates = gate.prop_map(|(gate, [reading, threshold, reason], open)| Gate {
+        gate,
+        reading,
+        threshold,
+        open,
+        reason,
+    });
+    let gates = proptest::collection::vec(gates, 0..9);
+    (gates, proptest::sample::select(&NAMES), any::<String>()).prop_map(
+        |(gates, supervisor, because)| Why {
+            state: StateWord::Idle,
+            may_dream: gates.iter().all(|gate| gate.open),
+            gates,
+            supervisor,
+            because,
+        },
+    )
+}
+
+/// There and back; what comes back says the same in every byte.
+fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, TestCaseError> {
+    let text = serde_json::to_string(value).expect("it is written");
+    let back: T = serde_json::from_str(&text)
+        .map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
+    prop_assert_eq!(serde_json::to_string(&back).expect("it is written"), text);
+    Ok(back)
+}
+
+proptest! {
+    #[test]
+    fn a_status_comes_back_as_it_was(value in status()) {
+        let back = check(&value)?;
+        prop_assert_eq!(back, value);
+    }
+
+    #[test]
+    fn the_answer_to_why_comes_back_as_it_was(value in why()) {
+        let back = check(&value)?;
+        prop_assert_eq!(back, value);
+    }
+
+    #[test]
+    fn what_followers_are_told_comes_back_as_it_was(
+        report in report(),
+        version in any::<u64>(),
+        name in proptest::sample::select(&NAMES),
+    ) {
+        check(&Told::Report { report })?;
+        check(&Told::State { version, supervisor: name })?;
+    }
+}
