@@ -28,8 +28,10 @@ const BATCH: usize = 256;
 /// Events in the buffer when batches are drawn, here and in cpprb.
 const KEPT: u64 = 1 << 17;
 const MILLION: u64 = 1_000_000;
-/// Events that the writer is let fall behind while single inserts are timed; the door holds 4096.
-const AHEAD: u64 = 1024;
+/// Events that the writer is let fall behind while single inserts are timed, and how often that is looked at; the door holds
+/// 4096, and its writer is woken where half of them wait.
+const AHEAD: u64 = 3500;
+const LOOK_EVERY: u64 = 256;
 /// Writes between two pauses: what a busy session says in a night, at once.
 const BURST: u64 = 1000;
 
@@ -187,12 +189,16 @@ fn insert_rate(folder: &Path) -> f64 {
         let mut written = 0;
         for event in events {
             // Only as far ahead of what can be drawn as the door is wide: nothing is turned away.
-            while u64::is_multiple_of(written, AHEAD) && kept(&stream) + AHEAD < start + written {
+            while u64::is_multiple_of(written, LOOK_EVERY)
+                && kept(&stream) + AHEAD < start + written
+            {
                 std::thread::yield_now();
             }
             stream.write_event(event).expect("there is room");
             written += 1;
         }
+        // Wakes the writer, which else looks again within twenty milliseconds.
+        stream.flush(Duration::ZERO);
         while kept(&stream) < start + written {
             std::thread::yield_now();
         }

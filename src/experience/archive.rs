@@ -41,11 +41,12 @@ pub fn pack(lines: &mut dyn Read, path: &Path) -> io::Result<Archive> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let temporary = beside(path, ".tmp");
-    let mut encoder = GzEncoder::new(File::create(&temporary)?, Compression::default());
-    io::copy(lines, &mut encoder)?;
-    let file = encoder.finish()?;
-    file.sync_all()?;
-    let (sha256, bytes) = sum(&temporary)?;
+    let made = press(lines, &temporary);
+    if made.is_err() {
+        // On a full disk half an archive is the last thing that anybody needs.
+        drop(fs::remove_file(&temporary));
+    }
+    let (sha256, bytes) = made?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let noted = beside(path, ".sha256");
     let mut note = File::create(&noted)?;
@@ -58,6 +59,13 @@ pub fn pack(lines: &mut dyn Read, path: &Path) -> io::Result<Archive> {
         sha256,
         bytes,
     })
+}
+
+fn press(lines: &mut dyn Read, temporary: &Path) -> io::Result<(String, u64)> {
+    let mut encoder = GzEncoder::new(File::create(temporary)?, Compression::default());
+    io::copy(lines, &mut encoder)?;
+    encoder.finish()?.sync_all()?;
+    sum(temporary)
 }
 
 pub fn pack_file(lines: &Path, path: &Path) -> io::Result<Archive> {
@@ -123,6 +131,25 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_packed_leaves_nothing_behind() {
+        struct Breaks(u32);
+        impl Read for Breaks {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                if self.0 > 3 {
+                    return Err(io::Error::from(io::ErrorKind::StorageFull));
+                }
+                into.fill(b'x');
+                Ok(into.len())
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl.gz");
+        assert!(pack(&mut Breaks(0), &path).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn an_archive_gives_back_what_went_in_and_a_changed_one_nothing() {

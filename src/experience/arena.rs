@@ -16,8 +16,8 @@ pub(super) struct Span {
 }
 
 impl Span {
-    pub(super) fn length(self) -> usize {
-        self.length as usize
+    pub(super) fn length(self) -> u32 {
+        self.length
     }
 }
 

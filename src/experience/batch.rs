@@ -4,44 +4,51 @@
 use jiff::Timestamp;
 
 use super::event::{Event, EventId, Record};
-use super::window::{Header, Window};
+use super::priority;
+use super::window::Window;
 
 /// One drawn event.
 #[derive(Debug, Clone, Copy)]
 pub struct Drawn {
     pub seq: u64,
-    header: Header,
+    id: u128,
+    at: i64,
+    reward: f64,
+    priority: f64,
     /// How likely a single draw was to give this one; 0 where the strategy has no such figure.
     pub probability: f64,
     /// How much it is to count, against the unevenness of the draw; 1 at most.
     pub weight: f64,
-    text: (usize, usize),
+    /// Where its text lies among the batch's, and how long it is.
+    text: (usize, u32),
+    stratum: u16,
+    done: bool,
 }
 
 impl Drawn {
     #[must_use]
     pub fn id(&self) -> Option<EventId> {
-        EventId::from_u128(self.header.id)
+        EventId::from_u128(self.id)
     }
 
     #[must_use]
     pub fn reward(&self) -> Option<f64> {
-        Some(self.header.reward).filter(|reward| !reward.is_nan())
+        Some(self.reward).filter(|reward| !reward.is_nan())
     }
 
     #[must_use]
     pub fn priority(&self) -> f64 {
-        self.header.priority
+        self.priority
     }
 
     #[must_use]
     pub fn done(&self) -> bool {
-        self.header.done
+        self.done
     }
 
     #[must_use]
     pub fn at(&self) -> Timestamp {
-        Timestamp::from_nanosecond(i128::from(self.header.at)).unwrap_or_default()
+        Timestamp::from_nanosecond(i128::from(self.at)).unwrap_or_default()
     }
 }
 
@@ -53,44 +60,49 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Copies events out of the window: number, probability, weight. One pass over the headers and one over the texts, with
-    /// nothing to work out in between, so that many of their loads from memory are under way at once.
-    pub(super) fn gather(window: &Window, drawn: &[(u64, f64, f64)]) -> Self {
+    /// Copies events out of the window, each with the same probability and the weight 1. One pass over the headers and one
+    /// over the texts, with nothing to work out in between, so that many of their loads from memory are under way at once.
+    pub(super) fn gather(
+        window: &Window,
+        drawn: impl ExactSizeIterator<Item = u64>,
+        probability: f64,
+    ) -> Self {
         let mut items = Vec::with_capacity(drawn.len());
+        let mut spans = Vec::with_capacity(drawn.len());
         let mut length = 0;
-        for (seq, probability, weight) in drawn {
-            let Some(header) = window.header(*seq) else {
+        for seq in drawn {
+            let Some(header) = window.header(seq) else {
                 debug_assert!(false, "event {seq} was drawn and is not there");
                 continue;
             };
-            let text = (length, length + header.span.length());
-            length = text.1;
             items.push(Drawn {
-                seq: *seq,
-                header: *header,
-                probability: *probability,
-                weight: *weight,
-                text,
+                seq,
+                id: header.id,
+                at: header.at,
+                reward: header.reward,
+                priority: header.priority,
+                probability,
+                weight: 1.0,
+                text: (length, header.span.length()),
+                stratum: header.stratum,
+                done: header.done,
             });
+            length += header.span.length() as usize;
+            spans.push(header.span);
         }
         let mut texts = String::with_capacity(length);
-        for item in &items {
-            texts.push_str(window.text_of(&item.header));
+        for span in spans {
+            texts.push_str(window.text_at(span));
         }
         Self { items, texts }
     }
 
-    /// The largest weight becomes 1, as in the original.
-    pub(super) fn scale_weights(&mut self) {
-        let most = self
-            .items
-            .iter()
-            .map(|item| item.weight)
-            .fold(0.0, f64::max);
-        if most > 0.0 {
-            for item in &mut self.items {
-                item.weight /= most;
-            }
+    /// Gives each drawn event the probability and the weight of its share: `(n * P)^-beta`, the largest of the batch being
+    /// 1, which is `(share / least share)^-beta`.
+    pub(super) fn weigh(&mut self, shares: &[u32], total: u64, beta: f64) {
+        let least = f64::from(shares.iter().copied().min().unwrap_or(1).max(1));
+        for (item, share) in self.items.iter_mut().zip(shares) {
+            (item.probability, item.weight) = priority::importance(*share, least, total, beta);
         }
     }
 
@@ -112,7 +124,8 @@ impl Batch {
     /// The whole JSON of one.
     #[must_use]
     pub fn text(&self, item: &Drawn) -> &str {
-        let text = self.texts.get(item.text.0..item.text.1);
+        let (start, length) = item.text;
+        let text = self.texts.get(start..start + length as usize);
         text.unwrap_or_default()
     }
 
@@ -150,7 +163,7 @@ impl Batch {
         if n < 2 {
             return 0.0;
         }
-        let mut strata: Vec<u16> = self.items.iter().map(|item| item.header.stratum).collect();
+        let mut strata: Vec<u16> = self.items.iter().map(|item| item.stratum).collect();
         strata.sort_unstable();
         let same: usize = strata
             .chunk_by(u16::eq)

@@ -46,7 +46,10 @@ pub(super) fn choose(
             .filter_map(|at| {
                 let seq = *stratum.get(usize::try_from(at).ok()?)?;
                 let header = window.header(seq)?;
-                Some((seq, features(header, window.text_of(header).as_bytes())))
+                Some((
+                    seq,
+                    features(header, window.text_at(header.span).as_bytes()),
+                ))
             })
             .collect();
         pool.push((candidates, *share));

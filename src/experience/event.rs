@@ -46,7 +46,7 @@ impl EventId {
     }
 
     /// Its thirty-two digits; a formatter takes ten times as long.
-    fn digits(self) -> [u8; 32] {
+    pub(super) fn digits(self) -> [u8; 32] {
         let mut left = self.0.get();
         let mut digits = [0; 32];
         for digit in digits.iter_mut().rev() {

@@ -4,11 +4,14 @@
 use super::batch::Batch;
 use super::diverse;
 use super::draw::{Draw, uniform};
-use super::priority::{self, BETA};
+use super::priority::BETA;
 use super::window::{Scope, Window};
 
 /// What counts as recent. The original's figure.
 pub const RECENT: u64 = 10_000;
+
+/// Tries for a draw, on average, up to which trying is faster than the tree.
+const MOST_TRIES: u128 = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
@@ -74,8 +77,7 @@ impl Window {
             }
             Strategy::Diverse => {
                 let chosen = diverse::choose(self, range, ask.count, draw);
-                let drawn: Vec<_> = chosen.into_iter().map(|seq| (seq, 0.0, 1.0)).collect();
-                Batch::gather(self, &drawn)
+                Batch::gather(self, chosen.into_iter(), 0.0)
             }
             Strategy::Prioritized => self.prioritized(range, ask, draw),
         }
@@ -85,11 +87,7 @@ impl Window {
         let count = range.end - range.start;
         let drawn = uniform(count, ask.count, ask.replace, draw);
         let each = 1.0 / count.max(1) as f64;
-        let drawn: Vec<_> = drawn
-            .into_iter()
-            .map(|at| (range.start + at, each, 1.0))
-            .collect();
-        Batch::gather(self, &drawn)
+        Batch::gather(self, drawn.into_iter().map(|at| range.start + at), each)
     }
 
     fn prioritized(&mut self, range: std::ops::Range<u64>, ask: &Ask, draw: &mut Draw) -> Batch {
@@ -109,7 +107,12 @@ impl Window {
         };
         let mut slots;
         let mut weights: Vec<u32>;
-        if ask.replace {
+        let most = tree.most();
+        // A try is a fraction of a way down the tree; where nearly all would fail, the tree is faster.
+        let many_pass = u128::from(total) * MOST_TRIES >= u128::from(most) * u128::from(count);
+        if ask.replace && many_pass {
+            (slots, weights) = self.by_trial(&range, ask.count, draw);
+        } else if ask.replace {
             slots = Vec::with_capacity(ask.count);
             slots.extend((0..ask.count).map(|_| turn(before, draw.below(total), all)));
             tree.find_all(&mut slots);
@@ -131,17 +134,33 @@ impl Window {
                 tree.set(at(*slot), *weight);
             }
         }
-        let drawn: Vec<_> = slots
-            .iter()
-            .zip(&weights)
-            .map(|(slot, weight)| {
-                let (probability, weight) = priority::importance(*weight, total, count, ask.beta);
-                (self.seq_of(at(*slot)), probability, weight)
-            })
-            .collect();
-        let mut batch = Batch::gather(self, &drawn);
-        batch.scale_weights();
+        let seqs = slots.into_iter().map(|slot| self.seq_of(at(slot)));
+        let mut batch = Batch::gather(self, seqs, 0.0);
+        batch.weigh(&weights, total, ask.beta);
         batch
+    }
+
+    /// Draws slots evenly and keeps each with the probability of its weight over the largest (von Neumann's rejection):
+    /// exactly in proportion to the weights, at the price of a few cheap tries.
+    fn by_trial(
+        &self,
+        range: &std::ops::Range<u64>,
+        count: usize,
+        draw: &mut Draw,
+    ) -> (Vec<u64>, Vec<u32>) {
+        let tree = self.tree_alone();
+        let (bound, most) = (range.end - range.start, u64::from(tree.most()));
+        let (mut slots, mut weights) = (vec![0; count], vec![0; count]);
+        let mut kept = 0;
+        while kept < count {
+            let slot = self.slot(range.start + draw.below(bound));
+            let weight = tree.get(slot);
+            // Written in any case and overwritten by the next where it was refused: a branch on chance is guessed wrong
+            // every other time.
+            (slots[kept], weights[kept]) = (slot as u64, weight);
+            kept += usize::from(draw.below(most) < u64::from(weight));
+        }
+        (slots, weights)
     }
 }
 

@@ -20,6 +20,8 @@ struct Node([u64; FAN]);
 #[derive(Debug)]
 pub struct SumTree {
     leaves: Vec<Leaf>,
+    /// No weight is above this. It does not fall when the heaviest goes.
+    most: u32,
     /// From above the leaves to the single node at the top.
     levels: Vec<Vec<Node>>,
 }
@@ -35,7 +37,11 @@ impl SumTree {
             below = below.div_ceil(FAN);
             levels.push(vec![Node::default(); below]);
             if below == 1 {
-                return Self { leaves, levels };
+                return Self {
+                    leaves,
+                    most: 0,
+                    levels,
+                };
             }
         }
     }
@@ -56,8 +62,15 @@ impl SumTree {
         self.leaves[slot / LEAVES].0[slot % LEAVES]
     }
 
+    /// An upper bound of all weights: the largest that was ever set.
+    #[must_use]
+    pub fn most(&self) -> u32 {
+        self.most
+    }
+
     /// Gives a slot its weight, O(log n).
     pub fn set(&mut self, slot: usize, weight: u32) {
+        self.most = self.most.max(weight);
         let leaf = &mut self.leaves[slot / LEAVES].0[slot % LEAVES];
         // Modulo 2^64 a difference is as good as a sum, whatever its sign.
         let change = u64::from(weight).wrapping_sub(u64::from(*leaf));

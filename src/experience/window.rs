@@ -169,7 +169,7 @@ impl Window {
             stratum: self.names.stratum(line),
             done: line.done,
         };
-        self.texts += header.span.length();
+        self.texts += header.span.length() as usize;
         self.headers.push_back(header);
         let weight = priority::weight(line.priority, self.limits.alpha);
         let slot = self.slot(seq);
@@ -188,7 +188,7 @@ impl Window {
             if !over && front.at >= oldest {
                 break;
             }
-            self.texts -= front.span.length();
+            self.texts -= front.span.length() as usize;
             let slot = self.slot(self.first);
             self.tree.set(slot, 0);
             self.headers.pop_front();
@@ -263,13 +263,17 @@ impl Window {
         self.headers.get(self.index(seq)?)
     }
 
-    pub(super) fn text_of(&self, header: &Header) -> &str {
-        self.arena.get(header.span)
+    pub(super) fn text_at(&self, span: Span) -> &str {
+        self.arena.get(span)
     }
 
     /// The tree with its ring of slots, for the prioritized sampler.
     pub(super) fn tree(&mut self) -> &mut SumTree {
         &mut self.tree
+    }
+
+    pub(super) fn tree_alone(&self) -> &SumTree {
+        &self.tree
     }
 
     /// Where an event's weight lies in the tree.

@@ -107,7 +107,15 @@ impl<'a> LearningStore<'a> {
     /// Sessions that were saved or imported whole, without their tries.
     pub fn whole_sessions(&self, key: &SnapshotKey) -> Result<Vec<SessionFact>, LearningError> {
         let rows = self.store.session_facts(key.rows()?)?;
-        rows.iter().map(read).collect()
+        let facts = rows.iter().filter_map(|row| match read(row) {
+            Ok(fact) => Some(fact),
+            Err(error) => {
+                // One damaged row must not hide all others.
+                tracing::warn!(%error, "a session that was counted elsewhere is left out");
+                None
+            }
+        });
+        Ok(facts.collect())
     }
 
     /// The facts under a key read as one; `None` where there are none.

@@ -1,7 +1,10 @@
 //! How sessions are weighed when they are read together. Every strategy is a function of the set of facts: their order
 //! and repetitions cannot matter. Pure.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+
+use jiff::Timestamp;
 
 use super::session::{Selection, SessionFact, Switch, View};
 use super::snapshot::Snapshot;
@@ -34,8 +37,10 @@ pub struct Merged {
 #[must_use]
 pub fn merge(view: &View, strategy: MergeStrategy) -> Merged {
     let facts = view.facts();
+    let ages = ages(&facts);
     let mut counts = Snapshot::<f64>::default();
-    for (age, fact) in facts.iter().rev().enumerate() {
+    for fact in facts.iter().rev() {
+        let age = ages.get(fact.session.as_str()).copied().unwrap_or_default();
         counts.add(&fact.snapshot.weighted(weight(strategy, age, fact)));
     }
     let switches: Vec<Switch> = facts
@@ -53,6 +58,22 @@ pub fn merge(view: &View, strategy: MergeStrategy) -> Merged {
         phase: newest.and_then(|f| f.phase),
         group: newest.and_then(|f| f.group.clone()),
     }
+}
+
+/// How many sessions came after each. A session that touched many topics is one session: it must not make those before
+/// it look old.
+fn ages<'a>(facts: &[&'a SessionFact]) -> BTreeMap<&'a str, usize> {
+    let mut newest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for fact in facts {
+        let at = newest.entry(&fact.session).or_insert(fact.at);
+        *at = fact.at.max(*at);
+    }
+    let mut sessions: Vec<(Timestamp, &str)> = newest.into_iter().map(|(s, at)| (at, s)).collect();
+    sessions.sort_unstable();
+    let newest_first = sessions.into_iter().rev().enumerate();
+    newest_first
+        .map(|(age, (_, session))| (session, age))
+        .collect()
 }
 
 /// `age` 0 is the newest.

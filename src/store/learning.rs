@@ -139,7 +139,19 @@ impl Store {
         let mut statement =
             connection.prepare(&format!("SELECT record FROM attempt_facts WHERE {which}"))?;
         let rows = statement.query_map(parameters, |row| row.get::<_, String>(0))?;
-        rows.map(|row| from_json(&row?)).collect()
+        let (mut facts, mut unread) = (Vec::new(), None);
+        for row in rows {
+            match from_json(&row?) {
+                Ok(fact) => facts.push(fact),
+                Err(error) => unread = Some((unread.map_or(1, |(n, _)| n + 1), error)),
+            }
+        }
+        // A damaged row, or one of a newer program, must not cost the night; what is left still teaches.
+        if let Some((count, error)) = unread {
+            let count: u64 = count;
+            tracing::warn!(count, %error, "facts of tries cannot be read and are left out");
+        }
+        Ok(facts)
     }
 
     /// Keeps a whole session's counts. False where one of that topic and name is there: a fact is never changed.

@@ -170,6 +170,34 @@ fn files_of_another_version_and_links_are_refused_with_their_reason() {
     );
 }
 
+#[test]
+fn a_damaged_row_costs_itself_and_no_other() {
+    let world = World::new();
+    let store = store(world.path());
+    let learning = LearningStore::new(&store);
+    for n in 0..3 {
+        learning
+            .save(&fact("t", &format!("s{n}"), n))
+            .expect("saved");
+    }
+    let rows = rusqlite::Connection::open(world.path().join("dreamer.db")).expect("the file");
+    rows.execute(
+        "UPDATE session_facts SET record = '{' WHERE session = 's1'",
+        [],
+    )
+    .expect("damaged");
+    rows.execute(
+        "INSERT INTO attempt_facts (id, session, topic, at, record) VALUES ('x', 's', 't', 1, '{\"seconds\":null}')",
+        [],
+    )
+    .expect("damaged");
+    let view = learning
+        .view(&SnapshotKey::Global)
+        .expect("the rest is read");
+    assert_eq!(view.facts().len(), 2);
+    assert!(store.facts(10).expect("the rest is read").is_empty());
+}
+
 /// Eight processes of the program itself, each with sessions of its own and some that all have.
 #[test]
 fn eight_processes_lose_nothing_and_count_nothing_twice() {

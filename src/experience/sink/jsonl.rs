@@ -107,10 +107,8 @@ impl Jsonl {
             }
             name = format!("{name}-{number}");
         }
-        let turned = folder.join(format!("{name}.jsonl"));
-        fs::rename(&self.path, &turned)?;
-        archive::pack_file(&turned, &folder.join(format!("{name}{}", archive::ENDING)))?;
-        fs::remove_file(&turned)?;
+        fs::rename(&self.path, folder.join(format!("{name}.jsonl")))?;
+        pack_turned(folder, &stem)?;
         let mut archives: Vec<PathBuf> = fs::read_dir(folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| {
@@ -125,6 +123,21 @@ impl Jsonl {
         }
         Ok(())
     }
+}
+
+/// Packs what was turned: the file of now, and any whose packing a full disk or a kill prevented before.
+fn pack_turned(folder: &Path, stem: &str) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let turned = name.strip_suffix(".jsonl");
+        if let Some(turned) = turned.filter(|name| name.starts_with(&format!("{stem}-"))) {
+            let packed = folder.join(format!("{turned}{}", archive::ENDING));
+            archive::pack_file(&path, &packed)?;
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 impl Open {

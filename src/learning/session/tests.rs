@@ -229,3 +229,21 @@ fn decay_gives_the_newest_the_most_and_loses_nothing_to_rounding() {
     let single = visits(vec![counted("1", 1, 7)], decay(3));
     assert!((single - 7.0).abs() < 1e-12);
 }
+
+#[test]
+fn a_session_of_many_topics_ages_the_others_by_one() {
+    let of_topic = |topic: &str, session: &str, seconds, visits| SessionFact {
+        topic: topic.to_owned(),
+        ..counted(session, seconds, visits)
+    };
+    // Three topics of the newest session, then one older session: half, not an eighth.
+    let facts = vec![
+        of_topic("a", "new", 10, 1),
+        of_topic("b", "new", 12, 1),
+        of_topic("c", "new", 14, 1),
+        of_topic("a", "old", 11, 100),
+    ];
+    let half_life_sessions = NonZeroU32::new(1).unwrap();
+    let got = visits(facts, MergeStrategy::TimeDecay { half_life_sessions });
+    assert!((got - 53.0).abs() < 1e-9, "{got}");
+}

@@ -219,6 +219,11 @@ fn a_full_file_is_turned_into_archives_that_hold_every_event_once() {
         kept: 100,
         ..Rotation::default()
     };
+    // Turned by an earlier run that a full disk kept from packing it.
+    let left = world.write(
+        "out/experience-20200101T000000000Z.jsonl",
+        "{\"data\":5000}\n",
+    );
     let (stream, _) = open(&world, vec![SinkChoice::Jsonl(path.clone(), rotation)]);
     write_all(&stream, 0..5000);
     assert!(stream.flush(super::PATIENCE));
@@ -238,7 +243,8 @@ fn a_full_file_is_turned_into_archives_that_hold_every_event_once() {
     }
     numbers.extend(numbers_in(&file_of(&path)));
     numbers.sort_unstable();
-    assert_eq!(numbers, (0..5000).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..=5000).collect::<Vec<_>>());
+    assert!(!left.exists(), "what was left is packed with the next");
     drop(stream);
 
     let few = Rotation {
