@@ -21,6 +21,7 @@ use crate::supervisor::{Counts, NoteTransition, Preflight, Purpose, SupervisorPa
 use crate::telemetry::rotate::{FULL_BYTES, Rotating};
 use crate::tree::Tree;
 
+mod chores;
 pub mod pages;
 mod preflight;
 
@@ -167,6 +168,8 @@ impl App {
                 })
             }),
             preflight: (purpose == Purpose::Service).then(|| self.preflight()),
+            run_chore: (purpose == Purpose::Service)
+                .then(|| chores::runner(self.settings.database())),
             note: (purpose == Purpose::Service)
                 .then(|| self.record())
                 .flatten(),

@@ -9,6 +9,7 @@ use crate::llm::{ChatReply, ChatRequest, LlmClient, LlmError, lenient};
 use crate::supervisor::permit::{Ended, WorkPermit};
 
 mod clean;
+mod opinion;
 pub mod prompt;
 
 /// Solutions of our tasks have 40 to 300 tokens; the rest is room for a talkative model.

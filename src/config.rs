@@ -95,6 +95,8 @@ pub struct Dreaming {
     pub complexity: Complexity,
     /// DREAMING_VALIDATION_STRICT.
     pub strict: bool,
+    /// DREAMING_OPINION.
+    pub opinion: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -33,4 +33,4 @@ pub use session::{
     SessionStatus, Spent, TaskLine, Tokens, Trigger, WakeReason,
 };
 pub use value::Value;
-pub use verdict::{GateOutcome, GateReport, Reason, Tier, VerdictKind};
+pub use verdict::{GateOutcome, GateReport, Opinion, Reason, Tier, VerdictKind};

@@ -25,12 +25,14 @@ use crate::sandbox::{self, Backend, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
+mod arguments;
 mod borrowed;
 pub mod budget;
 mod draft;
 mod finish;
 mod learned;
 mod observe;
+mod opinion;
 mod peers;
 mod plan;
 mod plants;

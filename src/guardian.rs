@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::dream::{Candidate, GateReport, Origin, Reason, Suite, Tier};
+use crate::dream::{Candidate, GateOutcome, GateReport, Opinion, Origin, Reason, Suite, Tier};
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
 use agreement::Panel;
@@ -126,6 +126,26 @@ impl VerifiedDream {
     /// A task of a public benchmark that a person chose: never exported.
     pub fn contaminated(&self) -> bool {
         self.contaminated
+    }
+
+    /// With what a model thinks of it: a doubt makes silver of gold, nothing makes gold of silver.
+    #[must_use]
+    pub fn weighed(mut self, opinion: &Opinion, took: std::time::Duration) -> Self {
+        let (outcome, detail) = match opinion {
+            Opinion::Agrees(detail) => (GateOutcome::Pass, detail),
+            Opinion::Doubts(detail) => (GateOutcome::Fail, detail),
+            Opinion::Missing(detail) => (GateOutcome::Skipped, detail),
+        };
+        if outcome == GateOutcome::Fail {
+            self.tier = Tier::Silver;
+        }
+        self.evidence.push(GateReport {
+            gate: "opinion".to_owned(),
+            outcome,
+            detail: detail.clone(),
+            ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        });
+        self
     }
 
     /// Each gate: outcome and figures.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 mod attempts;
+mod compact;
 pub mod doctor;
 mod dreams;
 mod experience;
@@ -15,6 +16,7 @@ mod plants;
 mod row;
 mod sessions;
 
+pub use compact::Compacted;
 pub use dreams::{DreamRow, DreamState, Unfinished};
 pub use experience::{ArchiveRow, ExperienceQuery, ExperienceRow, NewExperience, SinkCount};
 pub use knowledge::{

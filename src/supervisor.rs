@@ -13,6 +13,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub mod chores;
 pub mod handle;
 pub mod hold;
 mod jobs;
@@ -31,6 +32,7 @@ pub mod state_store;
 pub mod view;
 pub mod wake_test;
 
+pub use chores::{Chore, RunChore};
 pub use handle::{ReadCounts, Refusal, SupervisorHandle};
 pub use looks::Judged;
 pub use parts::{
@@ -47,6 +49,7 @@ use crate::energy::{EnergyManager, Limits, Noticed, Reading};
 use crate::engine::progress::ProgressEvent;
 use crate::ids::SessionId;
 use crate::tree::Tree;
+use chores::{Chores, Due};
 use handle::{Command, Urgent};
 use memory::Memory;
 use permit::PermitHolder;
@@ -88,6 +91,7 @@ enum Happening {
     Over(tokio::task::Id, Result<SessionReport, JoinError>),
     Looked(Reading),
     Checked(Option<String>),
+    Chored(Chore, chores::Done),
     Told(SessionId, ProgressEvent),
     Nudged,
     Tick,
@@ -124,6 +128,7 @@ pub struct Supervisor {
     calm: bool,
     whys: Vec<oneshot::Sender<Arc<Why>>>,
     checks: preflight::Checks,
+    chores: Chores,
     note: Option<NoteTransition>,
 
     /// The report of the session that ended last, until it is settled how it counts.
@@ -209,6 +214,7 @@ impl Supervisor {
             calm: false,
             whys: Vec::new(),
             checks: preflight::Checks::new(parts.preflight, now),
+            chores: Chores::new(parts.run_chore),
             note: parts.note,
             report: None,
             current: Snapshot::first(),
@@ -255,6 +261,7 @@ impl Supervisor {
         self.energy.stop_monitoring();
         self.sessions.abort_all();
         self.checks.abort();
+        self.chores.stop();
         self.tree.kill();
         self.tree.thaw();
         if let Some(jobs) = jobs {
@@ -284,6 +291,7 @@ impl Supervisor {
                 Err(error) => Happening::Over(error.id(), Err(error)),
             },
             Some(trouble) = self.checks.next() => Happening::Checked(trouble),
+            (chore, done) = self.chores.next() => Happening::Chored(chore, done),
             Some(look) = self.looks.join_next() => Happening::Looked(look.unwrap_or_else(|error| {
                 Reading::unknown(&format!("the senses failed: {error}"))
             })),
@@ -354,6 +362,7 @@ impl Supervisor {
             Happening::Checked(trouble) => {
                 self.step(Event::Checked { trouble }, now);
             }
+            Happening::Chored(chore, done) => self.chore_over(chore, done),
             Happening::Told(session, event) => self.heard(&session, event),
             // The named jobs say that time has passed; where nothing can begin yet, that is known.
             Happening::Nudged if self.calm => {}

@@ -23,7 +23,7 @@ mod spawner;
 
 use groups::{Group, Hierarchy};
 pub use launch::{Launch, Launched, Process};
-pub use placement::Placement;
+pub use placement::{Placement, lower_this_thread};
 pub use process::{is_alive, start_time};
 pub use spawner::Spawner;
 

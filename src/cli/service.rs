@@ -360,8 +360,11 @@ fn status_text(status: &Status) -> String {
     lines.extend(status.energy.as_ref().map(energy_text));
     lines.extend(status.tick.map(|tick| {
         format!(
-            "tick     senses {} ms, judged in {} ms, decided in {} ms",
-            tick.senses_ms, tick.judge_ms, tick.decide_ms
+            "tick     senses {} ms, judged in {} ms, decided in {} ms: {}",
+            tick.senses_ms,
+            tick.judge_ms,
+            tick.decide_ms,
+            tick.chosen.as_str()
         )
     }));
     if let Some(report) = &status.last_report {

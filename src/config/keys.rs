@@ -14,6 +14,7 @@ pub enum Id {
     TemperatureLimit,
     Complexity,
     Strict,
+    Opinion,
     DataDir,
     OutputDir,
     Sandbox,
@@ -110,7 +111,7 @@ const fn key(
 use Form::{Bare, Quoted};
 
 /// In the order in which `config generate` prints them.
-pub static KEYS: [Key; 26] = [
+pub static KEYS: [Key; 27] = [
     key(
         Id::Enable,
         ("ENABLE_DREAMING", "enable_dreaming"),
@@ -190,6 +191,14 @@ pub static KEYS: [Key; 26] = [
         ("true", ""),
         "true or false",
         "Save gold dreams only; false saves silver ones too.",
+    ),
+    key(
+        Id::Opinion,
+        ("DREAMING_OPINION", "opinion"),
+        Bare,
+        ("false", ""),
+        "true or false",
+        "Ask a model what it thinks of each proved dream: a doubt makes silver of gold. It costs a question a dream.",
     ),
     key(
         Id::DataDir,

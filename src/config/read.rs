@@ -69,6 +69,7 @@ impl Reader<'_> {
                 max_scenarios: self.get(Id::MaxScenarios, |_, text| whole(text, 0, 100_000)),
                 complexity: self.get(Id::Complexity, |_, text| complexity(text)),
                 strict: self.get(Id::Strict, |_, text| truth(text)),
+                opinion: self.get(Id::Opinion, |_, text| truth(text)),
             },
             energy: Energy {
                 cpu_threshold: self.get(Id::CpuThreshold, |_, text| number(text, 0.05, 1.0)),

@@ -140,6 +140,7 @@ fn value_of(id: Id, settings: &Settings, origins: &Origins) -> Value {
         Id::MaxScenarios => json!(dreaming.max_scenarios),
         Id::Complexity => json!(dreaming.complexity),
         Id::Strict => json!(dreaming.strict),
+        Id::Opinion => json!(dreaming.opinion),
         Id::CpuThreshold => json!(energy.cpu_threshold),
         Id::MemoryThreshold => json!(energy.memory_threshold),
         Id::TemperatureLimit => energy

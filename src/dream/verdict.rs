@@ -49,6 +49,15 @@ pub struct GateReport {
     pub ms: u64,
 }
 
+/// What a model thinks of code that passed every gate. It can lower a dream, and do nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opinion {
+    Agrees(String),
+    Doubts(String),
+    /// None was given that could be read.
+    Missing(String),
+}
+
 /// Why a candidate fell; the snake_case code is public and stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -121,8 +121,13 @@ impl Scene<'_> {
             known: Some(self.known_to(&draft)?),
             ..context
         };
-        match self.judge(&candidate, &context, tally).await? {
+        let judged = self.judge(&candidate, &context, tally).await?;
+        let (candidate, judged) = self
+            .spare_arguments(&draft, candidate, &context, judged, tally)
+            .await?;
+        match judged {
             Judgement::Verified(dream) => {
+                let dream = self.weigh(&draft, dream).await?;
                 tally.gates(dream.evidence());
                 if let Err(below) = keep(dream.tier(), self.engine.settings.dreaming.strict) {
                     tally.not_kept(dream.tier());
@@ -172,7 +177,7 @@ impl Scene<'_> {
 
     /// The Guardian's word, given again where a planted mutant of the dream got through: what tells the mutant from the
     /// dream is a check from then on.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         candidate: &Candidate,
         context: &Context,

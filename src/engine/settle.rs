@@ -2,7 +2,8 @@
 //!
 //! A small model's expected value is right about three times in four, so a suite of six is seldom all right even where
 //! the code is; and bare agreement of two solutions is wrong about one time in seven. So neither rules alone:
-//! - An answer that no model wrote (`source`, `reference`) is never a suspect: a solution that misses it is wrong.
+//! - An answer that no model wrote (`source`, `reference`) is never a suspect: a solution that misses it is wrong. Nor is
+//!   what the task itself states of a single call ("An empty list gives 0."): whoever misses that solved another task.
 //! - A model's expected value is a suspect only where the winner *and* an independent solution give the same other
 //!   answer; it is then dropped, never changed, and the drop is recorded.
 //!   Failing with an exception where a value is expected is no answer: the same edge case is often overlooked twice.
@@ -11,7 +12,11 @@
 //!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two
 //!   further solutions settle; what is agreed there becomes a hidden check.
 
+mod stated;
+
 use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Origin, Suite, Value, parse_literal};
+use stated::binding;
+pub use stated::with_stated;
 
 /// Confirmed model expectations that a winner needs where no evidence speaks for it.
 const LEAST_CONFIRMED: usize = 3;
@@ -85,9 +90,9 @@ pub enum Settlement {
     },
 }
 
-/// Settles `checks` by what the `tried` solutions answered.
+/// Settles `checks` by what the `tried` solutions answered. `stated` are those among them that the task itself states.
 #[must_use]
-pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
+pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> Settlement {
     let unsettled = |best, why: String, more_may_help| Settlement::Unsettled {
         best,
         why,
@@ -103,14 +108,15 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried]) -> Settlement {
     let evidence: Vec<usize> = (0..checks.len())
         .filter(|&c| checks[c].1.origin.is_evidence())
         .collect();
+    let binding = binding(checks, stated);
     let pool: Vec<usize> = (0..tried.len())
-        .filter(|&s| evidence.iter().all(|&c| matrix[s][c]))
+        .filter(|&s| binding.iter().all(|&c| matrix[s][c]))
         .collect();
     if pool.is_empty() {
         let best = most_passed(&matrix);
         return unsettled(
             best,
-            "no solution gives the answers that the source gives".to_owned(),
+            "no solution gives the answers that the source, or the task itself, gives".to_owned(),
             true,
         );
     }

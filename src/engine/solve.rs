@@ -7,6 +7,7 @@ use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite, Tries};
 use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
+use crate::weaver::parse::stated;
 
 use super::borrowed::is_copy;
 use super::draft::Draft;
@@ -14,6 +15,7 @@ use super::peers::{oracle_of, peers_of};
 use super::progress::Phase;
 use super::settle::{
     Answer, ENOUGH_EVIDENCE, Settlement, Tried, differ, meets, observable, settle, told,
+    with_stated,
 };
 use super::{EngineError, Scene, Tally};
 
@@ -68,6 +70,13 @@ impl Scene<'_> {
             .all_checks()
             .map(|(suite, check)| (suite, check.clone()))
             .collect();
+        let scenario = &draft.candidate.scenario;
+        let stated = match draft.reference {
+            None => stated(&scenario.task_prompt, &scenario.entry_point),
+            // The real thing's answers say more than its description.
+            Some(_) => Vec::new(),
+        };
+        checks = with_stated(checks, &stated);
         let mut tried: Vec<Tried> = Vec::new();
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
         let mut asked = 0;
@@ -113,12 +122,12 @@ impl Scene<'_> {
             if first_round {
                 tally.ran();
             }
-            let mut settlement = settle(&checks, &tried);
+            let mut settlement = settle(&checks, &tried, &stated);
             if !mended && let Some(fault) = fault_of(&settlement, &checks, &tried) {
                 mended = true;
                 if let Some(again) = self.mend(draft, &tried, fault, &checks, tally).await? {
                     tried.push(again);
-                    settlement = settle(&checks, &tried);
+                    settlement = settle(&checks, &tried, &stated);
                 }
             }
             let most = if first == 1 {

@@ -8,8 +8,8 @@ use jiff::Zoned;
 
 use super::state::{self, Event, State};
 use super::{
-    LOOK_AWAKE, LOOK_CALM, LOOK_DREAMING, Purpose, SENSES_PATIENCE, StateName, Supervisor, Tick,
-    Why, memory, proposals, schedule,
+    Due, LOOK_AWAKE, LOOK_CALM, LOOK_DREAMING, Purpose, SENSES_PATIENCE, StateName, Supervisor,
+    Tick, Why, memory, proposals, schedule,
 };
 use crate::clock::{self, Instant};
 use crate::config::Settings;
@@ -51,6 +51,7 @@ impl Supervisor {
     /// Input, told as it happened.
     pub(super) fn noticed(&mut self, noticed: &Noticed, now: Instant) {
         let at = noticed.at;
+        self.chores.stop();
         if noticed.what != Notice::Sleep {
             self.told_input = self.told_input.max(Some(at));
         }
@@ -112,11 +113,25 @@ impl Supervisor {
             ),
             Leave::Closed(_) | Leave::May(_) => false,
         };
+        let mut chosen = proposals::Kind::Nothing;
         match &self.state {
             State::Awake { .. } | State::Settling { .. } => {
-                let blind = reading.presence.blind.is_some();
-                let busy = self.energy.is_system_busy();
-                let chosen = proposals::choose(&proposals::gather(judged.service, busy, blind));
+                let due = Due::of(&known, utc);
+                chosen = proposals::choose(&proposals::gather(&proposals::Looked {
+                    service: judged.service,
+                    when_away: judged.when_away,
+                    is_system_busy: self.energy.is_system_busy(),
+                    blind: reading.presence.blind.is_some(),
+                    due: if self.chores.any() {
+                        due
+                    } else {
+                        Due::default()
+                    },
+                }));
+                match chosen.chore() {
+                    Some(chore) => self.chores.begin(chore),
+                    None => self.chores.stop(),
+                }
                 let service = match self.purpose {
                     Purpose::Service if chosen == proposals::Kind::Dream => judged.service,
                     Purpose::Service => match judged.service {
@@ -177,6 +192,7 @@ impl Supervisor {
             senses_ms: milliseconds(lag),
             judge_ms: milliseconds(judge),
             decide_ms: milliseconds(began.elapsed().saturating_sub(judge)),
+            chosen,
         });
         let why = Arc::new(self.why(judged));
         self.current.why = Some(Arc::clone(&why));

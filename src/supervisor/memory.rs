@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Marks;
@@ -17,6 +18,15 @@ pub struct Remembered {
     pub pause: Option<Pause>,
     #[serde(default)]
     pub marks: Marks,
+    /// When the last session ended, whoever asked for it.
+    #[serde(default)]
+    pub session_ended: Option<Timestamp>,
+    /// When what was learned was last gone over.
+    #[serde(default)]
+    pub replayed: Option<Timestamp>,
+    /// When the database last gave its room back.
+    #[serde(default)]
+    pub compacted: Option<Timestamp>,
 }
 
 /// The file and what stands in it.

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
+use super::chores::RunChore;
 use super::handle::ReadCounts;
 use super::permit::WorkPermit;
 use super::view::StateName;
@@ -62,6 +63,8 @@ pub struct SupervisorParts {
     pub counts: ReadCounts,
     /// Asked before the first look, and while the supervisor is in safe mode; `None` asks nothing.
     pub preflight: Option<Preflight>,
+    /// Does what is due while nothing is to be dreamed; `None` does nothing.
+    pub run_chore: Option<RunChore>,
     /// Hears of every change of state; must not block.
     pub note: Option<NoteTransition>,
     pub wall: WallClock,

@@ -203,6 +203,7 @@ mod tests {
             max_scenarios: 10,
             complexity: crate::dream::Complexity::Medium,
             strict: true,
+            opinion: false,
         }
     }
 

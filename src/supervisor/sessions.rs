@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinError;
 
+use super::chores::{self, Chore};
 use super::handle::Refusal;
 use super::permit::{self, PermitKind};
 use super::state::{Effect, Event, State};
@@ -89,6 +90,7 @@ impl Supervisor {
             .remove(session)
             .unwrap_or_else(|| self.by_itself(trigger));
         self.checks.disturb();
+        self.chores.stop();
         let niceness = self.settings.energy.priority;
         self.energy.set_low_priority(&self.tree, niceness);
         let until = request.for_duration.map(|length| now + length);
@@ -228,6 +230,8 @@ impl Supervisor {
         });
         self.report = Some(report.clone());
         self.keep(report);
+        let utc = (self.wall)().timestamp();
+        self.remember(|memory| memory.session_ended = Some(utc));
         let session = task.session;
         self.step(Event::Ended { session }, now);
         // What nobody watches must not fail all night.
@@ -235,6 +239,20 @@ impl Supervisor {
             let trouble = Some(trouble);
             self.step(Event::Checked { trouble }, now);
         }
+    }
+
+    /// A chore is over: done, told to stop (it is due again then), or not to be done today.
+    pub(super) fn chore_over(&mut self, chore: Chore, done: chores::Done) {
+        let utc = (self.wall)().timestamp();
+        match done {
+            Ok(None) => return,
+            Ok(Some(what)) => tracing::info!(chore = chore.as_str(), "{what}"),
+            Err(error) => tracing::warn!(chore = chore.as_str(), %error, "left for another time"),
+        }
+        self.remember(|memory| match chore {
+            Chore::Replay => memory.replayed = Some(utc),
+            Chore::Compact => memory.compacted = Some(utc),
+        });
     }
 
     pub(super) fn keep(&mut self, report: SessionReport) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::proposals::Kind;
 use super::state::{SAFE_EXIT, State};
 use crate::dream::{SessionReport, Trigger, WakeReason};
 use crate::energy::gate::{Gate, Pause};
@@ -138,6 +139,8 @@ pub struct Tick {
     pub judge_ms: f64,
     /// Gates to proposals, to the table, to what it asks for.
     pub decide_ms: f64,
+    /// What was chosen among the proposals; nothing while a session runs.
+    pub chosen: Kind,
 }
 
 /// One look at the supervisor.

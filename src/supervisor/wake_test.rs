@@ -157,6 +157,7 @@ impl Bench {
             senses: Box::new(senses),
             tree: Arc::clone(tree),
             run_session,
+            run_chore: None,
             preflight: None,
             note: None,
             counts: Arc::new(|| Ok(Counts::default())),

@@ -32,6 +32,20 @@ pub(super) fn hurry(pid: u32) {
     }
 }
 
+/// Lowers the calling thread to the last in every queue, for CPU and disk; it cannot be raised again. Where the system
+/// refuses it stays as it is.
+pub fn lower_this_thread() {
+    #[expect(
+        unsafe_code,
+        reason = "these system calls have no safe form here; they take plain values"
+    )]
+    // SAFETY: both take numbers alone; 0 means the caller.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
+    }
+}
+
 /// Where a process goes.
 #[derive(Debug)]
 pub struct Placement {

@@ -9,9 +9,11 @@ use crate::dream::Check;
 mod claims;
 mod names;
 mod reader;
+mod stated;
 
 use reader::Reader;
 pub(super) use reader::{bare, children};
+pub use stated::stated;
 
 /// Longer calls and expectations are not "worked out by hand"; a person must be able to read them.
 const MAX_CALL: usize = 300;

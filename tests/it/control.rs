@@ -59,6 +59,7 @@ impl Service {
             senses: script.senses(),
             tree: Arc::new(Tree::without_groups(0)),
             run_session: Arc::new(|permit, _, progress| Box::pin(session(permit, progress))),
+            run_chore: None,
             preflight: None,
             note: None,
             counts: Arc::new(|| {

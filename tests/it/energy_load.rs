@@ -137,6 +137,7 @@ impl Bench {
             purpose: Purpose::Requests,
             senses: Box::new(senses),
             tree: Arc::clone(&tree),
+            run_chore: None,
             preflight: None,
             note: None,
             counts: Arc::new(|| Ok(Counts::default())),

@@ -51,6 +51,7 @@ impl Door {
                     SessionReport::empty(id, SessionStatus::Completed)
                 })
             }),
+            run_chore: None,
             preflight: None,
             note: None,
             counts: Arc::new(|| {

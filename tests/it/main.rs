@@ -24,6 +24,7 @@ mod llm;
 mod nights;
 mod pack;
 mod sandbox;
+mod second_looks;
 mod serve;
 mod servers;
 mod service;

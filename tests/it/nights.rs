@@ -110,6 +110,7 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
         senses: Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
         tree: Arc::new(Tree::without_groups(0)),
         run_session: endless(),
+        run_chore: None,
         preflight: None,
         note: None,
         counts: Arc::new(|| Ok(Counts::default())),

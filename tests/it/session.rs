@@ -73,6 +73,23 @@ pub(crate) fn request(most: u32) -> RemRequest {
     }
 }
 
+/// A session for one task that a person gave.
+pub(crate) fn given(task_prompt: String) -> RemRequest {
+    let task = TaskLine {
+        title: None,
+        task_prompt,
+        entry_point: None,
+        difficulty: None,
+        libraries: Vec::new(),
+        line: 7,
+    };
+    RemRequest {
+        tasks: vec![task],
+        tasks_file: Some("t.jsonl".to_owned()),
+        ..request(5)
+    }
+}
+
 /// A supervisor over real parts and a scripted machine.
 fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
     let senses = Script::calm();
@@ -114,7 +131,7 @@ pub(crate) async fn backends() -> Vec<SandboxChoice> {
     present
 }
 
-fn saved(folder: &Path) -> Vec<serde_json::Value> {
+pub(crate) fn saved(folder: &Path) -> Vec<serde_json::Value> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -253,20 +270,7 @@ async fn given_tasks_are_solved_and_each_dream_names_its_line() {
     let world = World::new();
     let llm = FakeLlm::competent().await;
     let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
-    let task = TaskLine {
-        title: None,
-        task_prompt: fake_llm::some_task(),
-        entry_point: None,
-        difficulty: None,
-        libraries: Vec::new(),
-        line: 7,
-    };
-    let request = RemRequest {
-        tasks: vec![task],
-        tasks_file: Some("t.jsonl".to_owned()),
-        ..request(5)
-    };
-    let report = night(&settings, request).await;
+    let report = night(&settings, given(fake_llm::some_task())).await;
     assert_eq!(
         (report.dreams_attempted, report.dreams_successful),
         (1, 1),

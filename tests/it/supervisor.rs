@@ -1,6 +1,8 @@
 //! The supervisor by itself, with scripted senses and sessions that only obey (or do not): when it begins, what ends
 //! it, how fast, and what is left afterwards.
 
+mod chores;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -75,6 +77,7 @@ fn parts(world: &World, script: &Script, wall: WallClock, run: RunSession) -> Su
         senses: script.senses(),
         tree: Arc::new(Tree::without_groups(0)),
         run_session: run,
+        run_chore: None,
         preflight: None,
         note: None,
         counts: Arc::new(|| Ok(Counts::default())),

@@ -6,6 +6,7 @@ use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::gate::{Gate, GateKind, Pause};
 use dreamer::energy::{EnergyStatus, Metrics};
 use dreamer::ids::SessionId;
+use dreamer::supervisor::proposals::Kind;
 use dreamer::supervisor::{Counts, Safe, Snapshot, StateName, StateWord, Status, Tick, Told, Why};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -160,6 +161,7 @@ fn status() -> impl Strategy<Value = Status> {
                     senses_ms: one,
                     judge_ms: two,
                     decide_ms: one,
+                    chosen: Kind::Compact,
                 }),
                 version,
                 last_report,

@@ -49,6 +49,7 @@ async fn play(script: Arc<Script>, context: &Context) -> anyhow::Result<Exit> {
         senses: Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
         tree: Arc::new(Tree::without_groups(0)),
         run_session: session(Arc::clone(&script)),
+        run_chore: None,
         preflight: None,
         note: None,
         counts: Arc::new(|| Ok(Counts::default())),

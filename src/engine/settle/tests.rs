@@ -56,7 +56,7 @@ fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() 
         checks,
         hidden_checks,
         ..
-    } = settle(&checks, &solutions)
+    } = settle(&checks, &solutions, &[])
     else {
         panic!("it settles");
     };
@@ -70,7 +70,7 @@ fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() 
 #[test]
 fn one_solution_alone_never_overrules_an_expectation() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
-    let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
+    let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])], &[]);
     assert!(
         matches!(
             one,
@@ -87,6 +87,7 @@ fn one_solution_alone_never_overrules_an_expectation() {
             tried("a", [1, 2, 3, 4, 5, 6]),
             tried("a  # the same", [1, 2, 3, 4, 5, 6]),
         ],
+        &[],
     );
     assert!(matches!(copied, Settlement::Unsettled { .. }), "{copied:?}");
 }
@@ -96,7 +97,7 @@ fn agreement_against_most_expectations_settles_nothing() {
     let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
     let wrong = pair([1, 2, 3, 4, 5, 6]);
     assert!(matches!(
-        settle(&checks, &wrong),
+        settle(&checks, &wrong, &[]),
         Settlement::Unsettled { .. }
     ));
 }
@@ -106,7 +107,7 @@ fn an_answer_of_the_source_is_never_a_suspect() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Source);
     let wrong = pair([1, 2, 3, 4, 5, 6]);
     assert!(matches!(
-        settle(&checks, &wrong),
+        settle(&checks, &wrong, &[]),
         Settlement::Unsettled { .. }
     ));
     let with_right = [
@@ -119,7 +120,7 @@ fn an_answer_of_the_source_is_never_a_suspect() {
         wrong,
         support,
         ..
-    } = settle(&checks, &with_right)
+    } = settle(&checks, &with_right, &[])
     else {
         panic!("it settles");
     };
@@ -130,11 +131,11 @@ fn an_answer_of_the_source_is_never_a_suspect() {
 #[test]
 fn a_suite_that_is_right_needs_a_second_solution_only_for_support() {
     let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
-    let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])]);
+    let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])], &[]);
     let Settlement::Settled { support: None, .. } = alone else {
         panic!("{alone:?}")
     };
-    let both = settle(&checks, &pair([1, 2, 3, 4, 5, 6]));
+    let both = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &[]);
     let Settlement::Settled {
         support: Some(_), ..
     } = both
@@ -156,7 +157,7 @@ fn runs_without_an_answer_agree_with_nothing() {
         code: code.to_owned(),
     };
     assert!(matches!(
-        settle(&checks, &[endless("a"), endless("b")]),
+        settle(&checks, &[endless("a"), endless("b")], &[]),
         Settlement::Unsettled { .. }
     ));
 }
@@ -172,7 +173,7 @@ fn suites_lend_to_each_other_as_no_solution_saw_them() {
         checks,
         hidden_checks,
         ..
-    } = settle(&checks, &both)
+    } = settle(&checks, &both, &[])
     else {
         panic!("it settles")
     };
@@ -201,7 +202,7 @@ fn what_solutions_agree_on_beyond_the_checks_becomes_a_hidden_check() {
         hidden_checks,
         support: Some(_),
         ..
-    } = settle(&with_open(right), &both)
+    } = settle(&with_open(right), &both, &[])
     else {
         panic!("it settles")
     };
@@ -219,7 +220,7 @@ fn what_solutions_agree_on_beyond_the_checks_becomes_a_hidden_check() {
 fn a_dissent_that_no_check_refutes_takes_two_more_solutions() {
     let right = [1, 2, 3, 4, 5, 6];
     let mut tried = vec![answering("a", right, [7, 8]), answering("b", right, [7, 9])];
-    let supported = |tried: &[Tried]| match settle(&with_open(right), tried) {
+    let supported = |tried: &[Tried]| match settle(&with_open(right), tried, &[]) {
         Settlement::Settled { support, wrong, .. } => support.map(|_| wrong),
         Settlement::Unsettled { why, .. } => panic!("{why}"),
     };
@@ -238,7 +239,7 @@ fn a_dissent_that_a_check_refutes_is_none() {
         answering("b", right, [7, 8]),
         answering("c", [1, 2, 3, 4, 5, 7], [7, 9]),
     ];
-    let settled = settle(&with_open(right), &tried);
+    let settled = settle(&with_open(right), &tried, &[]);
     assert!(
         matches!(
             settled,
@@ -260,9 +261,40 @@ fn refusing_an_open_question_contradicts_nobody() {
         hidden_checks,
         support: Some(_),
         ..
-    } = settle(&with_open(right), &[answering("a", right, [7, 8]), refuses])
+    } = settle(
+        &with_open(right),
+        &[answering("a", right, [7, 8]), refuses],
+        &[],
+    )
     else {
         panic!("it settles")
     };
     assert_eq!(hidden_checks.iter().filter(|c| is_open(c)).count(), 1);
+}
+
+#[test]
+fn what_the_task_states_is_overruled_by_nobody() {
+    let stated = [Check::example("f(5)", "6")];
+    let checks = with_stated(suite([1, 2, 3, 4, 5, 99], Origin::Model), &stated);
+    assert_eq!(checks.len(), 6, "it stands in the place of the model's");
+    let agreed_and_wrong = pair([1, 2, 3, 4, 5, 7]);
+    let said = settle(&checks, &agreed_and_wrong, &stated);
+    assert!(
+        matches!(&said, Settlement::Unsettled { why, more_may_help: true, .. } if why.contains("the task itself")),
+        "{said:?}"
+    );
+    let Settlement::Settled { dropped, .. } = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &stated)
+    else {
+        panic!("those who heed it settle");
+    };
+    assert!(dropped.is_empty());
+}
+
+#[test]
+fn what_the_task_states_is_added_where_nobody_asked_and_never_against_evidence() {
+    let stated = [Check::example("f(9)", "9"), Check::example("f(0)", "7")];
+    let checks = with_stated(suite([1, 2, 3, 4, 5, 6], Origin::Source), &stated);
+    assert_eq!(checks.len(), 7);
+    assert_eq!(checks[6], (Suite::Hidden, stated[0].clone()));
+    assert_eq!(checks[0], example(Suite::Visible, 0, "1", Origin::Source));
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dreamer::coder::prompt::{REPAIR_MARK, SOLVE_MARK};
+use dreamer::coder::prompt::{OPINION_MARK, REPAIR_MARK, SOLVE_MARK};
 use dreamer::weaver::prompt::{CALLS_MARK, HIDDEN_MARK, TASK_MARK, VISIBLE_MARK};
 use serde_json::json;
 
@@ -55,7 +55,12 @@ impl Brain {
             return "I do not know this task.".to_owned();
         };
         let half = self.skill == Skill::Half;
-        if prompt.contains(VISIBLE_MARK) {
+        if prompt.contains(OPINION_MARK) {
+            // The first task's solution is doubted, without a reason.
+            let agrees = task.name != TASKS[0].name;
+            json!({"input": "", "why": "it looks odd", "does_what_the_task_says": agrees})
+                .to_string()
+        } else if prompt.contains(VISIBLE_MARK) {
             let checks = if half {
                 task.visible.replacen(task.slip.0, task.slip.1, 1)
             } else {

@@ -1,0 +1,84 @@
+//! What may still happen to a dream after its first verdict: a model's opinion, and a second chance for code that only
+//! changes its arguments.
+
+use dreamer::coder::prompt::{REPAIR_MARK, SOLVE_MARK};
+use dreamer::config::LlmChoice;
+use dreamer::weaver::prompt::{HIDDEN_MARK, VISIBLE_MARK};
+
+use crate::session::{backends, given, know, night, request, saved, settings};
+use crate::support::World;
+use crate::support::fake_llm::{self, Behaviour, FakeLlm};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opinion_lowers_a_dream_to_silver_and_is_asked_only_where_it_is_wanted() {
+    let Some(backend) = backends().await.pop() else {
+        return;
+    };
+    let page = "# Words\n\nCount the words in a text, and merge sorted lists.\n";
+    let doubted = || given(fake_llm::some_task());
+    for (asked, wanted, expected) in [
+        (doubted(), true, ("silver", Some("fail"))),
+        (doubted(), false, ("gold", None)),
+        // The fake doubts its first task alone, and this is another.
+        (request(2), true, ("gold", Some("pass"))),
+    ] {
+        let world = World::new();
+        let llm = FakeLlm::competent().await;
+        let mut settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        settings.dreaming.opinion = wanted;
+        settings.dreaming.strict = false;
+        know(&world, &settings, "notes.md", page);
+        let report = night(&settings, asked).await;
+        assert_eq!(report.dreams_successful, 1, "{report:?}");
+        let dream = &saved(&settings.output_dir)[0];
+        let gates = dream["evidence"].as_array().expect("gates");
+        let opinion = gates.iter().find(|gate| gate["gate"] == "opinion");
+        let opinion = opinion.and_then(|gate| gate["outcome"].as_str());
+        let tier = dream["tier"].as_str().expect("a tier");
+        assert_eq!((tier, opinion), expected, "{gates:?}");
+    }
+}
+
+/// A model whose solutions are right and sort the list that they are given; asked to mend one it works on a copy.
+async fn sorts_in_place() -> FakeLlm {
+    let coded = |code: &str| Behaviour::Say(format!("```python\n{code}\n```"));
+    let def = "def top_three(numbers):\n";
+    FakeLlm::scripted(move |asked| {
+        let asked = asked.question();
+        if asked.contains(VISIBLE_MARK) {
+            coded("assert top_three([1, 5, 3, 4]) == [5, 4, 3]\nassert top_three([]) == []\nassert top_three([2]) == [2]\nassert top_three([7, 7, 1, 0]) == [7, 7, 1]")
+        } else if asked.contains(HIDDEN_MARK) {
+            coded("assert top_three([-1, -5, -3, -2]) == [-1, -2, -3]\nassert top_three([0, 9]) == [9, 0]\nassert top_three([3, 1, 2, 4, 5]) == [5, 4, 3]")
+        } else if asked.contains(REPAIR_MARK) {
+            assert!(asked.contains("changes its argument"), "{asked}");
+            coded(&format!("{def}    return sorted(numbers, reverse=True)[:3]"))
+        } else if asked.contains(SOLVE_MARK) {
+            let loops = asked.contains("edge cases") || asked.contains("plain loops");
+            coded(&if loops {
+                format!("{def}    numbers.sort()\n    numbers.reverse()\n    return numbers[:3]")
+            } else {
+                format!("{def}    numbers.sort(reverse=True)\n    return numbers[0:3]")
+            })
+        } else {
+            Behaviour::Say("{\"entry_point\": \"top_three\"}".to_owned())
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_only_changes_its_arguments_is_mended_once_and_judged_anew() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let llm = sorts_in_place().await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    let task = "Write a function `top_three(numbers: list) -> list` that returns the three largest numbers of `numbers`, the largest first; all of them where there are fewer. An empty list gives an empty list.";
+    let report = night(&settings, given(task.to_owned())).await;
+    assert_eq!(report.dreams_successful, 1, "{report:?}");
+    let dreams = saved(&settings.output_dir);
+    let file = dreams[0]["code_file"].as_str().expect("a name");
+    let code = std::fs::read_to_string(settings.output_dir.join(file)).expect("the code");
+    assert!(code.contains("sorted(numbers"), "{code}");
+}
