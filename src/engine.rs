@@ -295,7 +295,7 @@ impl Rem<'_> {
         let namespace = &engine.settings.sandbox.namespace;
         let ended = tokio::select! {
             ended = self.scenarios(&tools, tally) => ended,
-            never = sandbox::keep_sweeping(namespace) => match never {},
+            never = sandbox::keep_sweeping(namespace, || ()) => match never {},
         };
         let settling = tokio::time::timeout(SETTLING, tools.sandbox.settle());
         let (settled, kept) = tokio::join!(settling, tools.let_go(permit));

@@ -272,14 +272,15 @@ async fn sweep_groups(namespace: &str) -> Result<u64, SandboxError> {
     groups.map_err(|e| SandboxError::Infra(e.to_string()))
 }
 
-/// Sweeps now and at intervals, for ever.
-pub async fn keep_sweeping(namespace: &str) -> std::convert::Infallible {
+/// Sweeps now and at intervals, for ever; `swept` hears of the end of each.
+pub async fn keep_sweeping(namespace: &str, swept: impl Fn()) -> std::convert::Infallible {
     loop {
         match sweep(namespace).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "cleared away what was left of old sandboxes"),
             Err(error) => tracing::debug!(%error, "not everything could be swept"),
         }
+        swept();
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use std::time::Duration;
 mod delegated;
 mod freezing;
 mod groups;
+mod large;
 mod launch;
 mod placement;
 mod process;
@@ -62,6 +64,8 @@ pub struct Tree {
     branches: AtomicU64,
     /// Processes that were started for a dream, for where no group holds them.
     roots: Mutex<BTreeSet<u32>>,
+    /// Those of them whose memory is worth taking back at once.
+    large: Mutex<large::Large>,
 }
 
 /// One started process that the tree stops and ends where it has no groups; it is forgotten with this.
@@ -74,6 +78,7 @@ pub struct Adopted {
 impl Drop for Adopted {
     fn drop(&mut self) {
         self.tree.lock_roots().remove(&self.pid);
+        self.tree.lock_large().remove(&self.pid);
     }
 }
 
@@ -111,6 +116,7 @@ impl Tree {
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
+            large: Mutex::default(),
         })
     }
 
@@ -123,6 +129,7 @@ impl Tree {
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
+            large: Mutex::default(),
         }
     }
 
@@ -222,6 +229,7 @@ impl Tree {
                 placement::hurry(pid);
             }
         }
+        large::kill(&self.lock_large());
         groups::kill(&self.groups, KILL_PASSES);
         if self.groups.is_empty() {
             signals::kill(&self.lock_roots());
@@ -262,6 +270,16 @@ impl Tree {
             tree: Arc::clone(self),
             pid,
         }
+    }
+
+    /// As `adopt`, for a process with so much memory that taking it back is work; `pidfd` means that process.
+    pub fn adopt_large(self: &Arc<Self>, pid: u32, pidfd: OwnedFd) -> Adopted {
+        self.lock_large().insert(pid, Arc::new(pidfd));
+        self.adopt(pid)
+    }
+
+    fn lock_large(&self) -> std::sync::MutexGuard<'_, large::Large> {
+        self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_roots(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,8 @@ use crate::sandbox;
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
-    Counts, Judged, Purpose, Safe, Snapshot, StateName, StateWord, Status, Supervisor, Why,
+    Counts, Judged, Purpose, Safe, Snapshot, StateName, StateWord, Status, Supervisor,
+    SupervisorHandle, Why,
 };
 use crate::tree::Tree;
 
@@ -88,8 +90,10 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     serving.spawn(control.serve(supervisor.clone(), stop.clone()));
     let namespace = context.settings.sandbox.namespace.clone();
     let over = stop.clone();
+    let swept = Arc::new(Notify::new());
+    let has_swept = Arc::clone(&swept);
     serving.spawn(async move {
-        let sweeping = sandbox::keep_sweeping(&namespace);
+        let sweeping = sandbox::keep_sweeping(&namespace, || has_swept.notify_one());
         let _ = over.run_until_cancelled(sweeping).await;
     });
     tracing::info!(data_dir = %context.settings.data_dir.display(), "the service is up");
@@ -117,12 +121,11 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
                 manager.status(&told(&now));
             },
             () = &mut tidy => {
-                // A dream's own code stays: it is what a wake needs at once.
-                if supervisor.snapshot().name == StateName::Awake {
-                    pages::give_back();
-                }
+                tidy_up(&supervisor);
                 tidy.as_mut().reset(clock::monotonic() + pages::EVERY);
             }
+            // It has brought in the whole client of the container engine.
+            () = swept.notified() => tidy_up(&supervisor),
             () = reload.asked() => match Settings::load(sources).map(|(settings, _)| settings) {
                 Ok(settings) => {
                     let (settings, kept) = app.reload(settings);
@@ -150,6 +153,13 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
         tracing::debug!("a client kept its connection");
     }
     Ok(exit)
+}
+
+/// Gives memory back while nothing runs. A dream's own code stays: it is what a wake needs at once.
+fn tidy_up(supervisor: &SupervisorHandle) {
+    if supervisor.snapshot().name == StateName::Awake {
+        pages::give_back();
+    }
 }
 
 /// The state in the words of a service manager's one line.

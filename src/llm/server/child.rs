@@ -87,12 +87,13 @@ impl Process {
                 log.write_all(&buffer[..read]).ok();
             }
         });
+        let adopted = tree.adopt_large(pid, pidfd.try_clone()?);
         Ok(Self {
             child,
             pid,
             pidfd: watched(pidfd)?,
             branch,
-            _adopted: tree.adopt(pid),
+            _adopted: adopted,
             _log: writing,
         })
     }
