@@ -18,6 +18,7 @@ mod freezing;
 mod groups;
 mod large;
 mod launch;
+mod pauses;
 mod placement;
 mod process;
 mod signals;
@@ -50,9 +51,9 @@ pub enum Mechanism {
     None,
 }
 
-/// How often one process kills what it finds before it gives up on groups that cannot be killed at once. A fork bomb
+/// How long it goes on killing what it finds before it gives up on groups that cannot be killed at once. A fork bomb
 /// within the process limit is over after two or three passes.
-const KILL_PASSES: u32 = 20;
+const KILL_WITHIN: Duration = Duration::from_millis(40);
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
@@ -230,7 +231,7 @@ impl Tree {
             }
         }
         large::kill(&self.lock_large());
-        groups::kill(&self.groups, KILL_PASSES);
+        groups::kill(&self.groups, KILL_WITHIN);
         if self.groups.is_empty() {
             signals::kill(&self.lock_roots());
         }
@@ -322,7 +323,7 @@ impl Tree {
     pub fn sweep(namespace: &str) -> u64 {
         let mut removed = std::collections::BTreeSet::new();
         let stale = groups::stale(namespace);
-        groups::kill(&stale, KILL_PASSES);
+        groups::kill(&stale, KILL_WITHIN);
         for group in stale {
             if group.remove() {
                 removed.insert(group.path_in_hierarchy());
@@ -379,7 +380,7 @@ impl Branch {
     }
 
     pub fn kill(&self) {
-        groups::kill(&self.groups, KILL_PASSES);
+        groups::kill(&self.groups, KILL_WITHIN);
     }
 
     /// Removes the groups if nothing is left in them; waits a moment for what is just ending.

@@ -25,8 +25,7 @@ use crate::sandbox;
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
-    Counts, Judged, Purpose, Safe, Snapshot, StateName, StateWord, Status, Supervisor,
-    SupervisorHandle, Why,
+    Counts, Judged, Purpose, Safe, Snapshot, StateName, StateWord, Status, Supervisor, Why,
 };
 use crate::tree::Tree;
 
@@ -101,6 +100,12 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     let mut states = supervisor.watch();
     let mut pulse = tokio::time::interval(manager.every().unwrap_or(NEVER));
     let mut tidy = std::pin::pin!(tokio::time::sleep(pages::AFTER));
+    // A dream's own code stays: it is what a wake needs at once.
+    let tidy_up = || {
+        if supervisor.snapshot().name == StateName::Awake {
+            pages::give_back();
+        }
+    };
     let mut asked = std::pin::pin!(service_asked_to_stop());
     let exit = loop {
         tokio::select! {
@@ -121,11 +126,11 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
                 manager.status(&told(&now));
             },
             () = &mut tidy => {
-                tidy_up(&supervisor);
+                tidy_up();
                 tidy.as_mut().reset(clock::monotonic() + pages::EVERY);
             }
             // It has brought in the whole client of the container engine.
-            () = swept.notified() => tidy_up(&supervisor),
+            () = swept.notified() => tidy_up(),
             () = reload.asked() => match Settings::load(sources).map(|(settings, _)| settings) {
                 Ok(settings) => {
                     let (settings, kept) = app.reload(settings);
@@ -153,13 +158,6 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
         tracing::debug!("a client kept its connection");
     }
     Ok(exit)
-}
-
-/// Gives memory back while nothing runs. A dream's own code stays: it is what a wake needs at once.
-fn tidy_up(supervisor: &SupervisorHandle) {
-    if supervisor.snapshot().name == StateName::Awake {
-        pages::give_back();
-    }
 }
 
 /// The state in the words of a service manager's one line.

@@ -11,14 +11,15 @@ use nix::unistd::Pid;
 
 use super::BranchLimits;
 use super::delegated;
+use super::pauses;
 use super::process::is_alive;
 
 /// Version 1 controllers that a tree uses. `freezer` only where there is no unified hierarchy.
 const V1: [&str; 5] = ["memory", "pids", "cpuacct", "cpu", "freezer"];
 /// The kernel's own period in which a group's CPU time is counted.
 const CPU_PERIOD_US: u64 = 100_000;
-/// A group is busy for a moment after its last process ended: waits of one millisecond, 200 in all.
-const REMOVE_TRIES: u32 = 200;
+/// A group is busy for a moment after its last process ended.
+const REMOVE_WITHIN: Duration = Duration::from_millis(200);
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone)]
@@ -254,12 +255,12 @@ impl Group {
     /// Removes the group and everything below it; false where something is left.
     pub(super) fn remove(&self) -> bool {
         remove_below(&self.path);
-        for _ in 0..REMOVE_TRIES {
+        for pause in pauses::up_to(REMOVE_WITHIN) {
             match fs::remove_dir(&self.path) {
                 Ok(()) => return true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    std::thread::sleep(Duration::from_millis(1));
+                    std::thread::sleep(pause);
                 }
                 Err(_) => return false,
             }
@@ -308,12 +309,12 @@ pub(super) fn cpu_time(groups: &[Group]) -> Duration {
 
 /// Ends everything in the groups: by one write where the kernel can, then one by one, a few times, for what forks
 /// meanwhile or is in a version 1 hierarchy alone.
-pub(super) fn kill(groups: &[Group], passes: u32) {
+pub(super) fn kill(groups: &[Group], within: Duration) {
     for group in groups.iter().filter(|g| g.v2) {
         let _ = fs::write(group.path.join("cgroup.kill"), "1");
     }
     let me = std::process::id();
-    for _ in 0..passes {
+    for pause in pauses::up_to(within) {
         let left = processes(groups);
         let mut any = false;
         for pid in left.into_iter().filter(|p| *p != me && *p != 0) {
@@ -329,7 +330,7 @@ pub(super) fn kill(groups: &[Group], passes: u32) {
         for group in groups.iter().filter(|g| !g.v2) {
             thaw_below(&group.path);
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(pause);
     }
 }
 
