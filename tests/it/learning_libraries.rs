@@ -72,17 +72,18 @@ async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_
     Knowledge::new(store.clone())
         .ingest(&[path], &mut |_| ())
         .expect("it is ingested");
-    // The two alone pass often, together even more often, and without any nothing does.
-    for n in 0..24 {
-        let library =
-            ["tinylib", "tinydep", "tinydep+tinylib", ""][usize::try_from(n % 4).expect("small")];
-        let saved = !library.is_empty() && n % 3 != 0;
-        store
-            .record_fact(&fact(n, library, saved))
-            .expect("it is kept");
-    }
     let mut chosen = Vec::new();
-    for _ in 0..3 {
+    for round in 0..3 {
+        // The two alone pass often, together even more often, and without any nothing does; said again before each night,
+        // since what the fake fails at speaks against them.
+        for n in round * 24..round * 24 + 24 {
+            let library = ["tinylib", "tinydep", "tinydep+tinylib", ""]
+                [usize::try_from(n % 4).expect("small")];
+            let saved = !library.is_empty() && n % 3 != 0;
+            store
+                .record_fact(&fact(n, library, saved))
+                .expect("it is kept");
+        }
         dream(&settings, Complexity::Auto).await;
         let facts = store.facts(1000).expect("facts");
         let decisions = facts
