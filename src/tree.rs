@@ -218,6 +218,12 @@ impl Tree {
         groups::cpu_time(&self.groups)
     }
 
+    /// False where no group counts: `cpu_time` then says nothing.
+    #[must_use]
+    pub fn counts_cpu(&self) -> bool {
+        groups::count_cpu(&self.groups)
+    }
+
     /// Ends every process in the tree, at once. Ending takes CPU time too: it is given at ordinary priority, because
     /// what idles along while it ends keeps its memory until the owner's programs leave it a moment. `thaw` takes the
     /// priority back.

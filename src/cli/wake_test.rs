@@ -104,15 +104,23 @@ fn text(measured: &Measured) -> String {
                 .map(|row| format!("  {row}")),
         );
     };
-    part(
-        "key press to the last CPU cycle of dream work",
-        &measured.stillness_ms,
-    );
-    part(
-        "CPU time that dream work used after the key press",
-        &measured.cpu_after_ms,
-    );
+    if let Some(cpu_after) = &measured.cpu_after_ms {
+        part(
+            "key press to the last CPU cycle of dream work",
+            &measured.stillness_ms,
+        );
+        part(
+            "CPU time that dream work used after the key press",
+            cpu_after,
+        );
+    }
     part("key press to everything gone", &measured.release_ms);
+    if measured.cpu_after_ms.is_none() {
+        lines.push(
+            "no control group counts the dream's CPU time here: it stood still when everything was gone, or before"
+                .to_owned(),
+        );
+    }
     if measured.failed_rounds > 0 {
         lines.push(format!("{} rounds FAILED", measured.failed_rounds));
     }

@@ -95,22 +95,32 @@ pub async fn measure(plan: &Plan, mut told: impl FnMut(u32)) -> Result<Measured,
     }
     bench.supervisor.shutdown().await;
     let figures = |of: fn(&Round) -> Duration| Figures::of(rounds.iter().map(of).collect());
+    let counted = tree.counts_cpu() && in_tree(&tree, sandbox.as_ref());
     Ok(Measured {
         rounds: plan.rounds,
         backend: sandbox.backend().as_str().to_owned(),
         model_server: settings.llm.own_server().map(|server| server.name.clone()),
         freezing: freezing(&tree, sandbox.as_ref()).to_owned(),
-        stillness_ms: figures(|round| round.stillness),
-        cpu_after_ms: figures(|round| round.cpu_after),
+        stillness_ms: figures(if counted {
+            |round| round.stillness
+        } else {
+            |round| round.release
+        }),
+        cpu_after_ms: counted.then(|| figures(|round| round.cpu_after)),
         release_ms: figures(|round| round.release),
         failed_rounds: failed,
     })
 }
 
+/// Whether the sandboxes' groups are the tree's.
+fn in_tree(tree: &Tree, sandbox: &dyn Sandbox) -> bool {
+    sandbox.backend() == Backend::Bubblewrap || tree.container_parent().is_some()
+}
+
 /// By what the dream is stopped on this machine.
 fn freezing(tree: &Tree, sandbox: &dyn Sandbox) -> &'static str {
-    let in_tree = sandbox.backend() == Backend::Bubblewrap || tree.container_parent().is_some();
-    match (tree.freezes_at_once() && in_tree, sandbox.backend()) {
+    let at_once = tree.freezes_at_once() && in_tree(tree, sandbox);
+    match (at_once, sandbox.backend()) {
         (true, _) => "one write to a control group",
         (false, Backend::Docker) => "a call to the container engine for each container",
         (false, Backend::Bubblewrap) => "a signal to each process",

@@ -307,6 +307,10 @@ pub(super) fn cpu_time(groups: &[Group]) -> Duration {
     times.max().unwrap_or_default()
 }
 
+pub(super) fn count_cpu(groups: &[Group]) -> bool {
+    groups.iter().any(|group| group.cpu_time().is_some())
+}
+
 /// Ends everything in the groups: by one write where the kernel can, then one by one, a few times, for what forks
 /// meanwhile or is in a version 1 hierarchy alone.
 pub(super) fn kill(groups: &[Group], within: Duration) {

@@ -276,6 +276,9 @@ fn without_groups_a_wake_is_named_a_lesser_one_and_never_missed(machine: &Machin
             "{measured}"
         );
         assert_eq!(measured["failed_rounds"], 0, "{measured}");
+        // Nothing counts here: what was not measured is not told as nought.
+        assert!(measured["cpu_after_ms"].is_null(), "{measured}");
+        assert_eq!(measured["stillness_ms"], measured["release_ms"]);
         assert_eq!(
             machine.run("pgrep -c bwrap; true").trim(),
             "0",

@@ -35,10 +35,11 @@ pub struct Measured {
     pub model_server: Option<String>,
     /// By what the dream was stopped.
     pub freezing: String,
-    /// Key press to the last CPU cycle of dream work.
+    /// Key press to the last CPU cycle of dream work; where nothing counts its CPU time, to everything gone, which is the
+    /// latest that it can have been.
     pub stillness_ms: Figures,
-    /// CPU time that dream work used after the key press.
-    pub cpu_after_ms: Figures,
+    /// CPU time that dream work used after the key press; `None` where nothing counts it.
+    pub cpu_after_ms: Option<Figures>,
     /// Key press to everything gone.
     pub release_ms: Figures,
     pub failed_rounds: u32,
