@@ -117,6 +117,40 @@ pub struct AttemptFact {
     pub choice: Option<Choice>,
 }
 
+#[cfg(test)]
+impl AttemptFact {
+    /// The `n`th of many tries, for tests to fill in what they are about.
+    pub(crate) fn example(n: i64, saved: bool) -> Self {
+        Self {
+            attempt_id: AttemptId::parse(&format!("{n:032x}")).unwrap(),
+            session_id: SessionId::new(),
+            at: Timestamp::from_second(n).unwrap(),
+            topic: "t".to_owned(),
+            generator: Generator::Llm,
+            difficulty: Difficulty::Simple,
+            library: String::new(),
+            arm: Some(ArmKey {
+                endpoint: String::new(),
+                model: "m".to_owned(),
+                prompt: String::new(),
+            }),
+            outcome: if saved {
+                FactOutcome::Saved
+            } else {
+                FactOutcome::Rejected
+            },
+            tier: None,
+            reasons: Vec::new(),
+            seconds: 30.0,
+            tokens: 0,
+            steps: Vec::new(),
+            phase: LearningPhase::Release,
+            group: String::new(),
+            choice: None,
+        }
+    }
+}
+
 /// One thing that could have been dreamed of, with the figures that it was judged by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
@@ -140,6 +174,23 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// One that was drawn among `alternatives`, which may come in any order.
+    #[must_use]
+    pub fn drawn(
+        what: &str,
+        chosen: String,
+        how: impl Into<String>,
+        mut alternatives: Vec<Alternative>,
+    ) -> Self {
+        alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        Self {
+            what: what.to_owned(),
+            chosen,
+            how: how.into(),
+            alternatives,
+        }
+    }
+
     /// The heaviest of those that were not chosen.
     #[must_use]
     pub fn runner_up(&self) -> Option<&Alternative> {

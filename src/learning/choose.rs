@@ -99,7 +99,7 @@ pub fn decide(
 ) -> Option<(usize, Decision)> {
     let shares = shares(candidates, outlook);
     let place = chance.pick(&shares)?;
-    let mut alternatives: Vec<Alternative> = candidates
+    let alternatives = candidates
         .iter()
         .zip(&shares)
         .map(|(candidate, weight)| Alternative {
@@ -108,49 +108,21 @@ pub fn decide(
             figures: figures(candidate, outlook),
         })
         .collect();
-    alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    let decision = Decision {
-        what: "topic".to_owned(),
-        chosen: candidates[place].name(),
-        how: "drawn by weight".to_owned(),
-        alternatives,
-    };
+    let chosen = candidates[place].name();
+    let decision = Decision::drawn("topic", chosen, "drawn by weight", alternatives);
     Some((place, decision))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dream::{ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase};
-    use crate::ids::{AttemptId, SessionId};
+    use crate::dream::AttemptFact;
 
     fn fact(n: i64, topic: &str, saved: bool, seconds: f64) -> AttemptFact {
         AttemptFact {
-            attempt_id: AttemptId::parse(&format!("{n:032x}")).unwrap(),
-            session_id: SessionId::new(),
-            at: jiff::Timestamp::from_second(n).unwrap(),
             topic: topic.to_owned(),
-            generator: Generator::Llm,
-            difficulty: Difficulty::Simple,
-            library: String::new(),
-            arm: Some(ArmKey {
-                endpoint: String::new(),
-                model: "m".to_owned(),
-                prompt: String::new(),
-            }),
-            outcome: if saved {
-                FactOutcome::Saved
-            } else {
-                FactOutcome::Rejected
-            },
-            tier: None,
-            reasons: Vec::new(),
             seconds,
-            tokens: 0,
-            steps: Vec::new(),
-            phase: LearningPhase::Release,
-            group: String::new(),
-            choice: None,
+            ..AttemptFact::example(n, saved)
         }
     }
 

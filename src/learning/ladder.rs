@@ -136,7 +136,7 @@ impl Ladder {
     pub fn decide(&self, chance: &mut Chance) -> (Difficulty, Decision) {
         let shares = self.shares();
         let chosen = Difficulty::ALL[chance.pick(&shares).unwrap_or(1)];
-        let mut alternatives: Vec<Alternative> = Difficulty::ALL
+        let alternatives = Difficulty::ALL
             .iter()
             .zip(shares)
             .zip(self.rates())
@@ -146,18 +146,13 @@ impl Ladder {
                 figures: format!("{:.0} % believed to pass", rate * 100.0),
             })
             .collect();
-        alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let decision = Decision {
-            what: "difficulty".to_owned(),
-            chosen: chosen.as_str().to_owned(),
-            how: format!(
-                "drawn to bring {:.0} % of late towards {:.0} %, {} tries known",
-                self.recent * 100.0,
-                TARGET * 100.0,
-                self.tries
-            ),
-            alternatives,
-        };
+        let how = format!(
+            "drawn to bring {:.0} % of late towards {:.0} %, {} tries known",
+            self.recent * 100.0,
+            TARGET * 100.0,
+            self.tries
+        );
+        let decision = Decision::drawn("difficulty", chosen.as_str().to_owned(), how, alternatives);
         (chosen, decision)
     }
 }

@@ -101,7 +101,7 @@ pub fn decide(
     let sets = alternatives(there, outlook);
     let shares = shares(&sets, outlook);
     let place = chance.pick(&shares)?;
-    let mut told: Vec<Alternative> = sets
+    let told = sets
         .iter()
         .zip(&shares)
         .map(|(libraries, weight)| {
@@ -116,7 +116,6 @@ pub fn decide(
             }
         })
         .collect();
-    told.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let joined = sets.iter().any(|libraries| libraries.len() > 1);
     let how = match (there.len(), joined) {
         (1, _) => "drawn by weight".to_owned(),
@@ -126,48 +125,20 @@ pub fn decide(
              ones pass half the time"
         ),
     };
-    let decision = Decision {
-        what: "libraries".to_owned(),
-        chosen: name(&sets[place]),
-        how,
-        alternatives: told,
-    };
+    let decision = Decision::drawn("libraries", name(&sets[place]), how, told);
     Some((sets[place].clone(), decision))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dream::{ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase};
-    use crate::ids::{AttemptId, SessionId};
+    use crate::dream::AttemptFact;
 
     fn fact(n: i64, library: &str, saved: bool) -> AttemptFact {
         AttemptFact {
-            attempt_id: AttemptId::parse(&format!("{n:032x}")).unwrap(),
-            session_id: SessionId::new(),
-            at: jiff::Timestamp::from_second(n).unwrap(),
             topic: format!("t{}", n % 3),
-            generator: Generator::Llm,
-            difficulty: Difficulty::Simple,
             library: library.to_owned(),
-            arm: Some(ArmKey {
-                endpoint: String::new(),
-                model: "m".to_owned(),
-                prompt: String::new(),
-            }),
-            outcome: if saved {
-                FactOutcome::Saved
-            } else {
-                FactOutcome::Rejected
-            },
-            tier: None,
-            reasons: Vec::new(),
-            seconds: 30.0,
-            tokens: 0,
-            steps: Vec::new(),
-            phase: LearningPhase::Release,
-            group: String::new(),
-            choice: None,
+            ..AttemptFact::example(n, saved)
         }
     }
 

@@ -200,7 +200,7 @@ impl Book {
     pub fn decide(&self, among: &[ArmKey], chance: &mut Chance) -> Option<(usize, Decision)> {
         let weights = self.weights(among);
         let place = chance.pick(&weights)?;
-        let mut alternatives: Vec<Alternative> = among
+        let alternatives = among
             .iter()
             .zip(&weights)
             .map(|(arm, weight)| Alternative {
@@ -209,18 +209,12 @@ impl Book {
                 figures: self.figures(arm),
             })
             .collect();
-        alternatives.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         let how = match (among.len(), self.set_by_hand(&among[place])) {
             (1, _) => "the only one",
             (_, Some(_)) => "drawn by weight, set by hand",
             (_, None) => "drawn by weight",
         };
-        let decision = Decision {
-            what: "model".to_owned(),
-            chosen: among[place].to_string(),
-            how: how.to_owned(),
-            alternatives,
-        };
+        let decision = Decision::drawn("model", among[place].to_string(), how, alternatives);
         Some((place, decision))
     }
 

@@ -20,6 +20,22 @@ pub struct Metrics {
     pub sharpe: f64,
 }
 
+impl Metrics {
+    /// One line for people.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        format!(
+            "{} saved of {} tries ({:.0} %), {:.1} an hour, deepest fall {:.0}, steadiness {:.2}",
+            self.saved,
+            self.tries,
+            100.0 * self.pass_rate,
+            3600.0 * self.reward_per_second,
+            self.max_drawdown,
+            self.sharpe,
+        )
+    }
+}
+
 /// From outcomes in their order: whether saved, and seconds.
 #[must_use]
 pub fn metrics(outcomes: &[(bool, f64)]) -> Metrics {

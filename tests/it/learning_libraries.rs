@@ -1,10 +1,7 @@
 //! A whole night whose woven tasks join two libraries, because tasks with each alone succeeded before.
 
 use dreamer::config::{LlmChoice, SandboxChoice, Settings};
-use dreamer::dream::{
-    ArmKey, AttemptFact, Complexity, Difficulty, FactOutcome, Generator, LearningPhase,
-};
-use dreamer::ids::{AttemptId, SessionId};
+use dreamer::dream::{AttemptFact, Complexity};
 use dreamer::knowledge::Knowledge;
 use dreamer::store::Store;
 use dreamer::weaver::prompt::TASK_MARK;
@@ -12,35 +9,14 @@ use dreamer::weaver::prompt::TASK_MARK;
 use crate::learning_nights::dream;
 use crate::libraries::Shop;
 use crate::support::backends::backends;
+use crate::support::facts;
 use crate::support::fake_llm::{Asked, FakeLlm};
 
 fn fact(n: i64, library: &str, saved: bool) -> AttemptFact {
     AttemptFact {
-        attempt_id: AttemptId::parse(&format!("{n:032x}")).expect("an id"),
-        session_id: SessionId::parse("0a0b0c0d").expect("an id"),
         at: dreamer::clock::utc() - jiff::SignedDuration::from_hours(100 - n),
-        topic: "before".to_owned(),
-        generator: Generator::Llm,
-        difficulty: Difficulty::Simple,
         library: library.to_owned(),
-        arm: Some(ArmKey {
-            endpoint: "http://127.0.0.1:1".to_owned(),
-            model: "m".to_owned(),
-            prompt: "1".to_owned(),
-        }),
-        outcome: if saved {
-            FactOutcome::Saved
-        } else {
-            FactOutcome::Rejected
-        },
-        tier: None,
-        reasons: Vec::new(),
-        seconds: 10.0,
-        tokens: 0,
-        steps: Vec::new(),
-        phase: LearningPhase::Release,
-        group: String::new(),
-        choice: None,
+        ..facts::example(n, saved)
     }
 }
 

@@ -7,12 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamer::config::Settings;
-use dreamer::dream::{
-    ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase, SessionReport,
-    SessionStatus,
-};
+use dreamer::dream::{AttemptFact, LearningPhase, SessionReport, SessionStatus};
 use dreamer::http::{Control, socket_path};
-use dreamer::ids::{AttemptId, SessionId};
 use dreamer::store::Store;
 use dreamer::supervisor::permit::PermitKind;
 use dreamer::supervisor::{Counts, Purpose, Supervisor, SupervisorHandle, SupervisorParts};
@@ -22,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::World;
+use crate::support::facts;
 use crate::support::senses::{Script, wall};
 
 struct Door {
@@ -137,33 +134,12 @@ fn speak(socket: &Path, method: &str, path: &str, body: &str) -> (u16, Json) {
 }
 
 fn fact(n: i64, model: &str, saved: bool) -> AttemptFact {
-    let now = dreamer::clock::utc();
     AttemptFact {
-        attempt_id: AttemptId::parse(&format!("{n:032x}")).expect("an id"),
-        session_id: SessionId::parse("0a0b0c0d").expect("an id"),
-        at: now - jiff::SignedDuration::from_hours(24 * 50) + jiff::SignedDuration::from_hours(n),
+        at: dreamer::clock::utc() - jiff::SignedDuration::from_hours(24 * 50 - n),
         topic: "lists".to_owned(),
-        generator: Generator::Llm,
-        difficulty: Difficulty::Simple,
-        library: String::new(),
-        arm: Some(ArmKey {
-            endpoint: "http://127.0.0.1:1".to_owned(),
-            model: model.to_owned(),
-            prompt: "1".to_owned(),
-        }),
-        outcome: if saved {
-            FactOutcome::Saved
-        } else {
-            FactOutcome::Rejected
-        },
-        tier: None,
-        reasons: Vec::new(),
-        seconds: 10.0,
-        tokens: 0,
-        steps: Vec::new(),
+        arm: Some(facts::arm(model)),
         phase: LearningPhase::Bootstrap,
-        group: String::new(),
-        choice: None,
+        ..facts::example(n, saved)
     }
 }
 

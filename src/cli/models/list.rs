@@ -24,16 +24,10 @@ pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
             .find(|(arm, _)| *arm == view.arm)
             .map(|(_, at)| *at);
         let at = at.map_or_else(|| "never since".to_owned(), clock::stamp);
-        let m = view.metrics;
         say(&format!(
-            "{}\n  last answered {at}\n  {} saved of {} tries ({:.0} %), {:.1} an hour, deepest fall {:.0}, steadiness {:.2}",
+            "{}\n  last answered {at}\n  {}",
             clean_line(&view.arm.to_string()),
-            m.saved,
-            m.tries,
-            100.0 * m.pass_rate,
-            3600.0 * m.reward_per_second,
-            m.max_drawdown,
-            m.sharpe,
+            view.metrics.in_words(),
         ))?;
     }
     Ok(Exit::Done)

@@ -31,16 +31,7 @@ pub(super) fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         say(&serde_json::to_string(&told)?)?;
         return Ok(Exit::Done);
     }
-    let m = told.metrics;
-    say(&format!(
-        "{} saved of {} tries ({:.0} %), {:.1} an hour, deepest fall {:.0}, steadiness {:.2}",
-        m.saved,
-        m.tries,
-        100.0 * m.pass_rate,
-        3600.0 * m.reward_per_second,
-        m.max_drawdown,
-        m.sharpe,
-    ))?;
+    say(&told.metrics.in_words())?;
     for one in &told.outcomes {
         say(&format!(
             "{}  {:<10} {:>5.0} s  {:<8} {}  {}",

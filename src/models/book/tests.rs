@@ -1,7 +1,7 @@
 //! The book over made-up nights.
 
 use super::*;
-use crate::dream::{Difficulty, FactOutcome, Generator, LearningPhase};
+use crate::dream::LearningPhase;
 use crate::models::{ModelConfig, RewardPunishParams, Strategy};
 
 fn arm(name: &str) -> ArmKey {
@@ -23,27 +23,11 @@ fn version(config: ModelConfig) -> Version {
 
 fn fact(n: i64, session: &SessionId, arm: &ArmKey, saved: bool) -> AttemptFact {
     AttemptFact {
-        attempt_id: AttemptId::parse(&format!("{n:032x}")).unwrap(),
         session_id: session.clone(),
-        at: Timestamp::from_second(n).unwrap(),
-        topic: "t".to_owned(),
-        generator: Generator::Llm,
-        difficulty: Difficulty::Simple,
-        library: String::new(),
         arm: Some(arm.clone()),
-        outcome: if saved {
-            FactOutcome::Saved
-        } else {
-            FactOutcome::Rejected
-        },
-        tier: None,
-        reasons: Vec::new(),
         seconds: 10.0,
-        tokens: 0,
-        steps: Vec::new(),
         phase: LearningPhase::Bootstrap,
-        group: String::new(),
-        choice: None,
+        ..AttemptFact::example(n, saved)
     }
 }
 

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 pub(crate) mod backends;
 pub(crate) mod bus;
+pub(crate) mod facts;
 pub(crate) mod fake_llm;
 pub(crate) mod senses;
 
