@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::chores::RunChore;
 use super::handle::ReadCounts;
 use super::permit::WorkPermit;
-use super::view::StateName;
+use super::view::{Counts, StateName};
+use crate::clock;
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport};
 use crate::energy::Senses;
@@ -70,6 +71,33 @@ pub struct SupervisorParts {
     pub wall: WallClock,
     /// Registers `nightly_dreaming` and `idle_dreaming_check`; the supervisor does not depend on them.
     pub cron: bool,
+}
+
+impl SupervisorParts {
+    /// With nothing but what every supervisor needs: no chores, no preflight, no record, no named jobs, nothing counted
+    /// before, and the owner's own clock.
+    #[must_use]
+    pub fn new(
+        purpose: Purpose,
+        settings: Settings,
+        senses: Box<dyn Senses>,
+        tree: Arc<Tree>,
+        run_session: RunSession,
+    ) -> Self {
+        Self {
+            settings,
+            purpose,
+            senses,
+            tree,
+            run_session,
+            counts: Arc::new(|| Ok(Counts::default())),
+            run_chore: None,
+            preflight: None,
+            note: None,
+            wall: Arc::new(clock::local),
+            cron: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for SupervisorParts {

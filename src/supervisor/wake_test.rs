@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::permit::{self, PermitKind, WorkPermit};
-use super::{Counts, Purpose, RunSession, Supervisor, SupervisorHandle, SupervisorParts};
+use super::{Purpose, RunSession, Supervisor, SupervisorHandle, SupervisorParts};
 use crate::clock::{self, Instant};
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
@@ -161,19 +161,13 @@ impl Bench {
                 report
             })
         });
-        let supervisor = Supervisor::start(SupervisorParts {
+        let supervisor = Supervisor::start(SupervisorParts::new(
+            Purpose::Measuring,
             settings,
-            purpose: Purpose::Measuring,
-            senses: Box::new(senses),
-            tree: Arc::clone(tree),
+            Box::new(senses),
+            Arc::clone(tree),
             run_session,
-            run_chore: None,
-            preflight: None,
-            note: None,
-            counts: Arc::new(|| Ok(Counts::default())),
-            wall: Arc::new(clock::local),
-            cron: false,
-        });
+        ));
         Ok(Self {
             supervisor,
             tree: Arc::clone(tree),

@@ -54,14 +54,6 @@ impl Service {
         let script = Script::calm();
         script.key();
         let supervisor = Supervisor::start(SupervisorParts {
-            settings: Settings::defaults_in(world.path()),
-            purpose: Purpose::Service,
-            senses: script.senses(),
-            tree: Arc::new(Tree::without_groups(0)),
-            run_session: Arc::new(|permit, _, progress| Box::pin(session(permit, progress))),
-            run_chore: None,
-            preflight: None,
-            note: None,
             counts: Arc::new(|| {
                 Ok(Counts {
                     total_dreams: 8,
@@ -70,7 +62,13 @@ impl Service {
                 })
             }),
             wall: wall("2026-11-21T12:00[UTC]"),
-            cron: false,
+            ..SupervisorParts::new(
+                Purpose::Service,
+                Settings::defaults_in(world.path()),
+                script.senses(),
+                Arc::new(Tree::without_groups(0)),
+                Arc::new(|permit, _, progress| Box::pin(session(permit, progress))),
+            )
         });
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();

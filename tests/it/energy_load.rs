@@ -15,7 +15,7 @@ use dreamer::energy::{OwnWork, Power, Presence, Reading, Sensed, Senses};
 use dreamer::sandbox::{self, Job, Limits, RunnerSpec};
 use dreamer::supervisor::permit::{self, PermitKind, WorkPermit};
 use dreamer::supervisor::{
-    Counts, Purpose, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle, SupervisorParts,
+    Purpose, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle, SupervisorParts,
 };
 use dreamer::tree::Tree;
 
@@ -131,19 +131,14 @@ impl Bench {
             return None;
         }
         ledger("bubblewrap");
-        let supervisor = Supervisor::start(SupervisorParts {
-            run_session: burning(&settings, sandboxes),
+        let run_session = burning(&settings, sandboxes);
+        let supervisor = Supervisor::start(SupervisorParts::new(
+            Purpose::Requests,
             settings,
-            purpose: Purpose::Requests,
-            senses: Box::new(senses),
-            tree: Arc::clone(&tree),
-            run_chore: None,
-            preflight: None,
-            note: None,
-            counts: Arc::new(|| Ok(Counts::default())),
-            wall: Arc::new(clock::local),
-            cron: false,
-        });
+            Box::new(senses),
+            Arc::clone(&tree),
+            run_session,
+        ));
         let request = RemRequest {
             trigger: Trigger::Manual,
             max_scenarios: None,

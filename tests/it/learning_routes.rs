@@ -11,7 +11,7 @@ use dreamer::dream::{AttemptFact, LearningPhase, SessionReport, SessionStatus};
 use dreamer::http::{Control, socket_path};
 use dreamer::store::Store;
 use dreamer::supervisor::permit::PermitKind;
-use dreamer::supervisor::{Counts, Purpose, Supervisor, SupervisorHandle, SupervisorParts};
+use dreamer::supervisor::{Purpose, Supervisor, SupervisorHandle, SupervisorParts};
 use dreamer::tree::Tree;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
@@ -36,30 +36,21 @@ impl Door {
         let control = Control::bind(world.path()).await.expect("it is free");
         let control = control.with_learning(world.path().join("dreamer.db"));
         let supervisor = Supervisor::start(SupervisorParts {
-            settings: Settings::defaults_in(world.path()),
-            purpose: Purpose::Service,
-            senses: Script::calm().senses(),
-            tree: Arc::new(Tree::without_groups(0)),
-            run_session: Arc::new(|permit, _, _| {
-                Box::pin(async move {
-                    let PermitKind::Session(id) = permit.kind().clone() else {
-                        panic!("not a session's permit")
-                    };
-                    SessionReport::empty(id, SessionStatus::Completed)
-                })
-            }),
-            run_chore: None,
-            preflight: None,
-            note: None,
-            counts: Arc::new(|| {
-                Ok(Counts {
-                    total_dreams: 0,
-                    successful_dreams: 0,
-                    saved_dreams_count: 0,
-                })
-            }),
             wall: wall("2026-11-21T12:00[UTC]"),
-            cron: false,
+            ..SupervisorParts::new(
+                Purpose::Service,
+                Settings::defaults_in(world.path()),
+                Script::calm().senses(),
+                Arc::new(Tree::without_groups(0)),
+                Arc::new(|permit, _, _| {
+                    Box::pin(async move {
+                        let PermitKind::Session(id) = permit.kind().clone() else {
+                            panic!("not a session's permit")
+                        };
+                        SessionReport::empty(id, SessionStatus::Completed)
+                    })
+                }),
+            )
         });
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();

@@ -11,7 +11,7 @@ use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::Notice;
 use dreamer::energy::simulated::{Act, Script, SimulatedSenses};
 use dreamer::supervisor::permit::PermitKind;
-use dreamer::supervisor::{Counts, Purpose, RunSession, StateName, Supervisor, SupervisorParts};
+use dreamer::supervisor::{Purpose, RunSession, StateName, Supervisor, SupervisorParts};
 use dreamer::tree::Tree;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
@@ -105,17 +105,14 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
     // Nights alone: no absence is long enough.
     settings.dreaming.idle_threshold = Duration::from_hours(24);
     let supervisor = Supervisor::start(SupervisorParts {
-        settings,
-        purpose: Purpose::Service,
-        senses: Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
-        tree: Arc::new(Tree::without_groups(0)),
-        run_session: endless(),
-        run_chore: None,
-        preflight: None,
-        note: None,
-        counts: Arc::new(|| Ok(Counts::default())),
         wall: wall.clone(),
-        cron: false,
+        ..SupervisorParts::new(
+            Purpose::Service,
+            settings,
+            Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
+            Arc::new(Tree::without_groups(0)),
+            endless(),
+        )
     });
     let mut sessions: Vec<Began> = Vec::new();
     let mut running = None;

@@ -16,8 +16,8 @@ use dreamer::energy::{Notice, Power, Sensed};
 use dreamer::ids::SessionId;
 use dreamer::supervisor::permit::{Ended, Pace, PermitKind, WorkPermit};
 use dreamer::supervisor::{
-    Counts, Purpose, Refusal, RunSession, Snapshot, StateName, StateWord, Supervisor,
-    SupervisorHandle, SupervisorParts, Transition, WallClock,
+    Purpose, Refusal, RunSession, Snapshot, StateName, StateWord, Supervisor, SupervisorHandle,
+    SupervisorParts, Transition, WallClock,
 };
 use dreamer::tree::Tree;
 
@@ -72,17 +72,14 @@ fn settings(folder: &Path) -> Settings {
 
 fn parts(world: &World, script: &Script, wall: WallClock, run: RunSession) -> SupervisorParts {
     SupervisorParts {
-        settings: settings(world.path()),
-        purpose: Purpose::Service,
-        senses: script.senses(),
-        tree: Arc::new(Tree::without_groups(0)),
-        run_session: run,
-        run_chore: None,
-        preflight: None,
-        note: None,
-        counts: Arc::new(|| Ok(Counts::default())),
         wall,
-        cron: false,
+        ..SupervisorParts::new(
+            Purpose::Service,
+            settings(world.path()),
+            script.senses(),
+            Arc::new(Tree::without_groups(0)),
+            run,
+        )
     }
 }
 

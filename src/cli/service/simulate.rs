@@ -12,9 +12,7 @@ use crate::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
 use crate::energy::simulated::{Script, SimulatedSenses};
 use crate::ids::SessionId;
 use crate::supervisor::permit::PermitKind;
-use crate::supervisor::{
-    Counts, Purpose, RunSession, Snapshot, StateName, Supervisor, SupervisorParts,
-};
+use crate::supervisor::{Purpose, RunSession, Snapshot, StateName, Supervisor, SupervisorParts};
 use crate::tree::Tree;
 
 /// Runs the script on a runtime of its own, whose clock jumps to whatever happens next.
@@ -44,17 +42,14 @@ async fn play(script: Arc<Script>, context: &Context) -> anyhow::Result<Exit> {
         .join(format!("simulation-{}", std::process::id()));
     settings.data_dir.clone_from(&folder);
     let supervisor = Supervisor::start(SupervisorParts {
-        settings,
-        purpose: Purpose::Service,
-        senses: Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
-        tree: Arc::new(Tree::without_groups(0)),
-        run_session: session(Arc::clone(&script)),
-        run_chore: None,
-        preflight: None,
-        note: None,
-        counts: Arc::new(|| Ok(Counts::default())),
         wall: wall.clone(),
-        cron: false,
+        ..SupervisorParts::new(
+            Purpose::Service,
+            settings,
+            Box::new(SimulatedSenses::new(Arc::clone(&script), begun)),
+            Arc::new(Tree::without_groups(0)),
+            session(Arc::clone(&script)),
+        )
     });
     let mut states = supervisor.watch();
     let mut before = None;
