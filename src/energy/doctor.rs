@@ -46,6 +46,7 @@ pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
     ];
     found.extend(desktop(&words));
     found.extend(graphics(&senses));
+    found.extend(recorded(&senses.met_recordings_only()));
     found.extend(untested());
     found.push(temperature(&reading, settings));
     found.push(power(&reading));
@@ -143,6 +144,15 @@ fn graphics(senses: &HostSenses) -> Option<Finding> {
             "see whether the driver's own `nvidia-smi` answers; until then what others do on the card ends no dream",
         ),
     })
+}
+
+/// Senses that this machine has and their makers had not.
+fn recorded(senses: &[&str]) -> Option<Finding> {
+    let detail = format!(
+        "{}: tried with recorded ones only, never with a real one",
+        senses.join(", ")
+    );
+    (!senses.is_empty()).then(|| Finding::ok("recordings", detail))
 }
 
 /// A system that nobody has tried this on.

@@ -148,6 +148,25 @@ impl HostSenses {
         Some(look.map(|look| look.others))
     }
 
+    /// What of this machine is read in a way that has only ever met recordings: nobody has seen it with the real thing.
+    #[must_use]
+    pub fn met_recordings_only(&self) -> Vec<&'static str> {
+        let supplies = self.roots.sys.join("class/power_supply");
+        let found = [
+            (!inputs::device_nodes(&self.roots).is_empty()).then_some("input devices"),
+            self.temperature_is_read().then_some("temperature sensors"),
+            std::fs::read_dir(supplies)
+                .is_ok_and(|mut all| all.next().is_some())
+                .then_some("batteries"),
+        ];
+        found.into_iter().flatten().collect()
+    }
+
+    fn temperature_is_read(&self) -> bool {
+        let last = self.temperature.as_ref();
+        last.is_some_and(|(_, value)| matches!(value, Sensed::Known(_)))
+    }
+
     /// What each of the desktop's services says; empty while nobody listens.
     #[must_use]
     pub fn desktop(&self) -> Vec<(Source, Word)> {

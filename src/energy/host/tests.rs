@@ -126,6 +126,30 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
 }
 
 #[test]
+fn what_only_recordings_were_read_of_is_named_where_it_is_there() {
+    let root = tempfile::tempdir().expect("a folder");
+    let [proc, sys, dev, run] = ["proc", "sys", "dev", "run"].map(|name| root.path().join(name));
+    let roots = Roots {
+        proc,
+        sys: sys.clone(),
+        dev: dev.clone(),
+        run,
+    };
+    let tree = Arc::new(Tree::without_groups(0));
+    let mut senses = HostSenses::at(roots, tree, OwnWork::new());
+    assert!(senses.met_recordings_only().is_empty());
+    std::fs::create_dir_all(sys.join("class/power_supply/BAT0")).expect("a folder");
+    std::fs::create_dir_all(dev.join("input")).expect("a folder");
+    std::fs::write(dev.join("input/event0"), "").expect("a node");
+    assert_eq!(senses.met_recordings_only(), ["input devices", "batteries"]);
+    senses.temperature = Some((clock::monotonic(), Sensed::Known(41.0)));
+    assert_eq!(
+        senses.met_recordings_only(),
+        ["input devices", "temperature sensors", "batteries"]
+    );
+}
+
+#[test]
 fn this_machine_is_read_within_its_bounds() {
     if !cfg!(target_os = "linux") {
         return;
