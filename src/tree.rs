@@ -4,7 +4,6 @@
 //! Permits carry it, the sandboxes put their processes into it, the energy side asks it for CPU time. What the host
 //! does not offer (no control groups, no right to make them) is missing and said so, never pretended.
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,6 +20,7 @@ mod launch;
 mod pauses;
 mod placement;
 mod process;
+mod share;
 mod signals;
 mod spawner;
 
@@ -28,6 +28,8 @@ use groups::{Group, Hierarchy};
 pub use launch::{Launch, Launched, Process};
 pub use placement::{Placement, lower_this_thread};
 pub use process::{is_alive, start_time};
+use share::Share;
+use signals::Roots;
 pub use spawner::Spawner;
 
 /// Limits of one sandbox.
@@ -63,10 +65,9 @@ pub struct Tree {
     groups: Vec<Group>,
     niceness: AtomicU8,
     branches: AtomicU64,
-    /// Processes that were started for a dream, for where no group holds them.
-    roots: Mutex<BTreeSet<u32>>,
-    /// Those of them whose memory is worth taking back at once.
-    large: Mutex<large::Large>,
+    /// Processes that were started for a dream: all of them for where no group holds them, and the large ones, whose
+    /// memory is worth taking back at once.
+    roots: Mutex<Roots>,
 }
 
 /// One started process that the tree stops and ends where it has no groups; it is forgotten with this.
@@ -79,7 +80,6 @@ pub struct Adopted {
 impl Drop for Adopted {
     fn drop(&mut self) {
         self.tree.lock_roots().remove(&self.pid);
-        self.tree.lock_large().remove(&self.pid);
     }
 }
 
@@ -109,7 +109,7 @@ impl Tree {
             .filter_map(|hierarchy| hierarchy.make(&name).ok())
             .collect();
         for group in &groups {
-            group.make_idle(niceness);
+            Share::of(niceness).give(group);
         }
         Ok(Self {
             name,
@@ -117,7 +117,6 @@ impl Tree {
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
-            large: Mutex::default(),
         })
     }
 
@@ -130,7 +129,6 @@ impl Tree {
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
-            large: Mutex::default(),
         }
     }
 
@@ -138,7 +136,7 @@ impl Tree {
     pub fn set_niceness(&self, niceness: u8) {
         self.niceness.store(niceness, Ordering::Relaxed);
         for group in &self.groups {
-            group.set_idle(niceness >= 19);
+            Share::of(niceness).give(group);
         }
     }
 
@@ -224,19 +222,18 @@ impl Tree {
         groups::count_cpu(&self.groups)
     }
 
-    /// Ends every process in the tree, at once. Ending takes CPU time too: it is given at ordinary priority, because
-    /// what idles along while it ends keeps its memory until the owner's programs leave it a moment. `thaw` takes the
-    /// priority back.
+    /// Ends every process in the tree, at once. Ending takes CPU time too, and comes before all else: what idles along
+    /// while it ends keeps its memory until the owner's programs leave it a moment. `thaw` takes the priority back.
     pub fn kill(&self) {
+        for group in &self.groups {
+            Share::First.give(group);
+        }
         if self.niceness() > 0 {
-            for group in &self.groups {
-                group.set_idle(false);
-            }
-            for pid in groups::processes(&self.groups) {
-                placement::hurry(pid);
+            for thread in groups::threads(&self.groups) {
+                placement::hurry(thread);
             }
         }
-        large::kill(&self.lock_large());
+        large::kill(&self.lock_roots());
         groups::kill(&self.groups, KILL_WITHIN);
         if self.groups.is_empty() {
             signals::kill(&self.lock_roots());
@@ -252,7 +249,7 @@ impl Tree {
     /// Gives the CPU back. What is killed must not lie frozen: thaw after the last kill.
     pub fn thaw(&self) -> bool {
         for group in &self.groups {
-            group.make_idle(self.niceness());
+            Share::of(self.niceness()).give(group);
         }
         freezing::freeze(&self.groups, false) || signals::go_on(&self.lock_roots())
     }
@@ -272,24 +269,23 @@ impl Tree {
     /// Takes a started process, with all that it starts, into account where no group holds it.
     #[must_use]
     pub fn adopt(self: &Arc<Self>, pid: u32) -> Adopted {
-        self.lock_roots().insert(pid);
+        self.take_in(pid, None)
+    }
+
+    /// As `adopt`, for a process with so much memory that taking it back is work; `pidfd` means that process.
+    pub fn adopt_large(self: &Arc<Self>, pid: u32, pidfd: OwnedFd) -> Adopted {
+        self.take_in(pid, Some(Arc::new(pidfd)))
+    }
+
+    fn take_in(self: &Arc<Self>, pid: u32, large: Option<Arc<OwnedFd>>) -> Adopted {
+        self.lock_roots().insert(pid, large);
         Adopted {
             tree: Arc::clone(self),
             pid,
         }
     }
 
-    /// As `adopt`, for a process with so much memory that taking it back is work; `pidfd` means that process.
-    pub fn adopt_large(self: &Arc<Self>, pid: u32, pidfd: OwnedFd) -> Adopted {
-        self.lock_large().insert(pid, Arc::new(pidfd));
-        self.adopt(pid)
-    }
-
-    fn lock_large(&self) -> std::sync::MutexGuard<'_, large::Large> {
-        self.large.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_roots(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {
+    fn lock_roots(&self) -> std::sync::MutexGuard<'_, Roots> {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

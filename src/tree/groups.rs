@@ -161,20 +161,6 @@ impl Group {
         path.to_string_lossy().into_owned()
     }
 
-    /// The tree's share of a contended CPU: none but what is idle at niceness 19. Best effort: each process has its
-    /// own class too.
-    pub(super) fn make_idle(&self, niceness: u8) {
-        if niceness >= 19 {
-            self.set_idle(true);
-        }
-    }
-
-    pub(super) fn set_idle(&self, idle: bool) {
-        if self.has("cpu") {
-            let _ = fs::write(self.path.join("cpu.idle"), if idle { "1" } else { "0" });
-        }
-    }
-
     pub(super) fn divide(&self, name: &str) -> io::Result<Self> {
         if self.v2 {
             delegated::divide(&self.path);
@@ -282,23 +268,33 @@ fn remove_below(path: &Path) {
     }
 }
 
-fn processes_below(path: &Path, into: &mut Vec<u32>) {
-    let listed = words(&path.join("cgroup.procs"));
+fn listed_below(path: &Path, file: &str, into: &mut Vec<u32>) {
+    let listed = words(&path.join(file));
     into.extend(listed.iter().filter_map(|w| w.parse::<u32>().ok()));
     for child in children(path) {
-        processes_below(&child, into);
+        listed_below(&child, file, into);
     }
 }
 
-/// Every process in the groups, each once.
-pub(super) fn processes(groups: &[Group]) -> Vec<u32> {
+/// Every number of one of these files, each once: the first for version 1, the second for the unified hierarchy.
+fn listed(groups: &[Group], files: [&str; 2]) -> Vec<u32> {
     let mut all = Vec::new();
     for group in groups {
-        processes_below(&group.path, &mut all);
+        listed_below(&group.path, files[usize::from(group.v2)], &mut all);
     }
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// Every process in the groups, each once.
+pub(super) fn processes(groups: &[Group]) -> Vec<u32> {
+    listed(groups, ["cgroup.procs"; 2])
+}
+
+/// Every thread in the groups, each once.
+pub(super) fn threads(groups: &[Group]) -> Vec<u32> {
+    listed(groups, ["tasks", "cgroup.threads"])
 }
 
 /// The largest of the counters: they count the same processes.

@@ -1,7 +1,6 @@
 //! Takes the memory of a large process back while it dies: a model server holds gigabytes, and the kernel gives them back on
 //! one processor, at the end of its last thread. A thread of ours begins at once, beside it. Called by `Tree::kill`.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
@@ -11,16 +10,15 @@ use nix::errno::Errno;
 use nix::libc;
 use rustix::process::{Signal, pidfd_send_signal};
 
-/// Processes by number, each with the descriptor that means it and no other.
-pub(super) type Large = BTreeMap<u32, Arc<OwnedFd>>;
+use super::signals::Roots;
 
 /// The kernel gives up where the dying process itself holds its memory's lock; then it is nearly gone anyway.
 const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_micros(500);
 
-/// Kills each and begins to take its memory back; does not wait for that.
-pub(super) fn kill(large: &Large) {
-    for process in large.values() {
+/// Kills each of them that is large and begins to take its memory back; does not wait for that.
+pub(super) fn kill(roots: &Roots) {
+    for process in roots.values().flatten() {
         if pidfd_send_signal(process, Signal::KILL).is_err() {
             continue;
         }

@@ -14,10 +14,10 @@ use nix::sys::resource::{Resource, setrlimit};
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
 const IOPRIO_IDLE: libc::c_int = 3 << 13;
 
-/// Gives a process the ordinary CPU class and, where that is allowed, the ordinary niceness. One that is gone, or that
+/// Gives a thread the ordinary CPU class and, where that is allowed, the ordinary niceness. One that is gone, or that
 /// may not be touched, stays as it is.
-pub(super) fn hurry(pid: u32) {
-    let Ok(pid) = libc::pid_t::try_from(pid) else {
+pub(super) fn hurry(thread: u32) {
+    let Ok(thread) = libc::pid_t::try_from(thread) else {
         return;
     };
     #[expect(
@@ -27,8 +27,8 @@ pub(super) fn hurry(pid: u32) {
     // SAFETY: `parameters` is a plain structure for which all zeroes are valid, and it outlives the call.
     unsafe {
         let parameters: libc::sched_param = std::mem::zeroed();
-        libc::sched_setscheduler(pid, libc::SCHED_OTHER, &raw const parameters);
-        libc::setpriority(libc::PRIO_PROCESS, pid.unsigned_abs(), 0);
+        libc::sched_setscheduler(thread, libc::SCHED_OTHER, &raw const parameters);
+        libc::setpriority(libc::PRIO_PROCESS, thread.unsigned_abs(), 0);
     }
 }
 

@@ -2,15 +2,20 @@
 //! last resort: a process can fork between two looks, so it is looked again until nothing new turns up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use nix::sys::signal::{Signal, kill as signal};
 use nix::unistd::Pid;
+
+/// Started processes by number; those with much memory have the descriptor that means them and no other.
+pub(super) type Roots = BTreeMap<u32, Option<Arc<OwnedFd>>>;
 
 /// Looks at the processes until no new one turns up; a fork bomb within its limits is caught in two or three.
 const PASSES: u32 = 8;
 
 /// Stops `roots` and all that they started; false where there is none.
-pub(super) fn stop(roots: &BTreeSet<u32>) -> bool {
+pub(super) fn stop(roots: &Roots) -> bool {
     let mut stopped = BTreeSet::new();
     for _ in 0..PASSES {
         let found = family(roots);
@@ -26,7 +31,7 @@ pub(super) fn stop(roots: &BTreeSet<u32>) -> bool {
     !stopped.is_empty()
 }
 
-pub(super) fn go_on(roots: &BTreeSet<u32>) -> bool {
+pub(super) fn go_on(roots: &Roots) -> bool {
     let found = family(roots);
     for pid in &found {
         send(*pid, Signal::SIGCONT);
@@ -34,7 +39,7 @@ pub(super) fn go_on(roots: &BTreeSet<u32>) -> bool {
     !found.is_empty()
 }
 
-pub(super) fn kill(roots: &BTreeSet<u32>) {
+pub(super) fn kill(roots: &Roots) {
     for pid in family(roots) {
         send(pid, Signal::SIGKILL);
     }
@@ -48,7 +53,7 @@ fn send(pid: u32, what: Signal) {
 }
 
 /// The roots that still run, and their descendants.
-fn family(roots: &BTreeSet<u32>) -> BTreeSet<u32> {
+fn family(roots: &Roots) -> BTreeSet<u32> {
     if roots.is_empty() {
         return BTreeSet::new();
     }
@@ -68,7 +73,11 @@ fn family(roots: &BTreeSet<u32>) -> BTreeSet<u32> {
         }
     }
     let mut found = BTreeSet::new();
-    let mut todo: Vec<u32> = roots.intersection(&living).copied().collect();
+    let mut todo: Vec<u32> = roots
+        .keys()
+        .filter(|pid| living.contains(pid))
+        .copied()
+        .collect();
     while let Some(pid) = todo.pop() {
         if found.insert(pid) {
             todo.extend(children.get(&pid).into_iter().flatten());
@@ -101,7 +110,7 @@ mod tests {
             .process_group(0)
             .spawn()
             .unwrap();
-        let roots = BTreeSet::from([child.id()]);
+        let roots = Roots::from([(child.id(), None)]);
         let mut all = family(&roots);
         for _ in 0..200 {
             if all.len() == 2 {

@@ -84,3 +84,35 @@ fn sweeping_removes_the_groups_of_dead_processes_only() {
     assert!(Hierarchy::find().iter().any(|h| h.holds(&tree.name)));
     assert!(!Hierarchy::find().iter().any(|h| h.holds(&dead)));
 }
+
+#[test]
+fn what_dies_comes_first_and_what_follows_it_idles_again() {
+    let tree = Tree::with_niceness("dreamer-test-share", 19).unwrap();
+    let Some(group) = tree.groups.iter().find(|group| group.has("cpu")) else {
+        return;
+    };
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(group.path().join(file)).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let weight = if group.is_v2() {
+        "cpu.weight"
+    } else {
+        "cpu.shares"
+    };
+    if read("cpu.idle").is_empty() {
+        return;
+    }
+    let idling = (read("cpu.idle"), read(weight));
+    assert_eq!(idling.0, "1");
+    tree.kill();
+    assert_eq!(read("cpu.idle"), "0");
+    let first: u64 = read(weight).parse().unwrap();
+    assert!(first >= 10_000, "{first}");
+    tree.thaw();
+    assert_eq!((read("cpu.idle"), read(weight)), idling);
+    tree.kill();
+    tree.set_niceness(5);
+    let ordinary: u64 = read(weight).parse().unwrap();
+    assert!(ordinary < 10_000, "{ordinary}");
+}
