@@ -253,7 +253,7 @@ fn engine(
         },
         containers: {
             let own = own.clone();
-            Arc::new(move || Box::new(own.begin_containers()))
+            Arc::new(move |counted| Box::new(own.begin_containers(counted)))
         },
     }
 }

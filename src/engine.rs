@@ -55,8 +55,9 @@ use tools::{Tools, Writers};
 /// Held while the model server works for us, so that its load counts as ours.
 pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
 
-/// Held while the container engine has containers of ours, for the same reason.
-pub type Containers = Arc<dyn Fn() -> Box<dyn Send> + Send + Sync>;
+/// Held while the container engine has containers of ours, for the same reason; told whether the dream's own groups count
+/// them.
+pub type Containers = Arc<dyn Fn(bool) -> Box<dyn Send> + Send + Sync>;
 
 /// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
 const MOST_UNDECIDED: u32 = 3;
@@ -283,11 +284,11 @@ impl Rem<'_> {
         }
         // From before the first container is tried out until the last is gone.
         let may_use_docker = engine.settings.sandbox.choice != SandboxChoice::Bubblewrap;
-        let mut containers = may_use_docker.then(|| (engine.containers)());
+        let trying = may_use_docker.then(|| (engine.containers)(false));
         let tools = Tools::gather(engine, permit, self.request, tally).await?;
-        if tools.sandbox.backend() != Backend::Docker {
-            containers = None;
-        }
+        let containers = (tools.sandbox.backend() == Backend::Docker)
+            .then(|| (engine.containers)(tools.sandbox.lies_within(permit.tree())));
+        drop(trying);
         self.progress.tell(ProgressEvent::Ready {
             sandbox: tools.sandbox.backend().as_str().to_owned(),
             model: tools.model(),

@@ -137,6 +137,11 @@ pub trait Sandbox: Send + Sync {
     /// Digest of what the interpreter runs on: an image digest or a fingerprint of the host's interpreter.
     fn image_digest(&self) -> String;
 
+    /// Whether its programs run in the groups of such a tree, so that one write stops them and their use is counted.
+    fn lies_within(&self, _tree: &Tree) -> bool {
+        true
+    }
+
     /// What this backend cannot do inside such a tree, in words; empty where there is nothing to tell.
     fn gaps(&self, tree: &Tree) -> Vec<String> {
         self.unprotected(tree)

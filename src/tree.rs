@@ -15,6 +15,7 @@ use std::time::Duration;
 mod delegated;
 mod freezing;
 mod groups;
+mod killing;
 mod large;
 mod launch;
 mod pauses;
@@ -234,7 +235,7 @@ impl Tree {
             }
         }
         large::kill(&self.lock_roots());
-        groups::kill(&self.groups, KILL_WITHIN);
+        killing::kill(&self.groups, KILL_WITHIN);
         if self.groups.is_empty() {
             signals::kill(&self.lock_roots());
         }
@@ -325,7 +326,7 @@ impl Tree {
     pub fn sweep(namespace: &str) -> u64 {
         let mut removed = std::collections::BTreeSet::new();
         let stale = groups::stale(namespace);
-        groups::kill(&stale, KILL_WITHIN);
+        killing::kill(&stale, KILL_WITHIN);
         for group in stale {
             if group.remove() {
                 removed.insert(group.path_in_hierarchy());
@@ -382,7 +383,7 @@ impl Branch {
     }
 
     pub fn kill(&self) {
-        groups::kill(&self.groups, KILL_WITHIN);
+        killing::kill(&self.groups, KILL_WITHIN);
     }
 
     /// Removes the groups if nothing is left in them; waits a moment for what is just ending.

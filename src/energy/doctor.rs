@@ -216,7 +216,7 @@ fn freezing(tree: &Tree) -> Finding {
     match (tree.mechanism(), tree.freezes_at_once()) {
         (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1, true) => Finding::ok(
             "freezing",
-            "one write stops every sandbox; `dreamer wake-test` measures it".to_owned(),
+            "one write stops all that the dream's groups hold; `dreamer wake-test` measures it".to_owned(),
         ),
         (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1, false) => Finding::warn(
             "freezing",

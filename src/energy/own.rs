@@ -18,6 +18,9 @@ struct Inner {
     touched: BTreeSet<String>,
     containers: u64,
     containers_touched: bool,
+    /// Of these containers, those that no group of ours holds.
+    outside: u64,
+    outside_touched: bool,
 }
 
 /// What was ours since the look before.
@@ -27,6 +30,8 @@ pub struct Ours {
     pub servers: BTreeSet<String>,
     /// The container engine worked for us.
     pub containers: bool,
+    /// Containers of ours ran where no group of ours counts them.
+    pub outside: bool,
 }
 
 impl OwnWork {
@@ -47,13 +52,20 @@ impl OwnWork {
         }
     }
 
-    /// Held for as long as the container engine has containers of ours.
+    /// Held for as long as the container engine has containers of ours; `counted` where they lie within our own groups.
     #[must_use]
-    pub fn begin_containers(&self) -> ContainersGuard {
+    pub fn begin_containers(&self, counted: bool) -> ContainersGuard {
         let mut inner = self.lock();
         inner.containers += 1;
         inner.containers_touched = true;
-        ContainersGuard { own: self.clone() }
+        if !counted {
+            inner.outside += 1;
+            inner.outside_touched = true;
+        }
+        ContainersGuard {
+            own: self.clone(),
+            counted,
+        }
     }
 
     /// Everything that worked for us since the last call.
@@ -63,9 +75,12 @@ impl OwnWork {
         let servers = std::mem::replace(&mut inner.touched, still);
         let now = inner.containers > 0;
         let containers = std::mem::replace(&mut inner.containers_touched, now);
+        let now = inner.outside > 0;
+        let outside = std::mem::replace(&mut inner.outside_touched, now);
         Ours {
             servers,
             containers,
+            outside,
         }
     }
 
@@ -97,12 +112,16 @@ impl Drop for LlmGuard {
 #[derive(Debug)]
 pub struct ContainersGuard {
     own: OwnWork,
+    counted: bool,
 }
 
 impl Drop for ContainersGuard {
     fn drop(&mut self) {
         let mut inner = self.own.lock();
         inner.containers = inner.containers.saturating_sub(1);
+        if !self.counted {
+            inner.outside = inner.outside.saturating_sub(1);
+        }
     }
 }
 
@@ -134,8 +153,13 @@ mod tests {
     #[test]
     fn containers_count_until_the_look_after_they_went() {
         let own = OwnWork::new();
-        let held = own.begin_containers();
-        assert!(own.take().containers);
+        let held = own.begin_containers(true);
+        let outside = own.begin_containers(false);
+        assert!(own.take().outside);
+        drop(outside);
+        own.take();
+        let seen = own.take();
+        assert!(seen.containers && !seen.outside);
         drop(held);
         assert!(own.take().containers);
         assert!(!own.take().containers);

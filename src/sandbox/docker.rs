@@ -262,10 +262,18 @@ impl Sandbox for Docker {
         self.libraries.as_ref().map_or(&[], |set| &set.libraries)
     }
 
+    fn lies_within(&self, tree: &Tree) -> bool {
+        self.cgroupfs && tree.container_parent().is_some()
+    }
+
     fn gaps(&self, tree: &Tree) -> Vec<String> {
         let mut gaps = Vec::new();
-        if !self.cgroupfs || tree.container_parent().is_none() {
-            gaps.push("containers are outside of the dream's process tree: they are ended through the engine and cannot be frozen".to_owned());
+        if !self.lies_within(tree) {
+            gaps.push(
+                "containers are outside of the dream's process tree: they are paused and ended through the engine, and \
+                 while they run nobody can tell their load from others'"
+                    .to_owned(),
+            );
         }
         if !self.manner.counts_files {
             gaps.push("the number of files in /tmp is not limited, only their size".to_owned());

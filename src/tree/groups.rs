@@ -6,9 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill as signal};
-use nix::unistd::Pid;
-
 use super::BranchLimits;
 use super::delegated;
 use super::pauses;
@@ -156,6 +153,11 @@ impl Group {
         self.controllers.iter().any(|c| c == controller)
     }
 
+    /// Whether anything lives in it or below, as the unified hierarchy says.
+    pub(super) fn is_populated(&self) -> bool {
+        keyed(&self.path.join("cgroup.events"), "populated") == Some(1)
+    }
+
     pub(super) fn path_in_hierarchy(&self) -> String {
         let path = self.path.strip_prefix(&self.mount).unwrap_or(&self.path);
         path.to_string_lossy().into_owned()
@@ -294,7 +296,10 @@ pub(super) fn processes(groups: &[Group]) -> Vec<u32> {
 
 /// Every thread in the groups, each once.
 pub(super) fn threads(groups: &[Group]) -> Vec<u32> {
-    listed(groups, ["tasks", "cgroup.threads"])
+    // One hierarchy holds them all, and while they wait to die each file read counts.
+    let one = groups.iter().position(Group::is_v2).unwrap_or(0);
+    let one = groups.get(one..=one).unwrap_or_default();
+    listed(one, ["tasks", "cgroup.threads"])
 }
 
 /// The largest of the counters: they count the same processes.
@@ -305,43 +310,6 @@ pub(super) fn cpu_time(groups: &[Group]) -> Duration {
 
 pub(super) fn count_cpu(groups: &[Group]) -> bool {
     groups.iter().any(|group| group.cpu_time().is_some())
-}
-
-/// Ends everything in the groups: by one write where the kernel can, then one by one, a few times, for what forks
-/// meanwhile or is in a version 1 hierarchy alone.
-pub(super) fn kill(groups: &[Group], within: Duration) {
-    for group in groups.iter().filter(|g| g.v2) {
-        let _ = fs::write(group.path.join("cgroup.kill"), "1");
-    }
-    let me = std::process::id();
-    for pause in pauses::up_to(within) {
-        let left = processes(groups);
-        let mut any = false;
-        for pid in left.into_iter().filter(|p| *p != me && *p != 0) {
-            any = true;
-            if let Ok(number) = i32::try_from(pid) {
-                let _ = signal(Pid::from_raw(number), Signal::SIGKILL);
-            }
-        }
-        if !any {
-            break;
-        }
-        // Version 1 cannot end what is frozen, by us or by an engine that paused it: killed first, then thawed.
-        for group in groups.iter().filter(|g| !g.v2) {
-            thaw_below(&group.path);
-        }
-        std::thread::sleep(pause);
-    }
-}
-
-fn thaw_below(path: &Path) {
-    let state = path.join("freezer.state");
-    if state.exists() {
-        let _ = fs::write(state, "THAWED");
-        for child in children(path) {
-            thaw_below(&child);
-        }
-    }
 }
 
 /// Groups named as trees of `namespace` whose process is no more, in every hierarchy of the host: a container engine

@@ -3,15 +3,18 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use dreamer::app::open_log;
 use dreamer::clock::{self, Instant};
-use dreamer::config::{SandboxChoice, Settings};
+use dreamer::config::{Id, SandboxChoice, Settings, Sources};
 use dreamer::dream::{Complexity, RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::host::HostSenses;
 use dreamer::energy::{OwnWork, Power, Presence, Reading, Sensed, Senses};
+use dreamer::llm::server::Servers;
 use dreamer::sandbox::{self, Job, Limits, RunnerSpec};
 use dreamer::supervisor::permit::{self, PermitKind, WorkPermit};
 use dreamer::supervisor::{
@@ -55,16 +58,47 @@ impl Senses for LoadAlone {
     }
 }
 
-/// A dream of `count` sandboxes that burn until the permit is over.
-fn burning(settings: &Settings, count: u32) -> RunSession {
+/// A model server of ours stands here: it answers, and burns two processors.
+const SERVER: &str = r#"#!/usr/bin/env python3
+import http.server, os, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status": "ok"}')
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+if os.fork() and os.fork():
+    server.serve_forever()
+while True:
+    pass
+"#;
+
+/// What burns in a dream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Burns {
+    Nothing,
+    Sandboxes(u32),
+    OwnServer,
+}
+
+/// A dream that burns until the permit is over.
+fn burning(settings: &Settings, tree: &Arc<Tree>, burns: Burns) -> RunSession {
     let choice = settings.sandbox.clone();
+    let llm = settings.llm.clone();
+    let servers = Servers::new(&llm, tree, open_log(settings)).expect("a keeper");
     Arc::new(move |permit: WorkPermit, _, _| {
-        let choice = choice.clone();
+        let (choice, llm, servers) = (choice.clone(), llm.clone(), servers.clone());
         Box::pin(async move {
+            let _hold = match burns {
+                Burns::OwnServer => servers.for_session(&llm, &permit).await.expect("it is up"),
+                Burns::Sandboxes(_) | Burns::Nothing => None,
+            };
             let PermitKind::Session(id) = permit.kind().clone() else {
                 panic!("not a session's permit")
             };
-            if count > 0 {
+            if let Burns::Sandboxes(count) = burns {
                 let sandbox = sandbox::select(&choice, &permit).await.expect("a sandbox");
                 let mut work = tokio::task::JoinSet::new();
                 for hash_seed in 0..count {
@@ -93,6 +127,21 @@ fn burning(settings: &Settings, count: u32) -> RunSession {
     })
 }
 
+fn with_own_server(world: &World) -> Settings {
+    let script = world.write("server.py", SERVER);
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let sources = Sources {
+        env: [
+            (Id::DataDir, world.path().display().to_string()),
+            (Id::LlmServers, format!("own={} {{port}}", script.display())),
+        ]
+        .map(|(id, value)| (id.key().variable.to_owned(), value.into()))
+        .into(),
+        ..Sources::default()
+    };
+    Settings::load(&sources).expect("they are allowed").0
+}
+
 struct Bench {
     supervisor: SupervisorHandle,
     tree: Arc<Tree>,
@@ -103,9 +152,12 @@ struct Bench {
 
 impl Bench {
     /// `None` where the machine is busy already or has no sandbox.
-    async fn start(test: &str, sandboxes: u32) -> Option<Self> {
+    async fn start(test: &str, burns: Burns) -> Option<Self> {
         let world = World::new();
-        let mut settings = Settings::defaults_in(world.path());
+        let mut settings = match burns {
+            Burns::OwnServer => with_own_server(&world),
+            Burns::Sandboxes(_) | Burns::Nothing => Settings::defaults_in(world.path()),
+        };
         settings.sandbox.choice = SandboxChoice::Bubblewrap;
         settings.sandbox.namespace = format!("dreamer-it-{test}");
         let tree = Tree::with_niceness(&settings.sandbox.namespace, 19).expect("a tree");
@@ -131,7 +183,7 @@ impl Bench {
             return None;
         }
         ledger("bubblewrap");
-        let run_session = burning(&settings, sandboxes);
+        let run_session = burning(&settings, &tree, burns);
         let supervisor = Supervisor::start(SupervisorParts::new(
             Purpose::Requests,
             settings,
@@ -229,7 +281,7 @@ fn frozen_by_load(now: &Snapshot) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dream_that_burns_every_processor_does_not_wake_itself_and_another_program_does() {
-    let Some(bench) = Bench::start("own-load", 2).await else {
+    let Some(bench) = Bench::start("own-load", Burns::Sandboxes(2)).await else {
         return;
     };
     let before = bench.tree.cpu_time();
@@ -282,10 +334,31 @@ async fn a_dream_that_burns_every_processor_does_not_wake_itself_and_another_pro
     bench.supervisor.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_our_own_that_burns_every_processor_does_not_wake_us() {
+    let Some(bench) = Bench::start("own-server", Burns::OwnServer).await else {
+        return;
+    };
+    // Until it is up.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = bench.tree.cpu_time();
+    let woken = bench
+        .until(while_burning(), |now| now.waking.is_some())
+        .await;
+    let used = bench.tree.cpu_time().saturating_sub(before).as_secs_f64();
+    assert!(!woken, "it woke itself: {:?}", bench.shares());
+    let had = while_burning().as_secs_f64() * 2.0;
+    assert!(
+        used > had * 0.5,
+        "it burned {used:.1} of {had:.1} CPU seconds"
+    );
+    bench.supervisor.shutdown().await;
+}
+
 /// A busy child process stands for the model server: it listens, and burns as many processors as there are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_works_for_us_does_not_wake_us_whoever_started_it() {
-    let Some(bench) = Bench::start("served", 0).await else {
+    let Some(bench) = Bench::start("served", Burns::Nothing).await else {
         return;
     };
     let port = {

@@ -8,6 +8,17 @@ use std::path::Path;
 
 use super::Processes;
 
+/// What listens for a container: the server itself is elsewhere, in groups of its own.
+const FORWARDERS: [&str; 7] = [
+    "docker-proxy",
+    "rootlessport",
+    "rootlesskit",
+    "slirp4netns",
+    "pasta",
+    "pasta.avx2",
+    "conmon",
+];
+
 /// A listening socket's state in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
@@ -54,11 +65,8 @@ impl Servers {
                         Listener::User(_) => true,
                     };
                     if !listener.is_some_and(lives) {
-                        *listener = listening(proc, port).and_then(|socket| {
-                            holder(proc, all, socket.inode)
-                                .map(Listener::Process)
-                                .or_else(|| socket.somebody_elses().map(Listener::User))
-                        });
+                        *listener =
+                            listening(proc, port).and_then(|socket| behind(proc, all, socket));
                     }
                     match listener {
                         Some(Listener::Process(pid)) => Owner::Process(*pid),
@@ -162,6 +170,15 @@ fn listener(line: &str, port: u16) -> Option<Socket> {
     })
 }
 
+/// Who answers there; nobody where it only passes on to a container, whose processes are not its own.
+fn behind(proc: &Path, all: &Processes, socket: Socket) -> Option<Listener> {
+    let Some(pid) = holder(proc, all, socket.inode) else {
+        return socket.somebody_elses().map(Listener::User);
+    };
+    let passes_on = all.named(&FORWARDERS).any(|forwarder| forwarder == pid);
+    (!passes_on).then_some(Listener::Process(pid))
+}
+
 /// The process that holds a socket. Other users' processes cannot be asked without rights: then nobody is found.
 fn holder(proc: &Path, all: &Processes, inode: u64) -> Option<u32> {
     let wanted = format!("socket:[{inode}]");
@@ -204,6 +221,29 @@ mod tests {
         assert_eq!(listener(line, 8081), None);
         assert_eq!(listener(&line.replace(" 0A ", " 01 "), 8080), None);
         assert_eq!(listener("", 8080), None);
+    }
+
+    #[test]
+    fn what_only_passes_on_to_a_container_is_not_taken_for_the_server() {
+        let root = tempfile::tempdir().expect("a folder");
+        let proc = root.path();
+        std::fs::create_dir_all(proc.join("net")).expect("a folder");
+        let line = "  0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 994 0 4711 1 0";
+        std::fs::write(proc.join("net/tcp"), format!("head\n{line}\n")).expect("a table");
+        let who = |name: &str| {
+            let process = proc.join("77");
+            std::fs::remove_dir_all(&process).ok();
+            std::fs::create_dir_all(process.join("fd")).expect("a folder");
+            let stat = format!("77 ({name}) S 1 77 77 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1");
+            std::fs::write(process.join("stat"), stat).expect("it is written");
+            std::os::unix::fs::symlink("socket:[4711]", process.join("fd/3")).expect("a link");
+            let mut servers = Servers::default();
+            servers.ask(&BTreeSet::from(["http://127.0.0.1:8080".to_owned()]));
+            servers.find(proc, &Processes::read(proc))[0].1
+        };
+        assert_eq!(who("llama-server"), Owner::Process(77));
+        assert_eq!(who("docker-proxy"), Owner::Unknown);
+        assert_eq!(who("rootlessport"), Owner::Unknown);
     }
 
     #[test]

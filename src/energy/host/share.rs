@@ -100,7 +100,7 @@ impl HostSenses {
             .collect();
 
         let mut trouble = None;
-        if ours.containers && !grouped {
+        if ours.outside || (ours.containers && !grouped) {
             trouble = Some("containers of ours run where no control group counts them".to_owned());
         }
         self.servers.ask(&ours.servers);

@@ -23,6 +23,7 @@ fn served() -> Ours {
     Ours {
         servers: BTreeSet::from(["http://127.0.0.1:1".to_owned()]),
         containers: false,
+        outside: false,
     }
 }
 

@@ -135,6 +135,8 @@ def watch(pid, limits, streams, server):
     started, me = time.monotonic(), _getpid()
     pidfd = os.pidfd_open(pid)
     poll = select.poll()
+    # Nobody asks any more: whoever owned this is dead, and everything here ends with this process.
+    poll.register(0, 0)
     poll.register(pidfd, select.POLLIN)
     for fd in streams:
         poll.register(fd, select.POLLIN)
@@ -146,6 +148,8 @@ def watch(pid, limits, streams, server):
             for fd, _ in poll.poll(server.wait(TICK_MS) if server else TICK_MS):
                 if fd == pidfd:
                     return None
+                if fd == 0:
+                    _exit(0)
                 if fd not in streams:
                     server.handle(fd)
                 elif streams[fd].pull() is False:

@@ -50,6 +50,15 @@ impl Model {
             ..self.settings.clone()
         };
         let client = LlmClient::discover(&settings).await.ok()??;
+        // One whole answer first: it is a model that works, and its prompt's beginning is known from now on.
+        let short = ChatRequest {
+            max_tokens: 1,
+            ..question()
+        };
+        let answered = client.chat(permit, &short).await;
+        answered
+            .inspect_err(|error| tracing::error!(%error, "the model server does not answer"))
+            .ok()?;
         let (permit, burns) = (permit.clone(), burns.clone());
         talking.spawn(async move {
             let tell = async {

@@ -105,20 +105,44 @@ async fn dropping_a_half_opened_sandbox_leaves_nothing() {
 async fn owner_to_be_killed() {
     let namespace = std::env::var("DREAMER_TEST_NAMESPACE").unwrap();
     let freezes = namespace.ends_with("frozen");
-    let mut runners = Vec::new();
+    let mut held = Vec::new();
+    let mut jobs = tokio::task::JoinSet::new();
     for bench in benches_of(&namespace).await {
-        let runner = bench.open(Limits::default()).await;
+        // Far longer than the test waits for it to be gone.
+        let limits = Limits {
+            cpu_ms: 110_000,
+            wall_ms: 110_000,
+            ..Limits::default()
+        };
+        let mut runner = bench.open(limits).await;
+        let permit = bench.permit.clone();
+        jobs.spawn(async move {
+            let endless = call("def spin():\n    while True: pass", "spin()");
+            runner.run(&permit, &endless).await.ok();
+        });
+        tokio::time::sleep(Duration::from_millis(500)).await;
         println!("\nholds {:?}", bench.permit.tree().processes());
         if freezes {
             bench.permit.tree().freeze();
         }
-        runners.push((bench, runner));
+        held.push(bench);
     }
     println!("\nready");
     tokio::time::sleep(Duration::from_mins(2)).await;
 }
 
-async fn killed_and_swept(namespace: &str) {
+/// Whether all of these processes are gone by themselves, in less time than any of their limits.
+async fn gone(pids: &[u32]) -> bool {
+    for _ in 0..100 {
+        if pids.iter().all(|pid| tree::start_time(*pid).is_none()) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+async fn killed_and_swept(namespace: &str, frozen: bool) {
     if benches_of(namespace).await.is_empty() {
         return;
     }
@@ -146,12 +170,16 @@ async fn killed_and_swept(namespace: &str) {
         .collect();
     owner.kill().unwrap();
     owner.wait().unwrap();
+    if !frozen {
+        assert!(gone(&pids).await, "the dreams outlive their owner");
+    }
     let removed = sandbox::sweep(namespace).await.unwrap();
     assert_eq!(containers_of(namespace), [] as [String; 0]);
     let groups = groups_of(namespace);
     assert!(groups.is_empty(), "{groups:?}");
     if !pids.is_empty() {
-        assert!(removed > 0);
+        // What ends by itself is removed by the engine, too.
+        assert!(removed > 0 || !frozen);
         let alive: Vec<_> = pids
             .iter()
             .filter(|p| tree::start_time(**p).is_some())
@@ -164,12 +192,12 @@ async fn killed_and_swept(namespace: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_owner_leaves_nothing_once_it_is_swept() {
-    killed_and_swept("dreamer-it-killed").await;
+    killed_and_swept("dreamer-it-killed", false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_is_killed_while_all_is_frozen_leaves_nothing_either() {
-    killed_and_swept("dreamer-it-killed-frozen").await;
+    killed_and_swept("dreamer-it-killed-frozen", true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
