@@ -214,10 +214,17 @@ fn power(reading: &Reading) -> Finding {
 fn freezing(tree: &Tree) -> Finding {
     let fix = "start the service by systemd (`dreamer service install`), whose unit hands it a group of its own";
     match (tree.mechanism(), tree.freezes_at_once()) {
-        (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1, true) => Finding::ok(
-            "freezing",
-            "one write stops all that the dream's groups hold; `dreamer wake-test` measures it".to_owned(),
-        ),
+        (mechanism @ (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1), true) => {
+            let met = if mechanism == Mechanism::Hybrid {
+                ""
+            } else {
+                " (tried where both versions of control groups are, never on this one alone)"
+            };
+            Finding::ok(
+                "freezing",
+                format!("one write stops all that the dream's groups hold; `dreamer wake-test` measures it{met}"),
+            )
+        }
         (Mechanism::CgroupV2 | Mechanism::Hybrid | Mechanism::CgroupV1, false) => Finding::warn(
             "freezing",
             "the control groups of this machine cannot be frozen: containers are paused one by one, other processes \

@@ -27,7 +27,16 @@ async fn finding(settings: &LlmSettings) -> Finding {
             ),
             "for a private one set DREAMING_LLM_URL to a server on this machine and DREAMING_LLM_REMOTE=false",
         ),
-        Ok(Some(client)) => Finding::ok(CHECK, format!("{} at {}", client.model(), client.url())),
+        Ok(Some(client)) => {
+            let stand_in = client.released_by_stand_ins_only().await;
+            let tried = stand_in.map_or_else(String::new, |kind| {
+                format!(
+                    "; how {kind} lets go of a model was tried against a stand-in only, never against the real one"
+                )
+            });
+            let detail = format!("{} at {}{tried}", client.model(), client.url());
+            Finding::ok(CHECK, detail)
+        }
         Ok(None) | Err(LlmError::Unreachable { .. }) if settings.own_server().is_some() => {
             let name = settings
                 .own_server()

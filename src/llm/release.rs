@@ -83,6 +83,19 @@ impl LlmClient {
         Some(watched.await.unwrap_or_else(busy))
     }
 
+    /// The kind of this server, where letting go of its model has only ever been tried against a stand-in of ours.
+    pub(super) async fn released_by_stand_ins_only(&self) -> Option<&'static str> {
+        if !self.is_here() {
+            return None;
+        }
+        match self.api().await? {
+            Api::Ollama => Some("Ollama"),
+            Api::Swap => Some("llama-swap"),
+            Api::Router => Some("llama-server's router"),
+            Api::Slots => None,
+        }
+    }
+
     fn is_here(&self) -> bool {
         let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
         let host = rest.split('/').next().unwrap_or_default();

@@ -53,8 +53,8 @@ async fn answer(State(server): State<Server>, method: Method, uri: Uri, body: St
     }
 }
 
-/// How a server of this kind lets go, and whether it keeps its model.
-async fn let_go(speaks: &'static str) -> (LetGo, bool) {
+/// A server of this kind, and the settings that mean it; it serves for as long as the set is kept.
+async fn served(speaks: &'static str) -> (Server, LlmSettings, JoinSet<std::io::Result<()>>) {
     let server = Server {
         speaks,
         loaded: Arc::new(AtomicBool::new(true)),
@@ -73,6 +73,21 @@ async fn let_go(speaks: &'static str) -> (LetGo, bool) {
         remote: false,
         servers: Vec::new(),
     };
+    (server, settings, serving)
+}
+
+#[tokio::test]
+async fn the_doctor_says_which_servers_only_a_stand_in_was_asked_to_let_go() {
+    for (speaks, said) in [("ollama", true), ("swap", true), ("slots", false)] {
+        let (_server, settings, _serving) = served(speaks).await;
+        let found = dreamer::llm::doctor::findings(&settings).await;
+        assert_eq!(found[0].detail.contains("stand-in"), said, "{found:?}");
+    }
+}
+
+/// How a server of this kind lets go, and whether it keeps its model.
+async fn let_go(speaks: &'static str) -> (LetGo, bool) {
+    let (server, settings, _serving) = served(speaks).await;
     let client = LlmClient::discover(&settings)
         .await
         .expect("it answers")
