@@ -6,12 +6,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Instant;
+use jiff::Timestamp;
+
+use crate::clock::{self, Instant};
 use crate::tree::Tree;
 
 pub mod disturb;
 pub mod doctor;
 pub mod gate;
+pub mod glance;
 pub mod host;
 pub mod load;
 pub mod notice;
@@ -22,6 +25,10 @@ pub mod status;
 pub use notice::{Hear, Listening, Notice, Noticed};
 pub use own::OwnWork;
 pub use status::{EnergyStatus, Limits, Metrics};
+
+/// Where somebody stood waiting for memory during this share of the last ten seconds, memory counts as full. Fixed: at a
+/// second in five a person feels it, while a calm machine stays below a hundredth; systemd-oomd kills at three in five.
+pub const PRESSED: f64 = 0.2;
 
 /// Something read from the machine; not knowing is a value, with its reason.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +79,17 @@ impl Presence {
         }
     }
 
+    /// It is known that nobody gave input for `threshold`.
+    #[must_use]
+    pub fn is_idle(&self, threshold: Duration) -> bool {
+        self.quiet_for().is_some_and(|quiet| quiet >= threshold)
+    }
+
+    /// Input so long ago was seen by somebody else.
+    pub fn saw_input(&mut self, ago: Duration) {
+        self.last_input = Some(self.last_input.map_or(ago, |seen| seen.min(ago)));
+    }
+
     /// Somebody was there less than `quiet` ago; true only where input was really seen.
     #[must_use]
     pub fn seen_within(&self, quiet: Duration) -> bool {
@@ -93,11 +111,15 @@ pub enum Power {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     pub presence: Presence,
-    /// Share of the whole machine that other programs used since the look before, 0 to 1: of the processors or of the
-    /// graphics cards, whichever is more.
+    /// Share of the processors that other programs used or waited for since the look before, 0 to 1.
     pub load_of_others: Sensed<f64>,
+    /// Share of the busiest graphics card that other programs used, 0 to 1; `None` where no card is awake.
+    pub graphics: Option<Sensed<f64>>,
     /// Share of memory that is not available, 0 to 1.
     pub memory_used: Sensed<f64>,
+    /// Share of the last ten seconds in which somebody stood waiting for memory, 0 to 1; `None` where the kernel does
+    /// not tell, and then what is available is judged alone.
+    pub memory_pressure: Option<f64>,
     /// The hottest sensor.
     pub temperature_c: Sensed<f64>,
     pub power: Sensed<Power>,
@@ -114,10 +136,38 @@ impl Reading {
                 doing: None,
             },
             load_of_others: Sensed::Unknown(why.to_owned()),
+            graphics: None,
             memory_used: Sensed::Unknown(why.to_owned()),
+            memory_pressure: None,
             temperature_c: Sensed::Unknown(why.to_owned()),
             power: Sensed::Unknown(why.to_owned()),
         }
+    }
+
+    /// What others use at the least, of the processors or of a graphics card, whichever is more of what is known.
+    #[must_use]
+    pub fn load(&self) -> Option<f64> {
+        let known = [
+            self.load_of_others.known(),
+            self.graphics.as_ref().and_then(Sensed::known),
+        ];
+        known.into_iter().flatten().reduce(f64::max)
+    }
+
+    /// Programs stand waiting for memory, however much of it is said to be available.
+    #[must_use]
+    pub fn is_pressed(&self) -> bool {
+        self.memory_pressure.is_some_and(|share| share >= PRESSED)
+    }
+
+    /// Memory is short: used up to `threshold`, or waited for.
+    #[must_use]
+    pub fn memory_is_short(&self, threshold: f64) -> bool {
+        self.is_pressed()
+            || self
+                .memory_used
+                .known()
+                .is_some_and(|used| used >= threshold)
     }
 }
 
@@ -143,9 +193,17 @@ pub struct EnergyManager {
     listening: Arc<Mutex<Option<Listening>>>,
 }
 
+/// One look and when it was taken.
+#[derive(Debug, Clone)]
+struct Look {
+    reading: Reading,
+    at: Instant,
+    wall: Timestamp,
+}
+
 #[derive(Debug, Default)]
 struct Latest {
-    reading: Option<(Reading, Instant)>,
+    look: Option<Look>,
     /// When a person last gave a command: as good as a key press.
     activity: Option<Instant>,
 }
@@ -222,10 +280,13 @@ impl EnergyManager {
         let mut latest = lock(&self.latest);
         if let Some(at) = latest.activity {
             let ago = now.saturating_duration_since(at);
-            let seen = reading.presence.last_input.unwrap_or(ago);
-            reading.presence.last_input = Some(seen.min(ago));
+            reading.presence.saw_input(ago);
         }
-        latest.reading = Some((reading.clone(), now));
+        latest.look = Some(Look {
+            reading: reading.clone(),
+            at: now,
+            wall: clock::utc(),
+        });
         reading
     }
 
@@ -235,54 +296,49 @@ impl EnergyManager {
         let latest = lock(&self.latest);
         let limits = *lock(&self.limits);
         latest
-            .reading
+            .look
             .as_ref()
-            .is_some_and(|(reading, _)| limits.is_busy(reading))
+            .is_some_and(|look| limits.is_busy(&look.reading))
     }
 
     /// For how long nobody has given input; `None` where that is not known, or nobody ever did.
     #[must_use]
     pub fn get_idle_time(&self, now: Instant) -> Option<Duration> {
-        let latest = lock(&self.latest);
-        let (reading, at) = latest.reading.as_ref()?;
-        reading.presence.blind.is_none().then_some(())?;
-        let since_look = now.saturating_duration_since(*at);
-        let ago = reading.presence.last_input.map(|ago| ago + since_look);
-        let told = latest.activity.map(|at| now.saturating_duration_since(at));
-        match (ago, told) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let quiet = self.presence(now)?.quiet_for()?;
+        (quiet < Duration::MAX).then_some(quiet)
     }
 
     /// Nobody has given input for `threshold`, and that is known; a machine that nobody can sit at is idle.
     #[must_use]
     pub fn is_idle(&self, threshold: Duration, now: Instant) -> bool {
-        let headless = {
-            let latest = lock(&self.latest);
-            let reading = latest
-                .reading
-                .as_ref()
-                .map(|(reading, _)| &reading.presence);
-            reading.is_some_and(|presence| *presence == Presence::headless())
-                && latest.activity.is_none()
-        };
-        headless
-            || self
-                .get_idle_time(now)
-                .is_some_and(|quiet| quiet >= threshold)
+        let presence = self.presence(now);
+        presence.is_some_and(|presence| presence.is_idle(threshold))
+    }
+
+    /// What the latest look found, as old as it is by now, and what a person asked of us since.
+    fn presence(&self, now: Instant) -> Option<Presence> {
+        let latest = lock(&self.latest);
+        let look = latest.look.as_ref()?;
+        let mut presence = look.reading.presence.clone();
+        let age = now.saturating_duration_since(look.at);
+        presence.last_input = presence.last_input.map(|ago| ago.saturating_add(age));
+        if let Some(at) = latest.activity {
+            presence.saw_input(now.saturating_duration_since(at));
+        }
+        Some(presence)
     }
 
     /// The original's summary of all that.
     #[must_use]
     pub fn get_status(&self, now: Instant) -> EnergyStatus {
         let limits = *lock(&self.limits);
-        let reading = lock(&self.latest).reading.clone();
+        let look = lock(&self.latest).look.clone();
+        let wall = look.as_ref().map(|look| look.wall);
         let unknown = || Reading::unknown("nobody has looked yet");
-        let reading = reading.map_or_else(unknown, |(reading, _)| reading);
+        let reading = look.map_or_else(unknown, |look| look.reading);
         EnergyStatus {
             is_monitoring: lock(&self.listening).is_some(),
-            metrics: Metrics::of(&reading),
+            metrics: Metrics::of(&reading, wall),
             cpu_threshold: limits.cpu,
             memory_threshold: limits.memory,
             is_busy: limits.is_busy(&reading),

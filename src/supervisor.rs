@@ -174,6 +174,7 @@ impl Supervisor {
             commands: commands_in,
             urgent: urgent_in,
             snapshot: snapshot_out,
+            store: Arc::downgrade(&snapshot),
             told: told.clone(),
             nudge: Arc::clone(&nudge),
             root: root.clone(),
@@ -321,6 +322,7 @@ impl Supervisor {
                 }));
             }
             Happening::Urgent(Urgent::Pause { length, reply }) => {
+                self.asked(now);
                 self.pause(length);
                 self.step(Event::Wake(WakeReason::Pause), now);
                 answers.push(Box::new(move || {
@@ -328,6 +330,7 @@ impl Supervisor {
                 }));
             }
             Happening::Command(Command::Resume { reply }) => {
+                self.asked(now);
                 self.remember(|memory| memory.pause = None);
                 self.next_look = now;
                 answers.push(Box::new(move || {
@@ -349,6 +352,7 @@ impl Supervisor {
                 self.look(now);
             }
             Happening::Command(Command::Request { request, reply }) => {
+                self.asked(now);
                 let answer = self.request(request, now);
                 answers.push(Box::new(move || {
                     reply.send(answer).ok();

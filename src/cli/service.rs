@@ -17,9 +17,9 @@ use super::{Context, Exit, duration, say};
 use crate::app::{App, pages};
 use crate::clock;
 use crate::config::{Settings, Sources};
+use crate::energy::EnergyStatus;
 use crate::energy::gate::{Leave, Pause, span};
-use crate::energy::host::HostSenses;
-use crate::energy::{EnergyStatus, OwnWork, Senses};
+use crate::energy::glance::Glance;
 use crate::http::{BindError, Control};
 use crate::sandbox;
 use crate::store::Store;
@@ -29,15 +29,13 @@ use crate::supervisor::{
 };
 use crate::tree::Tree;
 
+mod changes;
 pub mod install;
 mod notify;
 pub mod simulate;
 mod unit;
 
 use notify::Manager;
-
-/// Between the two looks that a share of the processor takes where no service has been looking all along.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// An event loop that has not come round for this long is stuck: it never waits for anything.
 const ANSWERS: Duration = Duration::from_secs(2);
@@ -285,22 +283,18 @@ fn status_here(context: &Context) -> anyhow::Result<Status> {
     let pause = Memory::load(&settings.data_dir).get().pause;
     let snapshot = Snapshot::of_nobody(pause.filter(|pause| pause.holds(now)));
     let folder = settings.output_dir.display().to_string();
-    Ok(Status::new(&snapshot, counts, folder, false))
+    let mut status = Status::new(&snapshot, counts, folder, false);
+    status.transitions = changes::last(&settings.data_dir);
+    Ok(status)
 }
 
-/// The gates as this process sees them: two looks, because a share of the processor takes a while.
+/// The gates as this process sees them.
 async fn why_here(context: &Context) -> anyhow::Result<Why> {
-    let mut senses = HostSenses::new(Arc::new(Tree::without_groups(0)), OwnWork::new());
-    let (senses, _) = tokio::task::spawn_blocking(move || {
-        let first = senses.read(clock::monotonic());
-        (senses, first)
-    })
-    .await?;
-    tokio::time::sleep(BETWEEN_LOOKS).await;
-    let mut senses = senses;
-    let reading = tokio::task::spawn_blocking(move || senses.read(clock::monotonic())).await?;
+    let desktop = context.settings.desktop.clone();
+    let tree = Arc::new(Tree::without_groups(0));
+    let seen = tokio::task::spawn_blocking(move || Glance::take(&desktop, &tree)).await?;
     let known = Memory::load(&context.settings.data_dir).get();
-    let judged = Judged::new(&reading, &context.settings, &clock::local(), known);
+    let judged = Judged::new(&seen.reading, &context.settings, &clock::local(), known);
     Ok(Why {
         state: StateWord::Idle,
         may_dream: matches!(judged.service, Leave::May(_)),

@@ -5,11 +5,18 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::{Zoned, civil};
 
 /// Minutes of a civil day.
 const DAY: u16 = 24 * 60;
+
+/// How long every gate must stay open before a session begins: longer than a pause between two commands of a build.
+pub const SETTLING: Duration = Duration::from_secs(30);
+
+/// A scenario takes a minute at the least; a night without room for one is no night.
+pub const SHORTEST_WORK: Duration = Duration::from_mins(1);
 
 /// Half-open, from start to end; wraps past midnight where start is later than end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

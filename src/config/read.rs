@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::experience;
 use super::keys::Id;
 use super::layers::Layers;
-use super::origin::{ConfigError, Origins};
+use super::night::{SETTLING, SHORTEST_WORK};
+use super::origin::{ConfigError, Origin, Origins};
 use super::server;
 use super::sources::Sources;
 use super::{
@@ -44,6 +45,7 @@ pub(super) fn read(
         errors: layers.errors.clone(),
     };
     let settings = reader.settings(sources);
+    reader.night_has_room(&settings.dreaming);
     if reader.errors.is_empty() {
         Ok((settings, reader.origins))
     } else {
@@ -116,6 +118,30 @@ impl Reader<'_> {
             desktop: Desktop::of(sources),
             data_dir,
         }
+    }
+
+    /// A night in which no dream could ever be dreamed is a mistake of whoever set it last.
+    fn night_has_room(&mut self, dreaming: &Dreaming) {
+        let quiet = dreaming.night_quiet.min(dreaming.idle_threshold);
+        let needed = quiet + SETTLING + SHORTEST_WORK;
+        let minutes = dreaming.night.length_minutes();
+        if Duration::from_mins(u64::from(minutes)) >= needed {
+            return;
+        }
+        let set = |id: &Id| self.origins.of(*id) != Origin::Default;
+        let Some(id) = [Id::NightHours, Id::NightQuiet].into_iter().find(set) else {
+            return;
+        };
+        let problem = format!(
+            "leaves no room for a dream: the night lasts {minutes} min, and {} min without input, {} s to settle and {} \
+             s of work do not fit",
+            quiet.as_secs() / 60,
+            SETTLING.as_secs(),
+            SHORTEST_WORK.as_secs()
+        );
+        let text = self.origins.text(id).unwrap_or_default();
+        let error = ConfigError::of(id.key(), text, self.origins.of(id), problem);
+        self.errors.push(error);
     }
 
     /// The value of a setting that has a default.

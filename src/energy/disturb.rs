@@ -67,13 +67,16 @@ fn load(
     now: Instant,
 ) -> (Option<WakeReason>, bool) {
     let threshold = settings.energy.cpu_threshold;
-    let share = reading.load_of_others.known();
-    let heavy_for = heavy.observe(share.map(|share| share >= threshold), now);
+    let share = reading.load();
+    let processors = reading.load_of_others.known().is_some();
+    // A busy graphics card says enough where the processors cannot be told apart; a calm one says nothing of them.
+    let heavy_now = share
+        .map(|share| share >= threshold)
+        .filter(|heavy| *heavy || processors);
+    let heavy_for = heavy.observe(heavy_now, now);
     let over = (heavy_for >= LOAD_DWELL).then_some(WakeReason::Load);
-    (
-        over,
-        share.is_some_and(|share| share < threshold * CALM_PART),
-    )
+    let calm = processors && share.is_some_and(|share| share < threshold * CALM_PART);
+    (over, calm)
 }
 
 fn heat(reading: &Reading, settings: &Settings) -> (Option<WakeReason>, bool) {
@@ -108,10 +111,7 @@ fn end(
         }
         Some(Power::Mains) | None => false,
     };
-    let full = reading
-        .memory_used
-        .known()
-        .is_some_and(|used| used >= settings.energy.memory_threshold);
+    let full = reading.memory_is_short(settings.energy.memory_threshold);
     let over_time = running.until.is_some_and(|until| now >= until)
         || (running.trigger == Trigger::Night && !inside_window);
 

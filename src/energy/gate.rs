@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Power, Presence, Reading, Sensed};
+use super::{PRESSED, Power, Presence, Reading, Sensed};
 use crate::config::Settings;
 use crate::dream::Trigger;
 
@@ -105,8 +105,8 @@ pub fn gates(
         paused(pause.filter(|pause| pause.holds(now))),
         window_gate(window),
         presence(&reading.presence, quiet_needed(settings, window), window),
-        load(&reading.load_of_others, settings.energy.cpu_threshold),
-        memory(&reading.memory_used, settings.energy.memory_threshold),
+        load(reading, settings.energy.cpu_threshold),
+        memory(reading, settings.energy.memory_threshold),
         heat(&reading.temperature_c, settings.energy.temperature_limit_c),
         power(&reading.power),
     ]
@@ -266,53 +266,66 @@ pub fn describe(presence: &Presence) -> String {
     }
 }
 
-fn load(others: &Sensed<f64>, threshold: f64) -> Gate {
+fn load(reading: &Reading, threshold: f64) -> Gate {
     let calm = threshold * CALM_PART;
     let limit = format!(
         "below {} to begin, {} wakes",
         percent(calm),
         percent(threshold)
     );
-    match others {
-        Sensed::Known(share) => {
-            let open = *share < calm;
-            let reason = if open {
-                "other programs leave room"
-            } else {
-                "other programs need the machine"
-            };
-            gate(GateKind::Load, open, percent(*share), limit, reason)
-        }
-        Sensed::Unknown(why) => gate(
-            GateKind::Load,
-            true,
-            "unknown",
-            limit,
-            format!("warning: not judged, because {why}"),
-        ),
+    let share = |sensed: &Sensed<f64>| sensed.known().map_or("unknown".to_owned(), percent);
+    let mut read = share(&reading.load_of_others);
+    if let Some(cards) = &reading.graphics {
+        read = format!("{read}, graphics {}", share(cards));
     }
+    let not_judged = |what: &str, sensed: &Sensed<f64>| match sensed {
+        Sensed::Known(_) => None,
+        Sensed::Unknown(why) => Some(format!("warning: {what}not judged, because {why}")),
+    };
+    let warnings = [
+        not_judged("", &reading.load_of_others),
+        reading
+            .graphics
+            .as_ref()
+            .and_then(|cards| not_judged("the graphics card is ", cards)),
+    ];
+    let warnings: Vec<String> = warnings.into_iter().flatten().collect();
+    let open = reading.load().is_none_or(|share| share < calm);
+    let reason = match (open, warnings.is_empty()) {
+        (true, true) => "other programs leave room".to_owned(),
+        (true, false) => warnings.join("; "),
+        (false, _) => {
+            let used = reading.load().map_or("unknown".to_owned(), percent);
+            format!(
+                "other programs need the machine: at {used} DREAMING_CPU_THRESHOLD={threshold} lets no dream begin"
+            )
+        }
+    };
+    gate(GateKind::Load, open, read, limit, reason)
 }
 
-fn memory(used: &Sensed<f64>, threshold: f64) -> Gate {
-    let limit = format!("below {}", percent(threshold));
-    match used {
-        Sensed::Known(share) => {
-            let open = *share < threshold;
-            let reason = if open {
-                "enough memory is available"
-            } else {
-                "memory is short"
-            };
-            gate(GateKind::Memory, open, percent(*share), limit, reason)
-        }
-        Sensed::Unknown(why) => gate(
-            GateKind::Memory,
-            true,
-            "unknown",
-            limit,
-            format!("warning: not judged, because {why}"),
-        ),
+fn memory(reading: &Reading, threshold: f64) -> Gate {
+    let mut limit = format!("below {}", percent(threshold));
+    let used = reading.memory_used.known();
+    let mut read = used.map_or("unknown".to_owned(), percent);
+    if let Some(waited) = reading.memory_pressure {
+        limit = format!("{limit}, pressure below {}", percent(PRESSED));
+        read = format!("{read}, pressure {}", percent(waited));
     }
+    let open = !reading.memory_is_short(threshold);
+    let reason = if reading.is_pressed() {
+        "memory is short: programs stand waiting for it".to_owned()
+    } else if let (false, Some(used)) = (open, used) {
+        format!(
+            "memory is short: while {} is in use, DREAMING_MEMORY_THRESHOLD={threshold} lets no dream begin",
+            percent(used)
+        )
+    } else if let Sensed::Unknown(why) = &reading.memory_used {
+        format!("warning: not judged, because {why}")
+    } else {
+        "enough memory is available".to_owned()
+    };
+    gate(GateKind::Memory, open, read, limit, reason)
 }
 
 fn heat(temperature: &Sensed<f64>, limit: Option<f64>) -> Gate {
@@ -324,7 +337,13 @@ fn heat(temperature: &Sensed<f64>, limit: Option<f64>) -> Gate {
     match temperature {
         Sensed::Known(now) => {
             let open = *now < cool;
-            let reason = if open { "cool enough" } else { "too hot" };
+            let reason = if open {
+                "cool enough".to_owned()
+            } else {
+                format!(
+                    "too hot: at {now:.0} °C DREAMING_TEMPERATURE_LIMIT_C={limit} lets no dream begin"
+                )
+            };
             gate(
                 GateKind::Heat,
                 open,

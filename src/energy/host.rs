@@ -38,6 +38,9 @@ use share::Sample;
 use waiting::Waiting;
 use watch::Seen;
 
+/// How long somebody must listen before a compositor has told of a film, if there is one.
+pub const FILM_IS_SEEN: Duration = desktop::wayland::HELD_AFTER;
+
 /// Sensors move slowly, and reading some of them wakes a bus: not more often than this.
 const TEMPERATURE_EVERY: Duration = Duration::from_secs(2);
 
@@ -153,7 +156,9 @@ impl HostSenses {
     pub fn met_recordings_only(&self) -> Vec<&'static str> {
         let supplies = self.roots.sys.join("class/power_supply");
         let found = [
-            (!inputs::device_nodes(&self.roots).is_empty()).then_some("input devices"),
+            inputs::device_nodes(&self.roots)
+                .is_ok_and(|nodes| !nodes.is_empty())
+                .then_some("input devices"),
             self.temperature_is_read().then_some("temperature sensors"),
             std::fs::read_dir(supplies)
                 .is_ok_and(|mut all| all.next().is_some())
@@ -212,7 +217,12 @@ impl Senses for HostSenses {
         Reading {
             presence: self.presence(&all, now),
             load_of_others: self.load(&all, now),
+            graphics: self.graphics().map(|look| match look {
+                Ok(share) => Sensed::Known(share),
+                Err(why) => Sensed::Unknown(why),
+            }),
             memory_used: processes::memory_used(&self.roots.proc),
+            memory_pressure: processes::memory_pressure(&self.roots.proc),
             temperature_c: self.temperature(now),
             power: self.power(),
         }
@@ -254,7 +264,7 @@ impl HostSenses {
         // Somebody opened the lid: as good as a key.
         if let Some(at) = resumed {
             let ago = now.saturating_duration_since(at);
-            presence.last_input = Some(presence.last_input.map_or(ago, |seen| seen.min(ago)));
+            presence.saw_input(ago);
         }
         presence
     }
@@ -287,20 +297,28 @@ fn presence(
     now: Instant,
 ) -> Presence {
     let terminals = inputs::terminals(&roots.dev);
-    let devices = !inputs::device_nodes(roots).is_empty();
+    let nodes = inputs::device_nodes(roots);
+    let devices = nodes.as_ref().is_ok_and(|nodes| !nodes.is_empty());
+    let seat = inputs::has_seat(&roots.run);
     let (told, since) = seen.last();
+    // What may not be listed may be there all the same.
+    let closed = nodes.err().or(seat.clone().err()).filter(|_| !covered);
+    let closed = terminals.unreadable.or(closed);
+    let anything =
+        devices || terminals.any_opened || all.any_on_a_terminal() || seat.is_ok_and(|seat| seat);
     // Nothing to give input with: nobody is there, and that is known. What was told counts all the same.
-    if !devices && !all.any_on_a_terminal() && !inputs::has_seat(&roots.run) {
+    if !anything && closed.is_none() {
+        let hidden =
+            "other people's processes are hidden, and with them whether somebody has logged in";
         return Presence {
             last_input: told.map(|at| now.saturating_duration_since(at)),
-            ..Presence::headless()
+            blind: (!all.are_all_seen() && !covered).then(|| hidden.to_owned()),
+            doing: None,
         };
     }
-    let blind = match (terminals.unreadable, devices) {
+    let blind = match (closed, devices) {
         (Some(why), _) => Some(why),
-        (None, true) if since.is_none() => {
-            Some("the keyboard and the mouse are not watched".to_owned())
-        }
+        (None, true) if since.is_none() => Some(seen.unwatched()),
         (None, true) => seen.blind().filter(|_| !covered),
         (None, false) => None,
     };

@@ -131,7 +131,9 @@ impl Script {
         let mut now = Reading {
             presence: Presence::headless(),
             load_of_others: Sensed::Known(0.02),
+            graphics: None,
             memory_used: Sensed::Known(0.3),
+            memory_pressure: None,
             temperature_c: Sensed::Unknown("the script has no sensor".to_owned()),
             power: Sensed::Known(Power::Mains),
         };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Reading, Sensed};
@@ -37,8 +38,8 @@ impl Limits {
     pub fn is_busy(&self, reading: &Reading) -> bool {
         let over =
             |sensed: &Sensed<f64>, limit: f64| sensed.known().is_some_and(|now| now >= limit);
-        over(&reading.load_of_others, self.cpu)
-            || over(&reading.memory_used, self.memory)
+        reading.load().is_some_and(|now| now >= self.cpu)
+            || reading.memory_is_short(self.memory)
             || self
                 .temperature_c
                 .is_some_and(|limit| over(&reading.temperature_c, limit))
@@ -48,22 +49,26 @@ impl Limits {
 /// The original's `get_metrics`. `None` where it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Share of the machine that *other* programs use or wait for, in per cent.
+    /// Share of the processors that *other* programs use or wait for, in per cent.
     pub cpu_percent: Option<f64>,
     pub memory_percent: Option<f64>,
     /// Hottest sensor, in degrees Celsius.
     pub temperature: Option<f64>,
+    /// When this was read; `None` before the first look.
+    #[serde(default)]
+    pub timestamp: Option<Timestamp>,
 }
 
 impl Metrics {
     #[must_use]
-    pub fn of(reading: &Reading) -> Self {
+    pub fn of(reading: &Reading, at: Option<Timestamp>) -> Self {
         let percent =
             |sensed: &Sensed<f64>| sensed.known().map(|share| (share * 1000.0).round() / 10.0);
         Self {
             cpu_percent: percent(&reading.load_of_others),
             memory_percent: percent(&reading.memory_used),
             temperature: reading.temperature_c.known(),
+            timestamp: at,
         }
     }
 }
@@ -99,14 +104,18 @@ mod tests {
         let calm = Reading {
             presence: Presence::headless(),
             load_of_others: Sensed::Known(0.1),
+            graphics: None,
             memory_used: Sensed::Known(0.1),
+            memory_pressure: Some(0.0),
             temperature_c: Sensed::Known(50.0),
             power: Sensed::Known(Power::Mains),
         };
         assert!(!limits.is_busy(&calm));
-        let changes: [fn(&mut Reading); 3] = [
+        let changes: [fn(&mut Reading); 5] = [
             |now| now.load_of_others = Sensed::Known(0.7),
+            |now| now.graphics = Some(Sensed::Known(0.7)),
             |now| now.memory_used = Sensed::Known(0.8),
+            |now| now.memory_pressure = Some(0.2),
             |now| now.temperature_c = Sensed::Known(85.0),
         ];
         for change in changes {
@@ -115,7 +124,7 @@ mod tests {
             assert!(limits.is_busy(&reading), "{reading:?}");
         }
         assert!(!limits.is_busy(&Reading::unknown("a test")));
-        let metrics = Metrics::of(&Reading::unknown("a test"));
+        let metrics = Metrics::of(&Reading::unknown("a test"), None);
         assert_eq!(metrics.cpu_percent, None);
     }
 }

@@ -1,13 +1,14 @@
 //! The cheap handle through which everybody else speaks with the event loop. Called by the control socket and by the
 //! command line. A call returns once it has been accepted or refused.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::view::{Counts, Snapshot, Status, Told, Why};
+use super::state_store::StateStore;
+use super::view::{self, Counts, Snapshot, Status, Told, Why};
 use crate::clock;
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
@@ -89,6 +90,8 @@ pub struct SupervisorHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) urgent: mpsc::Sender<Urgent>,
     pub(super) snapshot: watch::Receiver<Snapshot>,
+    /// Weak: the loop's end is seen by its store's.
+    pub(super) store: Weak<StateStore<Snapshot>>,
     pub(super) told: broadcast::Sender<Told>,
     pub(super) nudge: Arc<tokio::sync::Notify>,
     pub(super) root: CancellationToken,
@@ -195,6 +198,9 @@ impl SupervisorHandle {
             true,
         );
         status.energy = Some(self.energy.get_status(clock::monotonic()));
+        if let Some(store) = self.store.upgrade() {
+            status.transitions = view::transitions(&store.history(), &store.get());
+        }
         status
     }
 

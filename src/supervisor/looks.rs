@@ -48,6 +48,14 @@ impl Supervisor {
         }
     }
 
+    /// A person gave a command: as good as a key. A measurement gives its own.
+    pub(super) fn asked(&mut self, now: Instant) {
+        if !matches!(self.purpose, Purpose::Measuring) {
+            self.energy.mark_activity(now);
+            self.told_input = self.told_input.max(Some(now));
+        }
+    }
+
     /// Input, told as it happened.
     pub(super) fn noticed(&mut self, noticed: &Noticed, now: Instant) {
         let at = noticed.at;
@@ -87,8 +95,7 @@ impl Supervisor {
             .filter(|at| !forgets || *at >= self.look_began);
         if let Some(at) = told {
             let ago = now.saturating_duration_since(at);
-            let seen = reading.presence.last_input.unwrap_or(ago);
-            reading.presence.last_input = Some(seen.min(ago));
+            reading.presence.saw_input(ago);
         }
         let reading = &reading;
         let wall = (self.wall)();

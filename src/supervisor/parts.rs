@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::{Timestamp, Zoned};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::chores::RunChore;
 use super::handle::ReadCounts;
@@ -33,7 +33,7 @@ pub type Preflight = Arc<dyn Fn(WorkPermit) -> BoxFuture<'static, Option<String>
 pub type NoteTransition = Box<dyn FnMut(&Transition) + Send>;
 
 /// One change of state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     pub at: Timestamp,
     pub from: StateName,

@@ -41,6 +41,9 @@ impl Supervisor {
             | State::Stopping { .. } => (None, None),
         };
         let renamed = self.current.name != name;
+        if renamed {
+            self.current.since = Some((self.wall)().timestamp());
+        }
         self.current.name = name;
         self.current.session = self.state.session().cloned();
         self.current.trigger = trigger;

@@ -167,7 +167,7 @@ fn idle(
     let Some(quiet) = presence.quiet_for() else {
         return Err("it is not known whether you are away".to_owned());
     };
-    if quiet < dreaming.idle_threshold {
+    if !presence.is_idle(dreaming.idle_threshold) {
         return Err(format!("idle for {} only", span(quiet)));
     }
     let Some(done) = marks.absence_done else {

@@ -41,8 +41,8 @@ use steps::{
     wake,
 };
 
-/// How long every gate must stay open before a session begins: longer than a pause between two commands of a build.
-pub const SETTLE: Duration = Duration::from_secs(30);
+/// How long every gate must stay open before a session begins.
+pub const SETTLE: Duration = crate::config::night::SETTLING;
 
 /// Good checks in a row that end safe mode (the original's own number).
 pub const SAFE_EXIT: u32 = 3;

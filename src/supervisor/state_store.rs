@@ -8,13 +8,19 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// How many versions stay at hand: some hours of an ordinary night's states.
+/// How many versions stay at hand: some nights of ordinary states.
 pub const HISTORY: usize = 256;
 
 /// A value that knows its version.
 pub trait Versioned: Clone + PartialEq {
     fn version(&self) -> u64;
     fn set_version(&mut self, version: u64);
+
+    /// Whether this version is worth keeping once `next` has taken its place.
+    fn is_kept_before(&self, next: &Self) -> bool {
+        let _ = next;
+        true
+    }
 }
 
 /// Somebody else wrote first.
@@ -66,6 +72,9 @@ impl<T: Versioned> StateStore<T> {
             value.set_version(next);
             answer = Ok(next);
             let before = std::mem::replace(now, value.clone());
+            if !before.is_kept_before(now) {
+                return true;
+            }
             // Under the channel's own lock: the history has the order of the versions.
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.push_back(before);
@@ -84,7 +93,7 @@ impl<T: Versioned> StateStore<T> {
         receiver
     }
 
-    /// Earlier versions, the oldest first; at most `HISTORY` of them.
+    /// Earlier versions that were worth keeping, the oldest first; at most `HISTORY` of them.
     pub fn history(&self) -> Vec<T> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         history.iter().cloned().collect()

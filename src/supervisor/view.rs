@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::parts::Transition;
 use super::proposals::Kind;
 use super::state::{SAFE_EXIT, State};
 use crate::dream::{SessionReport, Trigger, WakeReason};
@@ -14,6 +16,9 @@ use crate::ids::SessionId;
 
 /// How many reports stay at hand for whoever asks late: a command that follows its session asks within seconds.
 const REPORTS_KEPT: usize = 16;
+
+/// How many changes of state `status` shows: the last two or three sessions'; logs/transitions.jsonl has the others.
+const TRANSITIONS_SHOWN: usize = 16;
 
 /// `get_statistics`' word for the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +165,8 @@ pub struct Snapshot {
     /// `None` before the first look at the machine.
     pub why: Option<Arc<Why>>,
     pub tick: Option<Tick>,
+    /// When this state began; `None` before the first change.
+    pub since: Option<Timestamp>,
     pub reports: Arc<VecDeque<Arc<SessionReport>>>,
 }
 
@@ -170,6 +177,11 @@ impl super::state_store::Versioned for Snapshot {
 
     fn set_version(&mut self, version: u64) {
         self.version = version;
+    }
+
+    /// Of each state its last version: looks and ticks come every half second.
+    fn is_kept_before(&self, next: &Self) -> bool {
+        self.name != next.name
     }
 }
 
@@ -187,6 +199,7 @@ impl Snapshot {
             pause: None,
             why: None,
             tick: None,
+            since: None,
             reports: Arc::default(),
         }
     }
@@ -199,6 +212,18 @@ impl Snapshot {
             pause,
             ..Self::first()
         }
+    }
+
+    /// The change that led to this from the state before.
+    fn transition(&self, before: &Self) -> Option<Transition> {
+        let safe = self.safe.as_ref().map(|safe| safe.reason.clone());
+        Some(Transition {
+            at: self.since?,
+            from: before.name,
+            to: self.name,
+            session: self.session.clone(),
+            why: safe.or(self.waking.map(|reason| reason.as_str().to_owned())),
+        })
     }
 
     #[must_use]
@@ -229,6 +254,16 @@ impl Snapshot {
         }
         self.reports = Arc::new(reports);
     }
+}
+
+/// The newest changes of state, the oldest first, from the last version of each state and the current one.
+pub(super) fn transitions(history: &[Snapshot], current: &Snapshot) -> Vec<Transition> {
+    let earlier = history.len().saturating_sub(TRANSITIONS_SHOWN);
+    let states: Vec<&Snapshot> = history[earlier..].iter().chain([current]).collect();
+    let pairs = states.windows(2);
+    pairs
+        .filter_map(|pair| pair[1].transition(pair[0]))
+        .collect()
 }
 
 /// What those who follow along are told.
@@ -296,6 +331,9 @@ pub struct Status {
     /// What the EnergyManager says; `None` where no supervisor runs.
     #[serde(default)]
     pub energy: Option<crate::energy::EnergyStatus>,
+    /// The newest changes of state, the oldest first; where no supervisor runs those of the last one.
+    #[serde(default)]
+    pub transitions: Vec<Transition>,
 }
 
 impl Status {
@@ -331,6 +369,7 @@ impl Status {
             safe: snapshot.safe.clone(),
             tick: snapshot.tick,
             energy: None,
+            transitions: Vec::new(),
         }
     }
 }

@@ -325,7 +325,9 @@ impl Senses for Vacated {
                 doing: None,
             },
             load_of_others: Sensed::Known(0.0),
+            graphics: None,
             memory_used: Sensed::Known(0.0),
+            memory_pressure: None,
             temperature_c: Sensed::Unknown("not asked".to_owned()),
             power: Sensed::Known(Power::Mains),
         }

@@ -276,6 +276,35 @@ fn everything_that_is_wrong_is_told_at_once_with_key_value_range_and_origin() {
 }
 
 #[test]
+fn a_night_in_which_no_dream_fits_is_refused_and_says_what_does_not_fit() {
+    // Five minutes of quiet, half a minute to settle, a minute of work.
+    let told = Machine::new()
+        .env("DREAMING_NIGHT_HOURS", "2:00-2:06")
+        .refused();
+    assert_has(
+        &told,
+        &[
+            "DREAMING_NIGHT_HOURS = \"2:00-2:06\"",
+            "the night lasts 6 min",
+            "5 min without input",
+        ],
+    );
+    let (settings, _) = Machine::new()
+        .env("DREAMING_NIGHT_HOURS", "2:00-2:07")
+        .load();
+    assert_eq!(settings.dreaming.night.length_minutes(), 7);
+    // The night is the usual one; the quiet that was asked for fills it.
+    let told = Machine::new()
+        .env("DREAMING_NIGHT_QUIET_MINUTES", "239")
+        .env("DREAMING_IDLE_THRESHOLD_MINUTES", "600")
+        .refused();
+    assert_has(
+        &told,
+        &["DREAMING_NIGHT_QUIET_MINUTES = \"239\"", "leaves no room"],
+    );
+}
+
+#[test]
 fn toml_that_does_not_parse_is_named_by_its_line_and_never_quoted() {
     let machine = Machine::new();
     machine.write(

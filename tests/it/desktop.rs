@@ -125,6 +125,11 @@ impl Watched {
 /// Files of a machine that a test makes up: nobody sits there.
 fn roots(world: &World) -> Roots {
     let at = |name: &str| world.path().join(name);
+    // A /proc that hides nobody shows the first process.
+    world.write(
+        "proc/1/stat",
+        "1 (init) S 0 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1",
+    );
     Roots {
         proc: at("proc"),
         sys: at("sys"),

@@ -1,6 +1,6 @@
 //! The senses on the real machine: a pty, real nodes, real processes.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use dreamer::clock;
 use dreamer::config::Settings;
 use dreamer::energy::host::{HostSenses, Roots};
-use dreamer::energy::{EnergyManager, Limits, Notice, OwnWork, Power, Sensed, Senses};
+use dreamer::energy::{EnergyManager, Limits, Notice, OwnWork, Presence, Reading, Sensed, Senses};
+use dreamer::supervisor::schedule;
 use dreamer::supervisor::wake_test::Typist;
 use dreamer::tree::Tree;
 
@@ -62,6 +63,11 @@ fn a_key_in_a_terminal_is_noticed_at_once() {
 /// Files of a machine that a test makes up.
 fn roots(world: &World) -> Roots {
     let at = |name: &str| world.path().join(name);
+    // A /proc that hides nobody shows the first process.
+    world.write(
+        "proc/1/stat",
+        "1 (init) S 0 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1",
+    );
     Roots {
         proc: at("proc"),
         sys: at("sys"),
@@ -114,11 +120,10 @@ fn sensors_that_vanish_or_talk_nonsense_are_unknown_and_say_why() {
             matches!(reading.memory_used, Sensed::Unknown(_)),
             "{reading:?}"
         );
-        assert_eq!(
-            reading.power,
-            Sensed::Known(Power::Mains),
-            "no battery says so"
-        );
+        let Sensed::Unknown(why) = reading.power else {
+            panic!("{garbage:?} is no type of a supply")
+        };
+        assert!(why.contains("supply B"), "{why}");
     }
     std::fs::remove_dir_all(&roots.proc).expect("it vanishes");
     std::fs::remove_dir_all(&roots.sys).expect("it vanishes");
@@ -131,19 +136,47 @@ fn sensors_that_vanish_or_talk_nonsense_are_unknown_and_say_why() {
 
 #[test]
 fn a_keyboard_that_cannot_be_watched_makes_presence_unknown_and_names_it() {
-    if !cfg!(target_os = "linux") || nix::unistd::geteuid().is_root() {
-        // Nothing is closed to root.
+    if !cfg!(target_os = "linux") {
         return;
     }
     let world = World::new();
     let roots = roots(&world);
-    let node = world.write("dev/input/event3", "");
-    std::fs::set_permissions(&node, std::fs::Permissions::from_mode(0o000)).expect("it is closed");
+    // Closed to root too: it leads to itself.
+    let node = world.write("dev/input/mice", "").with_file_name("event3");
+    symlink(&node, &node).expect("a link");
     let mut senses = senses_at(&roots);
     let _listening = senses.listen(Arc::new(|_| {}));
     let presence = senses.read(clock::monotonic()).presence;
+    assert_eq!(presence.quiet_for(), None, "{presence:?}");
     assert!(presence.blind.expect("a reason").contains("event3"));
-    assert_eq!(presence.last_input, None);
+}
+
+/// The worst that can happen to the watching thread: it dies of what it calls.
+#[test]
+fn a_watch_that_dies_leaves_presence_unknown_and_says_why() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let world = World::new();
+    let roots = roots(&world);
+    let node = world.write("dev/input/event0", "k");
+    let mut senses = senses_at(&roots);
+    let listening = senses.listen(Arc::new(|_| panic!("a test ends the watch")));
+    let presence = senses.read(clock::monotonic()).presence;
+    assert_eq!(presence.blind, None, "it is watched");
+    std::fs::read(&node).expect("it is read");
+    let began = clock::monotonic();
+    let blind = loop {
+        if let Some(why) = senses.read(clock::monotonic()).presence.blind {
+            break why;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "nobody says so");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(blind.contains("not watched any more"), "{blind}");
+    drop(listening);
+    let _again = senses.listen(Arc::new(|_| {}));
+    assert_eq!(senses.read(clock::monotonic()).presence.blind, None);
 }
 
 /// A plain file stands for the device node: the kernel tells of a read in the same way.
@@ -223,4 +256,54 @@ fn the_originals_names_answer_by_one_reading() {
     assert!(!energy.is_idle(Duration::from_mins(30), now));
     energy.stop_monitoring();
     assert_eq!(energy.get_status(now).registered_callbacks, 0);
+}
+
+/// What the originals' names answer is what the schedule decides by.
+#[test]
+fn idle_means_the_same_to_the_status_and_to_the_schedule() {
+    let settings = Settings::defaults_in(std::path::Path::new("/nowhere"));
+    let threshold = settings.dreaming.idle_threshold;
+    let noon = "2026-11-21T12:00[UTC]".parse().expect("a time");
+    let now = clock::monotonic();
+    let away = |minutes| Presence {
+        last_input: Some(Duration::from_mins(minutes)),
+        ..Presence::headless()
+    };
+    let blind = Presence {
+        blind: Some("a test".to_owned()),
+        ..away(90)
+    };
+    for (presence, idle, quiet) in [
+        (Presence::headless(), true, None),
+        (away(90), true, Some(Duration::from_mins(90))),
+        (away(30), true, Some(Duration::from_mins(30))),
+        (away(29), false, Some(Duration::from_mins(29))),
+        (blind, false, None),
+    ] {
+        let fixed = Fixed(presence.clone());
+        let energy = EnergyManager::new(Box::new(fixed), Limits::of(&settings));
+        assert!(!energy.is_idle(threshold, now), "nobody has looked yet");
+        drop(energy.get_metrics(now));
+        let marks = schedule::Marks::default();
+        let window = schedule::window(&noon, &presence, &settings.dreaming, &marks);
+        assert_eq!(window.idle.is_ok(), idle, "{presence:?}");
+        assert_eq!(energy.is_idle(threshold, now), idle, "{presence:?}");
+        assert_eq!(energy.get_idle_time(now), quiet, "{presence:?}");
+        let status = energy.get_status(now);
+        assert!(status.metrics.timestamp.is_some(), "when it was read");
+        energy.mark_activity(now);
+        assert!(!energy.is_idle(threshold, now), "{presence:?}");
+    }
+}
+
+/// Senses that find this presence and a calm machine.
+struct Fixed(Presence);
+
+impl Senses for Fixed {
+    fn read(&mut self, _now: clock::Instant) -> Reading {
+        Reading {
+            presence: self.0.clone(),
+            ..Reading::unknown("a test")
+        }
+    }
 }

@@ -51,7 +51,9 @@ impl Senses for LoadAlone {
         Reading {
             presence: Presence::headless(),
             load_of_others: share,
+            graphics: None,
             memory_used: Sensed::Known(0.1),
+            memory_pressure: None,
             temperature_c: Sensed::Unknown("not asked".to_owned()),
             power: Sensed::Known(Power::Mains),
         }

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamer::clock;
+use dreamer::config::Settings;
+use dreamer::energy::gate::GateKind;
 use dreamer::energy::host::{HostSenses, Roots};
 use dreamer::energy::{OwnWork, Reading, Sensed, Senses};
+use dreamer::supervisor::Judged;
+use dreamer::supervisor::memory::Remembered;
 use dreamer::tree::Tree;
 
 use crate::support::{World, left_out};
@@ -93,7 +97,7 @@ fn what_others_compute_on_a_card_is_their_load_and_what_we_do_is_not() {
         (&format!("old\nbusy 60\nprocess {us} 0\n"), 0.0),
     ] {
         let reading = machine.look(card);
-        let load = reading.load_of_others.known().expect("the share is known");
+        let load = reading.load().expect("the share is known");
         assert!((load - expected).abs() < 1e-6, "{card}: {load}");
     }
     assert_eq!(machine.senses.graphics(), Some(Ok(0.0)));
@@ -119,10 +123,15 @@ fn a_hot_card_is_heat_and_a_broken_library_is_named_and_hides_no_processor() {
         Sensed::Known(0.0),
         "the processors are idle"
     );
-    let why = machine
-        .senses
-        .graphics()
-        .expect("there is a card")
-        .expect_err("it is broken");
+    let Some(Sensed::Unknown(why)) = &reading.graphics else {
+        panic!("it is broken: {reading:?}");
+    };
     assert!(why.contains("999"), "{why}");
+    // `why` says it where a person looks.
+    let settings = Settings::defaults_in(machine.world.path());
+    let noon = "2026-11-21T12:00[UTC]".parse().expect("a time");
+    let judged = Judged::new(&reading, &settings, &noon, Remembered::default());
+    let gate = judged.gates.iter().find(|gate| gate.gate == GateKind::Load);
+    let gate = gate.expect("there is one");
+    assert!(gate.open && gate.reason.contains("999"), "{gate:?}");
 }

@@ -18,11 +18,12 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 use crate::support::{World, full};
 
-/// Begin is late by a look, the settling and a look; an end is late by a look.
-const LATE_BEGIN: SignedDuration = SignedDuration::from_secs(5 + 30 + 5);
-const LATE_END: SignedDuration = SignedDuration::from_secs(1);
+/// Begin is late by a look, the settling and a look.
+const LATE_BEGIN: Duration = Duration::from_secs(5 + 30 + 5);
+/// An end is late by a look, which is a tick of half a second; timers count whole milliseconds.
+const LATE_END: Duration = Duration::from_millis(500 + 2);
 /// Without input inside the night, DREAMING_NIGHT_QUIET_MINUTES.
-const QUIET: SignedDuration = SignedDuration::from_mins(5);
+const QUIET: Duration = Duration::from_mins(5);
 
 /// What happens in one night, by its number: the owner leaves at 23:00 and comes at 7:40; some nights are not so.
 fn acts_of(day: Date, start: &Zoned, shift: &mut SignedDuration) -> Vec<(Duration, Act)> {
@@ -37,7 +38,8 @@ fn acts_of(day: Date, start: &Zoned, shift: &mut SignedDuration) -> Vec<(Duratio
         (at(7, 40), Act::Input(Notice::Key)),
         (at(23, 0), Act::Input(Notice::Key)),
     ];
-    match number % 7 {
+    let set = |minutes| Act::Clock(SignedDuration::from_mins(minutes));
+    match number % 10 {
         // It sleeps through the whole window.
         1 => wanted.push((at(1, 0), Act::Suspend(Duration::from_hours(6)))),
         // It sleeps into the window.
@@ -47,9 +49,13 @@ fn acts_of(day: Date, start: &Zoned, shift: &mut SignedDuration) -> Vec<(Duratio
         // The desk is bumped.
         4 => wanted.push((at(4, 30), Act::Input(Notice::Pointer))),
         // The clock is set by day.
-        5 => wanted.push((at(12, 0), Act::Clock(SignedDuration::from_mins(-20)))),
-        6 => wanted.push((at(12, 0), Act::Clock(SignedDuration::from_mins(20)))),
-        _ => {}
+        5 => wanted.push((at(12, 0), set(-20))),
+        6 => wanted.push((at(12, 0), set(20))),
+        // It is set into the window, out of it again through its beginning, out of it through its end, and back in it.
+        7 => wanted.push((at(1, 50), set(20))),
+        8 => wanted.push((at(2, 10), set(-20))),
+        9 => wanted.push((at(5, 50), set(20))),
+        _ => wanted.push((at(5, 50), set(-20))),
     }
     wanted.sort_by_key(|(at, _)| *at);
     let mut acts = Vec::new();
@@ -68,10 +74,11 @@ fn acts_of(day: Date, start: &Zoned, shift: &mut SignedDuration) -> Vec<(Duratio
     acts
 }
 
+/// A session, by the time that the machine was awake until then.
 #[derive(Debug)]
 struct Began {
-    at: Zoned,
-    ended: Option<Zoned>,
+    at: Duration,
+    ended: Option<Duration>,
 }
 
 /// Sessions that never end by themselves: the window has to end them.
@@ -114,6 +121,7 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
             endless(),
         )
     });
+    let awake = || clock::monotonic().saturating_duration_since(begun);
     let mut sessions: Vec<Began> = Vec::new();
     let mut running = None;
     let mut states = supervisor.watch();
@@ -122,12 +130,12 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
         let now = states.borrow_and_update().clone();
         if now.session != running {
             if let (Some(_), Some(last)) = (&running, sessions.last_mut()) {
-                last.ended = Some(wall());
+                last.ended = Some(awake());
             }
             if now.session.is_some() {
                 assert_eq!(now.trigger, Some(Trigger::Night));
                 sessions.push(Began {
-                    at: wall(),
+                    at: awake(),
                     ended: None,
                 });
             }
@@ -165,66 +173,90 @@ fn check(zone: &str, first: Date, days: i32) {
         .expect("a runtime");
     let sessions = runtime.block_on(live(Arc::clone(&script), &world));
 
-    // What the calendar says: minute by minute of the time awake, when a session could run.
-    let mut expected: Vec<(Zoned, Zoned)> = Vec::new();
-    let mut inside = false;
-    for second in 0..length.as_secs() / 10 {
-        let awake = Duration::from_secs(second * 10);
-        let now = script.wall(awake);
-        let in_window = (2..6).contains(&now.hour());
-        if in_window && !inside {
-            expected.push((now.clone(), now.clone()));
-        }
-        if let (true, Some(last)) = (in_window, expected.last_mut()) {
-            last.1 = now;
-        }
-        inside = in_window;
-    }
-    for (opened, closed) in &expected {
+    let windows = windows(&script);
+    for (opened, closed) in windows.iter().copied() {
+        let night = script.wall(opened);
         let of_window: Vec<&Began> = sessions
             .iter()
-            .filter(|session| session.at >= *opened && session.at <= *closed)
+            .filter(|session| session.at >= opened && session.at <= closed)
             .collect();
         let disturbed = acts.iter().filter(|(at, act)| {
-            let when = script.wall(*at);
-            when >= *opened
-                && when <= *closed
+            *at >= opened
+                && *at <= closed
                 && matches!(act, Act::Input(Notice::Key) | Act::Suspend(_))
         });
         let wakes = disturbed.count();
-        let long_enough =
-            closed.timestamp().duration_since(opened.timestamp()) > QUIET + LATE_BEGIN;
+        let long_enough = closed.saturating_sub(opened) > QUIET + LATE_BEGIN;
         assert!(
             !of_window.is_empty() || !long_enough,
-            "{zone}: the night of {opened} is not entered"
+            "{zone}: the night of {night} is not entered"
         );
         assert!(
             of_window.len() <= 1 + wakes,
-            "{zone}: the night of {opened} is entered {} times with {wakes} wakes",
+            "{zone}: the night of {night} is entered {} times with {wakes} wakes",
             of_window.len()
         );
         let Some(first) = of_window.first() else {
             continue;
         };
-        let late = first.at.timestamp().duration_since(opened.timestamp());
+        let late = first.at.saturating_sub(opened);
         assert!(
             late <= QUIET + LATE_BEGIN,
-            "{zone}: {opened} entered after {late}"
+            "{zone}: {night} entered after {late:?}"
         );
         for session in of_window {
-            let ended = session.ended.as_ref();
-            let over = ended.map(|ended| ended.timestamp().duration_since(closed.timestamp()));
-            // The last sample of the window lies up to ten seconds before its end.
-            let overrun = over.is_some_and(|over| over > LATE_END + SignedDuration::from_secs(10));
-            assert!(!overrun, "{zone}: {opened} overran by {over:?}");
+            let ended = session.ended.unwrap_or_else(|| {
+                panic!("{zone}: the session of {night} never ended: {session:?}")
+            });
+            let over = ended.saturating_sub(closed);
+            assert!(over <= LATE_END, "{zone}: {night} overran by {over:?}");
         }
     }
     let outside: Vec<_> = sessions
         .iter()
-        .filter(|session| !(2..6).contains(&session.at.hour()))
+        .filter(|session| {
+            let holds =
+                |(opened, closed): &(Duration, Duration)| (*opened..=*closed).contains(&session.at);
+            !windows.iter().any(holds)
+        })
         .collect();
     assert!(outside.is_empty(), "{zone}: {outside:?}");
     assert!(!sessions.is_empty());
+}
+
+/// What the calendar says: when the clock on the wall shows the night's hours, by the time awake, to the millisecond.
+fn windows(script: &Script) -> Vec<(Duration, Duration)> {
+    const STEP: Duration = Duration::from_secs(10);
+    let inside = |awake| (2..6).contains(&script.wall(awake).hour());
+    // The first moment after `before` at which it is as it is at `after`.
+    let changed = |mut before: Duration, mut after: Duration| {
+        while after.saturating_sub(before) > Duration::from_millis(1) {
+            let middle = before + after.saturating_sub(before) / 2;
+            if inside(middle) == inside(after) {
+                after = middle;
+            } else {
+                before = middle;
+            }
+        }
+        after
+    };
+    let mut windows: Vec<(Duration, Duration)> = Vec::new();
+    let mut opened: Option<Duration> = None;
+    let mut last = Duration::ZERO;
+    while last < script.length {
+        let next = (last + STEP).min(script.length);
+        match (opened, inside(next)) {
+            (None, true) => opened = Some(changed(last, next)),
+            (Some(since), false) => {
+                windows.push((since, changed(last, next)));
+                opened = None;
+            }
+            (Some(_), true) | (None, false) => {}
+        }
+        last = next;
+    }
+    windows.extend(opened.map(|since| (since, script.length)));
+    windows
 }
 
 fn year(zone: &str, changes: [(i8, i8); 2]) {
@@ -239,6 +271,8 @@ fn year(zone: &str, changes: [(i8, i8); 2]) {
             let first = date(month, day).checked_sub(2.days()).expect("a date");
             check(zone, first, 3);
         }
+        // The three nights in which the clock is set: days 157 to 159.
+        check(zone, date(6, 5), 3);
     }
 }
 

@@ -17,7 +17,7 @@ use dreamer::supervisor::{Purpose, Supervisor, SupervisorHandle};
 
 use crate::support::fake_llm::{self, FakeLlm};
 use crate::support::senses::Script;
-use crate::support::{World, ledger, left_out};
+use crate::support::{World, full, ledger, left_out};
 
 /// A document whose own examples prove its functions.
 pub(crate) const TOOLS: &str = r#""""Small tools for words."""
@@ -362,5 +362,87 @@ async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
             supervisor.shutdown().await;
             assert_eq!(left_behind(&settings), 0, "{backend:?} {reason}");
         }
+    }
+}
+
+/// Files below `folder` whose name ends like this.
+fn named(folder: &Path, end: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(named(&path, end));
+        } else if path.to_string_lossy().ends_with(end) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The pack's tasks are all solved where nobody disturbs: whatever a wake turned into a verdict would be a rejection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothing() {
+    // From the request on, or from the first task on.
+    let moments: Vec<(bool, u64)> = if full() {
+        (0..200_u64)
+            .map(|n| (n % 4 > 0, n * 2_654_435_761 % 2003))
+            .collect()
+    } else {
+        vec![(false, 150), (true, 60), (true, 500)]
+    };
+    for backend in backends().await {
+        let mut requeued = 0;
+        for (at_work, after_ms) in moments.iter().copied() {
+            let world = World::new();
+            let mut settings = settings(&world, backend, LlmChoice::Forbidden);
+            settings.sandbox.namespace = "dreamer-it-moments".to_owned();
+            know(&world, &settings, "tools.py", TOOLS);
+            let (supervisor, _senses) = supervise(&settings);
+            let session = supervisor.request(request(1000)).await;
+            let session = session.expect("it is accepted");
+            if at_work {
+                let mut watch = supervisor.watch();
+                let dreaming = watch.wait_for(|now| now.phase.is_some());
+                let dreaming = tokio::time::timeout(Duration::from_mins(1), dreaming).await;
+                drop(dreaming.expect("it dreams").expect("it lives"));
+            }
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            let told = format!("{backend:?} after {after_ms} ms, at work: {at_work}");
+            assert!(supervisor.wake(WakeReason::Wake).await, "{told}");
+            let report = supervisor.finished(&session).await.expect("a report");
+            supervisor.shutdown().await;
+            assert_eq!(
+                report.status,
+                SessionStatus::Interrupted,
+                "{told}: {report:?}"
+            );
+            assert_eq!(report.wake_reason, Some(WakeReason::Wake), "{told}");
+            assert!(report.rejections.is_empty(), "{told}: {report:?}");
+            assert_eq!(
+                report.dreams_attempted, report.dreams_successful,
+                "{told}: {report:?}"
+            );
+            requeued += report.requeued;
+            assert_eq!(left_behind(&settings), 0, "{told}");
+            for end in [".tmp", ".part"] {
+                let half = named(world.path(), end);
+                assert!(half.is_empty(), "{told}: {half:?}");
+            }
+            let dreams = saved(&settings.output_dir);
+            assert_eq!(dreams.len() as u64, report.dreams_successful, "{told}");
+            let whole = |dream: &std::path::PathBuf| dream.with_extension("json").exists();
+            let lone: Vec<_> = named(&settings.output_dir, ".py")
+                .into_iter()
+                .filter(|code| !whole(code))
+                .collect();
+            assert!(lone.is_empty(), "{told}: {lone:?}");
+            let store = Store::open(&settings.database()).expect("the store opens");
+            assert_eq!(
+                store.unfinished_dreams().expect("it is read").len(),
+                0,
+                "{told}"
+            );
+        }
+        assert!(requeued > 0, "{backend:?}: no wake met a task");
     }
 }

@@ -2,6 +2,7 @@
 //! it, how fast, and what is left afterwards.
 
 mod chores;
+mod commands;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -723,8 +724,10 @@ async fn a_broken_preflight_is_safe_mode_until_three_good_ones_and_every_change_
         after > Duration::from_mins(2) && after < Duration::from_mins(5),
         "{after:?}"
     );
+    let shown = handle.get_statistics().transitions;
     handle.shutdown().await;
     let noted = noted.lock().expect("no panic");
+    assert_eq!(shown[..], noted[..4], "`status` shows what was noted");
     let names: Vec<_> = noted.iter().map(|now| now.to.as_str()).collect();
     assert_eq!(names, ["safe", "awake", "settling", "dreaming", "stopping"]);
     assert_eq!(noted[0].why.as_deref(), Some("sandbox: there is none"));

@@ -240,6 +240,17 @@ fn a_user_installs_the_service_and_takes_it_back(machine: &Machine) {
         }
         assert!(began.elapsed() < SOON, "{status}");
     }
+    // The unit's hardening holds, and a dream in its sandboxes goes on under it.
+    let pid = user("systemctl --user show dreamer --value -p MainPID");
+    let status = machine.run(&format!("cat /proc/{}/status", pid.trim()));
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    assert!(status.contains("Seccomp:\t2"), "{status}");
+    user("dreamer ingest /knowledge");
+    let report = user("dreamer dream --max-scenarios 2 --json");
+    let report: serde_json::Value =
+        serde_json::from_str(report.lines().last().unwrap_or_default()).expect(&report);
+    assert_eq!(report["status"], "completed", "{report}");
+    assert_eq!(report["dreams_successful"], 2, "{report}");
     let began = clock::monotonic();
     user("dreamer service uninstall");
     let took = began.elapsed();

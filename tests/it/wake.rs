@@ -1,5 +1,5 @@
 //! The promise, measured: a real key in a real terminal against real sandboxes that burn. Small counts here, the full
-//! ones in `scripts/soak`.
+//! ones in `scripts/soak-wake`.
 
 use std::io::Write;
 

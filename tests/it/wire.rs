@@ -114,6 +114,7 @@ fn energy() -> impl Strategy<Value = EnergyStatus> {
                     cpu_percent: one,
                     memory_percent: two,
                     temperature: three,
+                    timestamp: first.then_some(jiff::Timestamp::UNIX_EPOCH),
                 },
                 cpu_threshold: limit,
                 memory_threshold: limit,

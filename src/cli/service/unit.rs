@@ -135,10 +135,10 @@ fn launchd(program: &Path, settings: &Settings, enable: bool) -> String {
         &format!("{block}    <key>RunAtLoad</key>\n"),
         1,
     );
-    let logs = settings.data_dir.join("service.log");
+    let log = settings.data_dir.join("logs/service.log");
     plist.replace(
-        "/Users/USER/Library/Logs/dreamer.log",
-        &xml(&logs.display().to_string()),
+        "/Users/USER/Library/Logs/dreamer/service.log",
+        &xml(&log.display().to_string()),
     )
 }
 
@@ -183,6 +183,37 @@ mod tests {
         let plist = render(Kind::Launchd, Path::new("/a&b/dreamer"), &settings(), true);
         assert!(plist.contains("<string>/a&amp;b/dreamer</string>"));
         assert!(plist.contains("<key>ENABLE_DREAMING</key>"));
-        assert!(!plist.contains("/Users/USER/.cargo"));
+        assert!(!plist.contains("/Users/USER"));
+    }
+
+    #[test]
+    fn an_agents_log_is_one_that_is_turned() {
+        let plist = render(Kind::Launchd, Path::new("/d"), &settings(), true);
+        let log =
+            "<string>--log</string>\n        <string>/srv/my dreams/100%/logs/service.log</string>";
+        assert!(plist.contains(log), "{plist}");
+        let kept = "<key>StandardErrorPath</key>\n    <string>/dev/null</string>";
+        assert!(plist.contains(kept), "{plist}");
+    }
+
+    #[test]
+    fn a_users_unit_gives_up_what_a_program_with_sandboxes_can() {
+        let unit = render(Kind::User, Path::new("/d"), &settings(), false);
+        for line in [
+            "NoNewPrivileges=yes",
+            "LockPersonality=yes",
+            "RestrictRealtime=yes",
+            "RestrictSUIDSGID=yes",
+            "SystemCallArchitectures=native",
+            "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        ] {
+            assert!(unit.lines().any(|one| one == line), "{line}");
+        }
+        // Bubblewrap makes namespaces.
+        assert!(
+            !unit
+                .lines()
+                .any(|one| one.starts_with("RestrictNamespaces"))
+        );
     }
 }

@@ -18,7 +18,9 @@ fn calm() -> Reading {
             doing: None,
         },
         load_of_others: Sensed::Known(0.05),
+        graphics: None,
         memory_used: Sensed::Known(0.3),
+        memory_pressure: None,
         temperature_c: Sensed::Unknown("no sensor".to_owned()),
         power: Sensed::Known(Power::Mains),
     }
@@ -143,4 +145,38 @@ fn time_that_was_given_ends_the_session() {
     };
     assert_eq!(at(19), None);
     assert_eq!(at(20), Some(WakeReason::WindowClosed));
+}
+
+#[test]
+fn memory_that_is_waited_for_is_full_however_much_is_available() {
+    let mut reading = calm();
+    reading.memory_pressure = Some(0.19);
+    check_wake(Trigger::Night, &reading, true, None);
+    reading.memory_pressure = Some(0.2);
+    check_wake(Trigger::Night, &reading, true, Some(WakeReason::Memory));
+    check_wake(Trigger::Manual, &reading, false, Some(WakeReason::Memory));
+}
+
+#[test]
+fn a_busy_card_ends_a_dream_though_the_processors_cannot_be_told_apart() {
+    let start = clock::monotonic();
+    let mut reading = calm();
+    reading.load_of_others = Sensed::Unknown("cannot be told apart".to_owned());
+    reading.graphics = Some(Sensed::Known(0.9));
+    let mut heavy = Dwell::default();
+    let mut look = |reading: &Reading, second| {
+        let now = start + Duration::from_secs(second);
+        let held = running(Trigger::Night, start);
+        Disturbance::of(reading, &settings(), held, true, &mut heavy, now)
+    };
+    let overs: Vec<_> = (0..=2).map(|second| look(&reading, second).over).collect();
+    assert_eq!(overs, [None, None, Some(WakeReason::Load)]);
+    // A calm card says nothing of the processors.
+    reading.graphics = Some(Sensed::Known(0.1));
+    let blink = look(&reading, 3);
+    assert_eq!((blink.over, blink.calm), (None, false));
+    // A card that cannot be read leaves the processors to judge by.
+    reading.graphics = Some(Sensed::Unknown("error 999".to_owned()));
+    reading.load_of_others = Sensed::Known(0.1);
+    assert!(look(&reading, 4).calm);
 }

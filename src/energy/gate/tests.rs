@@ -18,7 +18,9 @@ fn calm() -> Reading {
             doing: None,
         },
         load_of_others: Sensed::Known(0.05),
+        graphics: None,
         memory_used: Sensed::Known(0.3),
+        memory_pressure: None,
         temperature_c: Sensed::Unknown("no sensor".to_owned()),
         power: Sensed::Known(Power::Mains),
     }
@@ -75,6 +77,51 @@ fn each_reading_closes_its_own_gate() {
     let mut reading = calm();
     reading.power = Sensed::Known(Power::Battery { percent: Some(100) });
     check(&reading, &inside(), Leave::Closed(GateKind::Power));
+}
+
+#[test]
+fn memory_that_is_waited_for_closes_its_gate_and_is_shown() {
+    let mut reading = calm();
+    reading.memory_pressure = Some(0.0);
+    let gate = memory(&reading, 0.8);
+    let shown = (gate.open, gate.reading.as_str(), gate.threshold.as_str());
+    assert_eq!(
+        shown,
+        (
+            true,
+            "30 %, pressure 0 %",
+            "below 80 %, pressure below 20 %"
+        )
+    );
+    reading.memory_pressure = Some(0.45);
+    check(&reading, &inside(), Leave::Closed(GateKind::Memory));
+    let gate = memory(&reading, 0.8);
+    assert_eq!(gate.reading, "30 %, pressure 45 %");
+    assert!(gate.reason.contains("waiting"), "{gate:?}");
+    // What is in use all the time is named where it closes the gate by itself.
+    reading.memory_pressure = None;
+    let gate = memory(&reading, 0.2);
+    assert!(
+        gate.reason.contains("DREAMING_MEMORY_THRESHOLD=0.2"),
+        "{gate:?}"
+    );
+    assert_eq!(gate.reading, "30 %");
+}
+
+#[test]
+fn a_card_counts_beside_the_processors_and_one_that_cannot_be_read_is_named() {
+    let mut reading = calm();
+    reading.graphics = Some(Sensed::Unknown("the library answers 999".to_owned()));
+    let gate = load(&reading, 0.7);
+    assert!(gate.open && gate.reason.contains("999"), "{gate:?}");
+    assert_eq!(gate.reading, "5 %, graphics unknown");
+    reading.graphics = Some(Sensed::Known(0.9));
+    check(&reading, &inside(), Leave::Closed(GateKind::Load));
+    reading.load_of_others = Sensed::Unknown("it cannot be told apart".to_owned());
+    check(&reading, &inside(), Leave::Closed(GateKind::Load));
+    reading.graphics = Some(Sensed::Known(0.1));
+    let gate = load(&reading, 0.7);
+    assert!(gate.open && gate.reason.contains("told apart"), "{gate:?}");
 }
 
 #[test]

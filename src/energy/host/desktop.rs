@@ -23,7 +23,7 @@ pub(super) mod said;
 mod session;
 mod system;
 mod upower;
-mod wayland;
+pub(super) mod wayland;
 
 use bus::Trouble;
 pub(super) use said::Said;
@@ -151,6 +151,18 @@ impl Drop for Following {
     }
 }
 
+/// Takes back what was said when the thread ends, however it ends: old words must not count as quiet.
+struct Ends {
+    said: Said,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.said
+            .lost("is not followed any more: the thread that did has failed");
+    }
+}
+
 /// Follows every bus there is until the answer is dropped; `None` where there is none.
 pub(super) fn start(
     desktop: &config::Desktop,
@@ -186,9 +198,11 @@ pub(super) fn start(
         said.set_all(&[Source::Wayland], &Answer::Asked);
     }
     let display = desktop.wayland_display.clone();
+    let ends = Ends { said: said.clone() };
     let thread = std::thread::Builder::new()
         .name("desktop".to_owned())
         .spawn(move || {
+            let _ends = ends;
             runtime.block_on(async {
                 let mut buses = JoinSet::new();
                 if let Some(address) = system {
@@ -202,8 +216,10 @@ pub(super) fn start(
                 }
                 tokio::select! {
                     () = stopped.cancelled() => {}
-                    () = async { while buses.join_next().await.is_some() {} } => {
-                        tracing::error!("the desktop is not followed any more");
+                    // None of them ends by itself: one that does has failed, and what it last wrote down is old.
+                    ended = buses.join_next() => {
+                        let why = ended.and_then(Result::err).map(|error| error.to_string());
+                        tracing::error!(why, "the desktop is not followed any more");
                     }
                 }
             });

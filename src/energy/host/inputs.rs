@@ -19,12 +19,15 @@ const KEYS_OF_A_KEYBOARD: u32 = 16;
 pub(super) struct Terminals {
     pub(super) newest: Option<Timestamp>,
     pub(super) unreadable: Option<String>,
+    /// Somebody has opened a terminal of the kind that windows and remote logins use.
+    pub(super) any_opened: bool,
 }
 
 /// Looks at every terminal that exists now: the list changes with each login.
 pub(super) fn terminals(dev: &Path) -> Terminals {
     let mut newest = None;
     let mut unreadable = None;
+    let mut any_opened = false;
     for (folder, prefix) in terminal_places(dev) {
         let nodes = match numbered(&folder, prefix) {
             Ok(nodes) => nodes,
@@ -34,6 +37,8 @@ pub(super) fn terminals(dev: &Path) -> Terminals {
                 continue;
             }
         };
+        // Those with a prefix are there whether or not somebody sits at them.
+        any_opened |= prefix.is_empty() && !nodes.is_empty();
         for node in nodes {
             let accessed = fs::metadata(&node).and_then(|node| node.accessed());
             match accessed {
@@ -44,7 +49,11 @@ pub(super) fn terminals(dev: &Path) -> Terminals {
             }
         }
     }
-    Terminals { newest, unreadable }
+    Terminals {
+        newest,
+        unreadable,
+        any_opened,
+    }
 }
 
 /// The nodes of all terminals that exist now.
@@ -80,10 +89,10 @@ pub(super) enum Kind {
     Pointer,
 }
 
-/// Keyboards and pointers: their nodes.
-pub(super) fn device_nodes(roots: &Roots) -> Vec<(PathBuf, Kind)> {
-    let Ok(nodes) = fs::read_dir(roots.dev.join("input")) else {
-        return Vec::new();
+/// Keyboards and pointers: their nodes. A folder that is not there holds none; `Err` says why it cannot be known.
+pub(super) fn device_nodes(roots: &Roots) -> Result<Vec<(PathBuf, Kind)>, String> {
+    let Some(nodes) = listed(&roots.dev.join("input"))? else {
+        return Ok(Vec::new());
     };
     let found = nodes.flatten().filter_map(|node| {
         let name = node.file_name();
@@ -95,7 +104,16 @@ pub(super) fn device_nodes(roots: &Roots) -> Vec<(PathBuf, Kind)> {
             .join("device/capabilities");
         Some((node.path(), kind(&about)?))
     });
-    found.collect()
+    Ok(found.collect())
+}
+
+/// What lies in a folder; `None` where there is no such folder.
+fn listed(folder: &Path) -> Result<Option<fs::ReadDir>, String> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(Some(entries)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", folder.display())),
+    }
 }
 
 /// How a person can give input with it; `None` for a power button. One that does not say counts as a keyboard.
@@ -114,8 +132,9 @@ fn kind(capabilities: &Path) -> Option<Kind> {
 }
 
 /// A login manager has a seat: a screen with somebody in front of it.
-pub(super) fn has_seat(run: &Path) -> bool {
-    fs::read_dir(run.join("systemd/seats")).is_ok_and(|mut seats| seats.next().is_some())
+pub(super) fn has_seat(run: &Path) -> Result<bool, String> {
+    let seats = listed(&run.join("systemd/seats"))?;
+    Ok(seats.is_some_and(|mut seats| seats.next().is_some()))
 }
 
 /// How long ago the last input was, told from access times once and by monotonic time from then on, so that a wall

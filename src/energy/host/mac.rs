@@ -43,7 +43,9 @@ pub(super) fn read(tools: &Tools) -> Reading {
             run(tools.pmset, &["-g", "assertions"]),
         ),
         load_of_others: not_read(),
+        graphics: None,
         memory_used: not_read(),
+        memory_pressure: None,
         temperature_c: not_read(),
         power: match run(tools.pmset, &["-g", "batt"]) {
             Ok(text) => power(&text).map_or_else(

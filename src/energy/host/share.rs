@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::graphics::Look;
 use super::processes::{self, Processes};
 use super::server::Owner;
 use super::{HostSenses, Sensed};
@@ -65,7 +64,7 @@ impl HostSenses {
         let (roots, library) = (&self.roots, &self.library);
         let is_ours = |pid| self.our_pids.contains(&pid);
         self.cards = self.graphics.look(&roots.sys, library, is_ours);
-        self.share = with_cards(share, self.cards.as_ref());
+        self.share = share;
         self.share.clone()
     }
 
@@ -148,14 +147,6 @@ impl HostSenses {
             servers,
         };
         Ok((sample, trouble))
-    }
-}
-
-/// The busiest of processors and cards counts. A card that cannot be read leaves the processors' share.
-fn with_cards(share: Sensed<f64>, cards: Option<&Result<Look, String>>) -> Sensed<f64> {
-    match (share, cards) {
-        (Sensed::Known(share), Some(Ok(look))) => Sensed::Known(share.max(look.others)),
-        (share, _) => share,
     }
 }
 

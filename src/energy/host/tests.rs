@@ -97,6 +97,14 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
     let mut input = LastInput::default();
     let now = clock::monotonic();
     let seen = Seen::default();
+    let process = |pid: u32, terminal: u32| {
+        let folder = roots.proc.join(pid.to_string());
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let stat =
+            format!("{pid} (sh) S 1 {pid} {pid} {terminal} {pid} 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1");
+        std::fs::write(folder.join("stat"), stat).expect("it is written");
+    };
+    process(1, 0);
     let mut look = || {
         presence(
             &mut input,
@@ -109,10 +117,7 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
     };
     assert_eq!(look(), Presence::headless());
 
-    let shell = roots.proc.join("12");
-    std::fs::create_dir_all(&shell).expect("a folder");
-    let stat = "12 (sh) S 1 12 12 34816 12 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1";
-    std::fs::write(shell.join("stat"), stat).expect("it is written");
+    process(12, 34816);
     std::fs::create_dir_all(roots.dev.join("pts")).expect("a folder");
     std::fs::write(roots.dev.join("pts/0"), "").expect("a node");
     let seen = look();
@@ -124,6 +129,70 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
     std::fs::create_dir_all(roots.dev.join("input")).expect("a folder");
     std::fs::write(roots.dev.join("input/event0"), "").expect("a node");
     assert!(look().blind.is_some(), "a keyboard that is not read");
+}
+
+/// Files of a machine below `root`, with nobody's processes hidden and nothing else.
+fn machine(root: &Path) -> Roots {
+    let [proc, sys, dev, run] = ["proc", "sys", "dev", "run"].map(|name| root.join(name));
+    std::fs::create_dir_all(proc.join("1")).expect("a folder");
+    let first = "1 (init) S 0 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1";
+    std::fs::write(proc.join("1/stat"), first).expect("it is written");
+    Roots {
+        proc,
+        sys,
+        dev,
+        run,
+    }
+}
+
+fn looked(roots: &Roots) -> Presence {
+    let processes = Processes::read(&roots.proc);
+    let now = clock::monotonic();
+    let seen = Seen::default();
+    presence(
+        &mut LastInput::default(),
+        roots,
+        &seen,
+        false,
+        &processes,
+        now,
+    )
+}
+
+/// Root included: the folder is a link that leads to itself.
+#[track_caller]
+fn check_closed(folder: &str) {
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    assert_eq!(looked(&roots), Presence::headless());
+    let closed = root.path().join(folder);
+    std::fs::create_dir_all(closed.parent().expect("a folder")).expect("a folder");
+    std::os::unix::fs::symlink(&closed, &closed).expect("a link");
+    let presence = looked(&roots);
+    let blind = presence.blind.expect("it cannot be known");
+    assert!(blind.contains(folder), "{blind}");
+}
+
+#[test]
+fn what_may_not_be_listed_may_be_there() {
+    check_closed("dev/input");
+    check_closed("dev/pts");
+    check_closed("run/systemd/seats");
+}
+
+#[test]
+fn where_processes_are_hidden_terminals_tell_and_without_any_nothing_is_known() {
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    std::fs::remove_dir_all(roots.proc.join("1")).expect("hidden");
+    let blind = looked(&roots).blind.expect("nobody can be seen");
+    assert!(blind.contains("hidden"), "{blind}");
+    // A shell of somebody else's: its process is hidden, its terminal is not.
+    std::fs::create_dir_all(roots.dev.join("pts")).expect("a folder");
+    std::fs::write(roots.dev.join("pts/3"), "").expect("a node");
+    let presence = looked(&roots);
+    assert_eq!(presence.blind, None);
+    assert!(presence.last_input.is_some(), "{presence:?}");
 }
 
 #[test]

@@ -36,6 +36,8 @@ struct SeenNow {
     devices: usize,
     /// Nodes that exist and cannot be watched, with the reason.
     blind: BTreeMap<PathBuf, String>,
+    /// Why nobody watches any more: the thread has ended and was not asked to.
+    lost: Option<String>,
 }
 
 impl Seen {
@@ -55,6 +57,15 @@ impl Seen {
                 format!(" (and {more} more)")
             };
             Some(format!("{}: {why}{others}", path.display()))
+        })
+    }
+
+    /// Why nothing is watched where nobody listens.
+    pub(super) fn unwatched(&self) -> String {
+        let what = "the keyboard and the mouse are not watched";
+        self.with(|now| match &now.lost {
+            None => what.to_owned(),
+            Some(why) => format!("{what} any more: {why}"),
         })
     }
 
@@ -88,7 +99,28 @@ impl Drop for Watching {
             // It never waits for anything but its two files.
             drop(thread.join());
         }
-        self.seen.with(|now| now.since = None);
+        self.seen.with(|now| {
+            now.since = None;
+            now.lost = None;
+        });
+    }
+}
+
+/// Takes back that anything is watched when the thread ends, however it ends: what nobody watches must not count as
+/// quiet.
+struct Ends {
+    seen: Seen,
+    why: String,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let why = std::mem::take(&mut self.why);
+        self.seen.with(|now| {
+            now.since = None;
+            now.devices = 0;
+            now.lost = Some(why);
+        });
     }
 }
 
@@ -108,7 +140,16 @@ pub(super) fn start(roots: &Roots, seen: &Seen, hear: Hear) -> io::Result<Watchi
     seen.with(|now| now.since = Some(clock::monotonic()));
     let thread = std::thread::Builder::new()
         .name("presence".to_owned())
-        .spawn(move || nodes.run(&stopped, &hear))?;
+        .spawn(move || {
+            let mut ends = Ends {
+                seen: nodes.seen.clone(),
+                why: "the thread that watched them has failed".to_owned(),
+            };
+            if let Err(error) = nodes.run(&stopped, &hear) {
+                tracing::error!(%error, "input is noticed by looks alone from here on");
+                ends.why = error.desc().to_lowercase();
+            }
+        })?;
     Ok(Watching {
         stop: Some(stop),
         thread: Some(thread),
@@ -135,7 +176,7 @@ enum Watched {
 }
 
 impl Nodes {
-    fn run(&mut self, stopped: &OwnedFd, hear: &Hear) {
+    fn run(&mut self, stopped: &OwnedFd, hear: &Hear) -> Result<(), Errno> {
         loop {
             let both = |flags| {
                 [
@@ -146,22 +187,16 @@ impl Nodes {
             let mut files = both(PollFlags::POLLIN);
             match poll(&mut files, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => {
-                    tracing::error!(%error, "input is noticed by looks alone from here on");
-                    return;
-                }
+                Err(error) => return Err(error),
             }
             if files[1].revents().is_some_and(|events| !events.is_empty()) {
-                return;
+                return Ok(());
             }
             let at = clock::monotonic();
             match self.inotify.read_events() {
                 Ok(events) => self.heard(&events, at, hear),
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
-                Err(error) => {
-                    tracing::error!(%error, "input is noticed by looks alone from here on");
-                    return;
-                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -251,7 +286,8 @@ impl Nodes {
         let mut blind = BTreeMap::new();
         let mut watched = 0;
         let terminals = inputs::terminal_nodes(&self.roots.dev);
-        let devices = inputs::device_nodes(&self.roots);
+        // A folder that may not be listed is named by every look.
+        let devices = inputs::device_nodes(&self.roots).unwrap_or_default();
         let nodes = terminals
             .into_iter()
             .map(|path| (path, Notice::Key, false))

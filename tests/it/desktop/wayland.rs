@@ -178,6 +178,41 @@ fn a_compositor_sees_what_a_closed_keyboard_hides_and_tells_of_the_return_and_of
 }
 
 #[test]
+fn a_desktop_that_nobody_follows_any_more_is_unknown() {
+    let world = World::new();
+    let ready = serve(&world.path().join("wayland-0"), SEAT_AND_NOTIFIER);
+    let host = HostSenses::at(
+        roots(&world),
+        Arc::new(Tree::without_groups(0)),
+        OwnWork::new(),
+    );
+    let mut senses = host.with_desktop(&screen(&world));
+    let _listening = senses.listen(Arc::new(|_| panic!("a test ends the thread")));
+    let mut compositor = ready
+        .recv_timeout(SOON)
+        .expect("the notifications are asked for");
+    let mut until = |what: &str, holds: &dyn Fn(&Presence) -> bool| {
+        let began = clock::monotonic();
+        loop {
+            let presence = senses.read(clock::monotonic()).presence;
+            if holds(&presence) {
+                return presence;
+            }
+            assert!(began.elapsed() < SOON, "not {what}: {presence:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    compositor.pause();
+    until("idle", &|now| {
+        now.blind.is_none() && now.last_input.is_some()
+    });
+    compositor.touch();
+    let presence = until("unknown", &|now| now.blind.is_some());
+    let blind = presence.blind.expect("it was asked for");
+    assert!(blind.contains("not followed any more"), "{blind}");
+}
+
+#[test]
 fn a_compositor_without_the_protocol_is_absent_and_a_silent_or_mad_one_is_named() {
     let world = World::new();
     let folder = |name: &str| {
@@ -217,4 +252,38 @@ fn a_compositor_without_the_protocol_is_absent_and_a_silent_or_mad_one_is_named(
     watched.until(Source::Wayland, "absent", |word| {
         matches!(word.answer, Answer::Absent(_))
     });
+}
+
+/// Two notifications of which only one is over: somebody watches a film. `why` hears of it though no service runs.
+#[test]
+fn why_without_a_service_asks_the_desktop_as_the_service_would() {
+    let world = World::new();
+    let ready = serve(&world.path().join("screen"), SEAT_AND_NOTIFIER);
+    let film = std::thread::spawn(move || {
+        let mut compositor = ready.recv_timeout(SOON).ok()?;
+        compositor.pause();
+        compositor.say(compositor.held, 1);
+        Some(compositor)
+    });
+    let nowhere = format!("unix:path={}/nowhere", world.path().display());
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dreamer"))
+        .args(["why", "--json"])
+        .env_clear()
+        .env("HOME", world.path())
+        .env("DREAMING_DATA_DIR", world.path().join("data"))
+        .env("XDG_RUNTIME_DIR", world.path())
+        .env("WAYLAND_DISPLAY", "screen")
+        .env("DBUS_SYSTEM_BUS_ADDRESS", &nowhere)
+        .current_dir(world.path())
+        .output()
+        .expect("it runs");
+    let asked = film.join().expect("the compositor lives");
+    assert!(asked.is_some(), "nobody asked the compositor");
+    let why: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let gates = why["gates"].as_array().expect("gates");
+    let presence = gates.iter().find(|gate| gate["gate"] == "presence");
+    let presence = presence.expect("there is one");
+    assert_eq!(presence["open"], false, "{presence}");
+    let reason = presence["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("you are here ("), "{reason}");
 }

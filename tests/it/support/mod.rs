@@ -33,7 +33,8 @@ pub(crate) fn ledger(part: &str) {
         .expect("the ledger takes a line");
 }
 
-/// True in `scripts/soak`, which runs the long tests with their full counts.
+/// True in `scripts/soak-nights`, `scripts/soak-wake` and `scripts/soak-learning`, which run the long tests with their full
+/// counts.
 #[expect(
     clippy::disallowed_methods,
     reason = "how long tests run is the test run's own business, no setting of the program"

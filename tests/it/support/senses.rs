@@ -30,7 +30,9 @@ impl Script {
             reading: Reading {
                 presence: Presence::headless(),
                 load_of_others: Sensed::Known(0.02),
+                graphics: None,
                 memory_used: Sensed::Known(0.3),
+                memory_pressure: None,
                 temperature_c: Sensed::Known(50.0),
                 power: Sensed::Known(Power::Mains),
             },

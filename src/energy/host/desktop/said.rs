@@ -169,6 +169,15 @@ impl Said {
         });
     }
 
+    /// Nobody hears any of them any more.
+    pub(super) fn lost(&self, why: &str) {
+        self.with(|all| {
+            for word in all.values_mut() {
+                *word = Word::of(Answer::Unknown(why.to_owned()));
+            }
+        });
+    }
+
     pub(in crate::energy::host) fn forget(&self) {
         self.with(BTreeMap::clear);
     }

@@ -57,6 +57,10 @@ fn socket(folder: &Path, display: Option<&str>) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
+/// How long after the first question it is known whether an application keeps the screen on.
+pub(in crate::energy::host) const HELD_AFTER: std::time::Duration =
+    protocol::PAUSE.saturating_add(protocol::APART);
+
 async fn attend(socket: &Path, ears: &Ears) -> Result<std::convert::Infallible, Trouble> {
     let mut stream = within(UnixStream::connect(socket)).await?;
     let mut compositor = Compositor::new();

@@ -1,0 +1,43 @@
+//! What a person asks of the supervisor is as good as a key.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_persons_command_counts_as_input() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, noon, obedient()));
+    dreaming(&handle).await;
+    handle.pause(Some(Duration::from_mins(1))).await;
+    handle.resume().await;
+    // Away for two hours by every sensor, and here a moment ago by what was asked.
+    tokio::time::sleep(Duration::from_mins(29)).await;
+    assert_eq!(handle.snapshot().name, StateName::Awake);
+    let status = handle.get_statistics().energy.expect("it runs");
+    let idle = status.idle_time_seconds.expect("it is known");
+    assert!((1700.0..1760.0).contains(&idle), "{idle}");
+    until(&handle, Duration::from_mins(3), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_session_when_away_is_not_away_yet() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let mut parts = parts(&world, &script, noon, obedient());
+    parts.settings.dreaming.enabled = false;
+    let handle = Supervisor::start(parts);
+    until(&handle, SOON, |now| now.name == StateName::Awake).await;
+    let asked = handle.request(request(Trigger::WhenAway)).await;
+    asked.expect("it is accepted");
+    tokio::time::sleep(Duration::from_mins(29)).await;
+    assert_eq!(handle.snapshot().name, StateName::Awake);
+    until(&handle, Duration::from_mins(3), |now| {
+        now.name == StateName::Dreaming
+    })
+    .await;
+    handle.shutdown().await;
+}
