@@ -38,7 +38,7 @@ pub enum Command {
         #[arg(long, value_name = "ID")]
         trajectory: Option<String>,
     },
-    /// Draw a batch of events, as learning does
+    /// Draw a batch of events
     Sample(SampleArgs),
 }
 

@@ -129,6 +129,9 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     telemetry::start(&output)?;
     let (settings, origins) = Settings::load(&sources)?;
+    for note in &origins.notes {
+        tracing::warn!("{note}");
+    }
     let context = Context {
         colour: colour(&sources),
         json: cli.json,

@@ -129,11 +129,12 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
             }
             // It has brought in the whole client of the container engine.
             () = swept.notified() => tidy_up(),
-            () = reload.asked() => match Settings::load(sources).map(|(settings, _)| settings) {
-                Ok(settings) => {
+            () = reload.asked() => match Settings::load(sources) {
+                Ok((settings, origins)) => {
                     let (settings, kept) = app.reload(settings);
                     supervisor.reload(settings).await;
                     tracing::warn!("the settings were read again");
+                    origins.notes.iter().for_each(|note| tracing::warn!("{note}"));
                     for key in kept {
                         tracing::warn!(key, "takes effect with the next start");
                     }

@@ -322,7 +322,8 @@ pub static KEYS: [Key; 27] = [
         Quoted,
         ("sqlite", ""),
         "a list with commas of sqlite, jsonl, console and an http:// address on this machine or at home",
-        "Where experiences go. What learns reads those of sqlite; jsonl is a file in the data folder.",
+        "Where experiences go. `dreamer experience` reads those of sqlite. jsonl is a file in the data folder; the newest 14 full \
+         ones stay beside it, packed, and older ones are removed. What learning needs is in the database whatever stands here.",
     ),
     key(
         Id::ExperienceLimits,

@@ -27,6 +27,8 @@ const SLIP_DISTANCE: usize = 2;
 pub(super) struct Layers {
     pub(super) given: BTreeMap<Id, Vec<(String, Origin)>>,
     pub(super) errors: Vec<ConfigError>,
+    /// What was accepted and means nothing here, a line each.
+    pub(super) notes: Vec<String>,
     pub(super) config_file: Option<PathBuf>,
     pub(super) checkout: Option<PathBuf>,
 }
@@ -133,6 +135,7 @@ impl Layers {
     /// The original's table; what stands there and by our own name too is a mistake, not a matter of order.
     fn add_translated(&mut self, translated: original::Translated) {
         self.errors.extend(translated.errors);
+        self.notes.extend(translated.notes);
         for (id, text, origin) in translated.given {
             if self.given.contains_key(&id) {
                 let problem = format!("is set here and as {}; keep one of the two", id.key().name);

@@ -43,6 +43,8 @@ impl fmt::Display for Origin {
 pub struct Origins {
     /// With the text as it was given; nothing for a secret.
     found: BTreeMap<Id, (Origin, String)>,
+    /// What was accepted and means nothing here, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Origins {
@@ -56,6 +58,13 @@ impl Origins {
     /// What was written there.
     pub(super) fn text(&self, id: Id) -> Option<&str> {
         self.found.get(&id).map(|(_, text)| text.as_str())
+    }
+
+    pub(super) fn noting(notes: &[String]) -> Self {
+        Self {
+            notes: notes.to_vec(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn set(&mut self, id: Id, origin: Origin, text: &str) {

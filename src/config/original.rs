@@ -10,7 +10,7 @@ use super::origin::{ConfigError, Origin};
 
 mod table;
 
-use table::Means::{Always, Backend, Endpoint, Hours, Limit, Megabytes, Nothing};
+use table::Means::{Always, Backend, Endpoint, Hours, Limit, Megabytes, Passed};
 use table::{KEYS, SECTIONS};
 
 /// Our name of the limit that the original calls so, with as much before its dots as one likes.
@@ -30,6 +30,8 @@ pub(super) fn limit_of(name: &str) -> Option<&'static str> {
 pub(super) struct Translated {
     pub(super) given: Vec<(Id, String, Origin)>,
     pub(super) errors: Vec<ConfigError>,
+    /// What is accepted and means nothing here, a line each.
+    pub(super) notes: Vec<String>,
 }
 
 /// Reads the whole table. `origin` tells where a byte of the file stands.
@@ -77,7 +79,7 @@ impl Reading<'_> {
                         }
                     }
                 }
-                other => match super::layers::plain(other) {
+                other => match plain(&path, other) {
                     Some(text) => self.leaf(&path, &text, at),
                     None => self.unread(&path, other.type_str(), at),
                 },
@@ -128,6 +130,8 @@ impl Reading<'_> {
                     Some("console, file or http"),
                 ),
             },
+            // The original's null.
+            Endpoint if text.is_empty() => {}
             Endpoint => match experience::sinks(text) {
                 Ok(_) if text.contains("://") => self.endpoint = Some((text.to_owned(), at)),
                 Ok(_) => self.wrong(
@@ -144,10 +148,6 @@ impl Reading<'_> {
                 ),
             },
             Always(usual, advice) => {
-                let same = |a: &str, b: &str| match (a.parse::<f64>(), b.parse::<f64>()) {
-                    (Ok(a), Ok(b)) => (a - b).abs() < 1e-12,
-                    _ => a == b,
-                };
                 if !same(text, usual) {
                     self.wrong(
                         path,
@@ -157,16 +157,25 @@ impl Reading<'_> {
                     );
                 }
             }
-            Nothing(advice) => {
-                self.wrong(
-                    path,
-                    Some(text),
-                    (
-                        &format!("has no counterpart, remove the line: {advice}"),
-                        at,
-                    ),
-                    None,
-                );
+            Passed(usual, advice) => {
+                if same(text, usual) {
+                    let origin = (self.origin)(at);
+                    self.told.notes.push(format!(
+                        "experience.{path} = \"{usual}\" is passed over: {advice} ({origin})"
+                    ));
+                } else {
+                    self.wrong(
+                        path,
+                        Some(text),
+                        (
+                            &format!("has no counterpart, remove the line: {advice}"),
+                            at,
+                        ),
+                        Some(&format!(
+                            "{usual}, as in the original, which is passed over"
+                        )),
+                    );
+                }
             }
         }
     }
@@ -265,7 +274,7 @@ impl Reading<'_> {
         }
         if let Some((_, at)) = self.sinks.first() {
             let at = (self.origin)(*at);
-            // What learns reads the database: the original had none, so it names none.
+            // What `dreamer experience` reads is the database: the original had none, so it names none.
             let all =
                 std::iter::once("sqlite").chain(self.sinks.iter().map(|(sink, _)| sink.as_str()));
             let text = all.collect::<Vec<_>>().join(",");
@@ -274,6 +283,28 @@ impl Reading<'_> {
             }
         }
         self.told
+    }
+}
+
+/// A single value as the environment would spell it; of what is passed over also a list, with commas between.
+fn plain(path: &str, value: &DeValue<'_>) -> Option<String> {
+    let passed =
+        |(name, means): &(&str, table::Means)| *name == path && matches!(means, Passed(..));
+    match value {
+        DeValue::Array(list) if KEYS.iter().any(passed) => {
+            let words = list.iter();
+            let words = words.map(|entry| super::layers::plain(entry.get_ref()));
+            Some(words.collect::<Option<Vec<_>>>()?.join(","))
+        }
+        other => super::layers::plain(other),
+    }
+}
+
+/// Whether both are the same number or the same words.
+fn same(a: &str, b: &str) -> bool {
+    match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => (a - b).abs() < 1e-12,
+        _ => a == b,
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn read(
     let mut reader = Reader {
         layers,
         home: sources.home.as_deref(),
-        origins: Origins::default(),
+        origins: Origins::noting(&layers.notes),
         errors: layers.errors.clone(),
     };
     let settings = reader.settings(sources);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -89,6 +89,16 @@ pub fn read(path: &Path) -> Result<String, ArchiveError> {
     Ok(text)
 }
 
+/// How many lines an archive holds, however large they are together.
+pub fn events(path: &Path) -> io::Result<u64> {
+    let mut packed = BufReader::new(GzDecoder::new(File::open(path)?));
+    let mut lines = 0;
+    while packed.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
+}
+
 /// Removes an archive and its checksum.
 pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)?;
@@ -159,6 +169,7 @@ mod tests {
         let made = pack(&mut lines.as_bytes(), &path).unwrap();
         assert!(made.bytes < 1000, "{} bytes", made.bytes);
         assert_eq!(read(&path).unwrap(), lines);
+        assert_eq!(events(&path).unwrap(), 1000);
         let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;

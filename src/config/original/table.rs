@@ -15,20 +15,31 @@ pub(super) enum Means {
     Endpoint,
     /// As things always are here; another value is refused, and the words say what to do.
     Always(&'static str, &'static str),
-    /// It has no counterpart; the words say what there is.
-    Nothing(&'static str),
+    /// It means nothing here: at the original's own value it is passed over with a warning, another value is refused. The
+    /// words say what there is instead.
+    Passed(&'static str, &'static str),
 }
 
-use Means::{Always, Backend, Endpoint, Hours, Limit, Megabytes, Nothing};
+use Means::{Always, Backend, Endpoint, Hours, Limit, Megabytes, Passed};
 
 const SWITCH_OFF: &str = "experiences are always kept; `experience_sinks` says where, and `dreamer learning forget` forgets";
+const ONE_ENVIRONMENT: &str = "there is one environment";
 const ALL_FOUR: &str = "all four strategies are always there";
 const TRACKED: &str = "causes and whole trajectories are always kept";
+/// Where the original's file is.
+const FILE: &str = "./data/experience_events.jsonl";
+const CAUSE: &str = "an event's cause is what its trajectory says, never a guess by time";
+const VERDICTS: &str = "the Guardian's verdicts are always written, as is every stage of a dream";
+const STATS: &str = "`dreamer experience stats` shows the figures";
+const FARTHEST: &str = "likeness needs no threshold: those farthest from each other are drawn";
+const THREADS: &str = "there is one writer and a thread for each sink; `batch_events`, `flush_seconds` and `buffered_events` bound them";
+const TAIL: &str = "`dreamer experience tail` shows each event as it was written";
 
 /// Both forms that the original has: the documented flat one and the nested one that it ships. An entry of `backends`
 /// stands as `stream.backends.`.
-pub(super) const KEYS: [(&str, Means); 39] = [
+pub(super) const KEYS: &[(&str, Means)] = &[
     ("enabled", Always("true", SWITCH_OFF)),
+    ("environment", Passed("development", ONE_ENVIRONMENT)),
     ("stream.batch_size", Limit("batch_events")),
     ("stream.flush_interval", Limit("flush_seconds")),
     ("stream.max_buffer_size", Limit("buffered_events")),
@@ -36,7 +47,8 @@ pub(super) const KEYS: [(&str, Means); 39] = [
     ("stream.http_endpoint", Endpoint),
     (
         "stream.file_path",
-        Nothing(
+        Passed(
+            FILE,
             "the file is `experience/experience.jsonl` in the data folder; `data_dir` moves it",
         ),
     ),
@@ -49,7 +61,10 @@ pub(super) const KEYS: [(&str, Means); 39] = [
     ),
     (
         "stream.backpressure_threshold",
-        Nothing("writing never waits; `buffered_events` bounds what may wait for a sink"),
+        Passed(
+            "0.8",
+            "writing never waits; `buffered_events` bounds what may wait for a sink",
+        ),
     ),
     ("stream.backends.name", Backend),
     (
@@ -58,11 +73,12 @@ pub(super) const KEYS: [(&str, Means); 39] = [
     ),
     (
         "stream.backends.level",
-        Nothing("the console shows every event"),
+        Passed("INFO", "the console shows every event"),
     ),
     (
         "stream.backends.path",
-        Nothing(
+        Passed(
+            FILE,
             "the file is `experience/experience.jsonl` in the data folder; `data_dir` moves it",
         ),
     ),
@@ -74,15 +90,21 @@ pub(super) const KEYS: [(&str, Means); 39] = [
     ("stream.backends.endpoint", Endpoint),
     (
         "stream.backends.timeout",
-        Nothing("a server has ten seconds to answer"),
+        Passed("5", "a server has ten seconds to answer"),
     ),
     (
         "stream.backends.retry_attempts",
-        Nothing("a batch is sent again until the server takes it or `buffered_events` are waiting"),
+        Passed(
+            "3",
+            "a batch is sent again until the server takes it or `buffered_events` are waiting",
+        ),
     ),
     (
         "stream.backends.retry_delay",
-        Nothing("the pause between two tries grows from a quarter of a second to half a minute"),
+        Passed(
+            "1",
+            "the pause between two tries grows from a quarter of a second to half a minute",
+        ),
     ),
     ("storage.circular_buffer_size", Limit("hot_events")),
     ("storage.sliding_window_size", Limit("window_events")),
@@ -93,7 +115,10 @@ pub(super) const KEYS: [(&str, Means); 39] = [
     ("storage.sliding_window_duration", Hours),
     (
         "storage.type",
-        Nothing("both are there: the newest `hot_events` of one window of `window_events`"),
+        Passed(
+            "circular_buffer",
+            "both are there: the newest `hot_events` of one window of `window_events`",
+        ),
     ),
     ("sampling.default_strategy", Limit("sample")),
     ("sampling.prioritized_alpha", Limit("alpha")),
@@ -125,40 +150,73 @@ pub(super) const KEYS: [(&str, Means); 39] = [
         "sampling.strategies.diverse.enabled",
         Always("true", ALL_FOUR),
     ),
+    (
+        "sampling.strategies.diverse.similarity_threshold",
+        Passed("0.7", FARTHEST),
+    ),
+    (
+        "sampling.strategies.diverse.max_similar",
+        Passed("10", FARTHEST),
+    ),
     ("causality.enabled", Always("true", TRACKED)),
+    ("causality.auto_link_events", Passed("true", CAUSE)),
+    ("causality.link_threshold_ms", Passed("100", CAUSE)),
+    ("causality.max_causal_chain", Passed("10", CAUSE)),
     ("causality.store_full_trajectories", Always("true", TRACKED)),
     ("causality_tracking.enabled", Always("true", TRACKED)),
+    (
+        "causality_tracking.auto_link_threshold_ms",
+        Passed("100", CAUSE),
+    ),
+    ("causality_tracking.max_chain_depth", Passed("10", CAUSE)),
+    (
+        "integration.dna_guardian_integration",
+        Passed("true", VERDICTS),
+    ),
+    (
+        "integration.auto_record_token_events",
+        Passed("true", VERDICTS),
+    ),
+    ("integration.dna_guardian.enabled", Passed("true", VERDICTS)),
+    (
+        "integration.dna_guardian.auto_record_events",
+        Passed("true", VERDICTS),
+    ),
+    (
+        "integration.dna_guardian.event_types",
+        Passed("token_created,token_updated,experience_stored", VERDICTS),
+    ),
+    ("integration.monitoring.enabled", Passed("true", STATS)),
+    (
+        "integration.monitoring.metrics_prefix",
+        Passed("neurograph.experience", STATS),
+    ),
+    (
+        "integration.monitoring.collect_interval",
+        Passed("60", STATS),
+    ),
+    ("performance.max_workers", Passed("4", THREADS)),
+    ("performance.queue_size", Passed("1000", THREADS)),
+    (
+        "performance.batch_processing_timeout",
+        Passed("30", THREADS),
+    ),
+    ("debug.log_raw_events", Passed("false", TAIL)),
+    (
+        "debug.validate_schema",
+        Always("true", "what is no event is always refused"),
+    ),
+    ("debug.trace_sampling", Passed("0.01", TAIL)),
 ];
 
-/// Whole sections without a counterpart.
+/// Of the keys that not even the original has: whole sections without a counterpart.
 pub(super) const SECTIONS: [(&str, &str); 8] = [
-    ("environment", "there is one environment"),
-    (
-        "sampling.strategies.diverse.",
-        "likeness needs no threshold: those farthest from each other are drawn",
-    ),
-    (
-        "causality.",
-        "an event's cause is what its trajectory says, never a guess by time",
-    ),
-    (
-        "causality_tracking.",
-        "an event's cause is what its trajectory says, never a guess by time",
-    ),
-    (
-        "integration.",
-        "the Guardian's verdicts are always written, and the figures are shown by `dreamer experience stats`",
-    ),
-    (
-        "monitoring.",
-        "`dreamer experience stats` shows the figures",
-    ),
-    (
-        "performance.",
-        "there is one writer and a thread for each sink",
-    ),
-    (
-        "debug.",
-        "`dreamer experience tail` shows each event as it was written",
-    ),
+    ("environment", ONE_ENVIRONMENT),
+    ("sampling.strategies.diverse.", FARTHEST),
+    ("causality.", CAUSE),
+    ("causality_tracking.", CAUSE),
+    ("integration.", VERDICTS),
+    ("monitoring.", STATS),
+    ("performance.", THREADS),
+    ("debug.", TAIL),
 ];

@@ -23,7 +23,7 @@ pub struct Rotation {
 }
 
 impl Default for Rotation {
-    /// Some weeks of dreams in all.
+    /// Some weeks of dreams in all. The setting's help names the number that is kept.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
@@ -80,7 +80,14 @@ impl Jsonl {
         let full = open.bytes + text.len() as u64 > self.rotation.bytes || age >= self.rotation.age;
         let mut open = if full && open.bytes > 0 {
             drop(open);
-            self.turn(now)?;
+            self.turn(now, &mut |file, events| {
+                tracing::warn!(
+                    file = %file.display(),
+                    events,
+                    "the oldest experiences of the jsonl sink are removed: {} full files stay",
+                    self.rotation.kept
+                );
+            })?;
             Open::at(&self.path, now)?
         } else {
             open
@@ -96,8 +103,8 @@ impl Jsonl {
         Ok(())
     }
 
-    /// The full file becomes an archive beside it.
-    fn turn(&self, now: Timestamp) -> io::Result<()> {
+    /// The full file becomes an archive beside it. What has to go for it is told, with its events where they can be counted.
+    fn turn(&self, now: Timestamp, removed: &mut dyn FnMut(&Path, Option<u64>)) -> io::Result<()> {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let mut name = format!("{stem}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ"));
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -119,7 +126,10 @@ impl Jsonl {
         archives.sort();
         let surplus = archives.len().saturating_sub(self.rotation.kept);
         for old in &archives[..surplus] {
+            // Asked before it goes; one that cannot be read is removed all the same.
+            let events = archive::events(old).ok();
             archive::remove(old)?;
+            removed(old, events);
         }
         Ok(())
     }
@@ -156,5 +166,49 @@ impl Open {
             bytes: metadata.len(),
             since: made.filter(|_| metadata.len() > 0).unwrap_or(now),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Id;
+    use crate::experience::{Event, EventIds};
+
+    #[test]
+    fn an_archive_that_is_removed_is_told_with_the_number_of_its_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let rotation = Rotation {
+            kept: 2,
+            ..Rotation::default()
+        };
+        let mut sink = Jsonl::new(folder.path().join("events.jsonl"), rotation);
+        let (ids, now) = (EventIds::new(), clock::utc());
+        let line =
+            || Line::written(Event::new("x", "y"), ids.next(now), now, &mut Vec::new()).unwrap();
+        let mut told = Vec::new();
+        for n in 0..4 {
+            sink.write(&vec![line(); n + 3]).unwrap();
+            sink.open = None;
+            let later = now + jiff::SignedDuration::from_secs(i64::try_from(n).unwrap());
+            sink.turn(later, &mut |file, events| {
+                told.push((file.exists(), events));
+            })
+            .unwrap();
+        }
+        assert_eq!(told, [(false, Some(3)), (false, Some(4))]);
+        let archives = fs::read_dir(folder.path()).unwrap();
+        let archives = archives.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().ends_with(archive::ENDING)
+        });
+        assert_eq!(archives.count(), 2);
+    }
+
+    #[test]
+    fn the_settings_help_says_how_many_files_stay() {
+        let kept = format!("the newest {} full", Rotation::default().kept);
+        let help = Id::ExperienceSinks.key().help;
+        assert!(help.contains(&kept), "{help}");
     }
 }

@@ -8,7 +8,7 @@ use crate::session::{TOOLS, backends, know, night, request, settings};
 use crate::support::World;
 use dreamer::config::LlmChoice;
 
-fn dreamer(world: &World, words: &[&str]) -> Output {
+pub(super) fn dreamer(world: &World, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dreamer"))
         .args(words)
         .env_clear()
@@ -115,4 +115,20 @@ fn without_a_dream_there_is_nothing_and_that_is_said() {
     assert_eq!(sample.status.code(), Some(1));
     let wrong = dreamer(&world, &["experience", "sample", "--strategy", "best"]);
     assert_eq!(wrong.status.code(), Some(64));
+}
+
+#[test]
+fn what_the_originals_file_says_in_vain_is_a_warning_and_no_refusal() {
+    let world = World::new();
+    world.write(
+        ".config/dreamer/dreamer.toml",
+        "[experience.stream]\nfile_path = \"./data/experience_events.jsonl\"\n\
+         [experience.integration]\ndna_guardian_integration = true\n",
+    );
+    let output = dreamer(&world, &["config", "show"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let warned = |key: &str| said.lines().filter(|line| line.contains(key)).count();
+    assert_eq!(warned("experience.stream.file_path"), 1, "{said}");
+    assert_eq!(warned("integration.dna_guardian_integration"), 1, "{said}");
 }
