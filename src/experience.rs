@@ -1,5 +1,5 @@
 //! ExperienceStream: what happened, kept in memory to draw from and handed on to sinks. Written to by the engine (and
-//! whoever else has something to tell), read by learning and the command line. Writing never waits: for no lock, no disk
+//! whoever else has something to tell), read by the command line. Writing never waits: for no lock, no disk
 //! and no server.
 //!
 //! ```text
@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+mod accounts;
 pub mod archive;
 mod arena;
 mod batch;
@@ -49,6 +50,7 @@ pub use window::{Limits, Scope, Window};
 
 use crate::clock;
 use crate::store::Store;
+use accounts::Accounts;
 use draw::Draw;
 use intake::Intake;
 use runs::Run;
@@ -136,7 +138,9 @@ pub struct ExperienceStream(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    durable: Option<(Arc<Store>, Run)>,
+    accounts: Arc<Accounts>,
+    /// Holds the run's mark for as long as it lives.
+    _run: Run,
 }
 
 /// What producers, the writer and readers have in common.
@@ -166,23 +170,31 @@ impl ExperienceStream {
             sinks,
             ids: EventIds::new(),
         });
-        let durable = options.sinks.contains(&SinkChoice::Durable);
         let run = Run::begin(&options.folder);
-        if durable && let Err(error) = store.settle_experience_runs(&|name| run.is_over(name)) {
+        if let Err(error) = store.settle_experience_runs(&|name| run.is_over(name)) {
             tracing::warn!(%error, "the accounts of earlier runs could not be settled");
         }
+        // Weak: the threads that save must not keep the stream alive.
+        let asked = Arc::downgrade(&shared);
+        let accounts = Arc::new(Accounts::new(store, run.name(), move || {
+            let shared = asked.upgrade();
+            shared.map_or_else(Vec::new, |shared| shared.figures())
+        }));
         let mut threads = Vec::new();
         for (choice, sink) in options.sinks.iter().zip(&shared.sinks) {
-            let target = target(choice, options, store, &shared, &run)?;
+            let target = target(choice, options, store, &accounts)?;
             let sink = Arc::clone(sink);
             threads.push(thread(move || sink.run(target))?);
         }
-        let writing = Arc::clone(&shared);
-        threads.push(thread(move || writing.write())?);
+        let kept = Arc::clone(&accounts);
+        threads.push(thread(move || kept.keep())?);
+        let (writing, told) = (Arc::clone(&shared), Arc::clone(&accounts));
+        threads.push(thread(move || writing.write(&told))?);
         Ok(Self(Arc::new(Inner {
             shared,
             threads: Mutex::new(threads),
-            durable: durable.then(|| (Arc::clone(store), run)),
+            accounts,
+            _run: run,
         })))
     }
 
@@ -267,6 +279,7 @@ impl Drop for Inner {
             // Ends once the intake is empty; nobody holds a handle to fill it with any more.
             let _ = writer.join();
         }
+        self.accounts.close();
         // The database last and with time of its own: it holds the accounts of the others.
         let is_last = |sink: &&Arc<Sink>| sink.name == durable::NAME;
         let (last, first): (Vec<_>, Vec<_>) = self.shared.sinks.iter().partition(is_last);
@@ -279,11 +292,8 @@ impl Drop for Inner {
             stands &= sink.close(clock::monotonic() + CLOSING);
         }
         // Threads that still hang in a write end with the process; their events are counted as dropped.
-        if let Some((store, run)) = self.durable.take()
-            && stands
-            && let Err(error) =
-                durable::save(&store, run.name(), &[], self.shared.figures().into_iter())
-        {
+        // A database that did not take its events in time would not take this either.
+        if stands && let Err(error) = self.accounts.save_all() {
             tracing::warn!(%error, "the account of the experiences could not be saved");
         }
     }
@@ -307,7 +317,7 @@ impl Shared {
     }
 
     /// The writer's thread: from the intake into the window and to the sinks.
-    fn write(&self) {
+    fn write(&self, accounts: &Accounts) {
         let mut lines = Vec::with_capacity(WRITTEN_AT_ONCE);
         let mut last = None;
         let mut page = Vec::new();
@@ -344,6 +354,7 @@ impl Shared {
                 sink.take(&lines);
             }
             lines.clear();
+            accounts.moved();
         }
     }
 }
@@ -364,8 +375,7 @@ fn target(
     choice: &SinkChoice,
     options: &Options,
     store: &Arc<Store>,
-    shared: &Arc<Shared>,
-    run: &Run,
+    accounts: &Arc<Accounts>,
 ) -> Result<Target, OpenError> {
     Ok(match choice {
         SinkChoice::Console => Target::Console(sink::console::Console),
@@ -378,24 +388,14 @@ fn target(
                 .map_err(|_| OpenError::Address(address.clone()))?;
             Target::Http(sink::http::Http::new(url).map_err(OpenError::Http)?)
         }
-        SinkChoice::Durable => {
-            // Weak: the sink's thread must not keep the stream alive.
-            let shared = Arc::downgrade(shared);
-            Target::Durable(Durable {
-                store: Arc::clone(store),
-                run: run.name().to_owned(),
-                all_figures: Arc::new(move || {
-                    shared
-                        .upgrade()
-                        .map(|shared| shared.figures())
-                        .unwrap_or_default()
-                }),
-                retention: options.retention,
-                archives: options.archives(),
-                // The first batch of a run looks for what is due.
-                unseen: usize::MAX / 2,
-            })
-        }
+        SinkChoice::Durable => Target::Durable(Durable {
+            store: Arc::clone(store),
+            accounts: Arc::clone(accounts),
+            retention: options.retention,
+            archives: options.archives(),
+            // The first batch of a run looks for what is due.
+            unseen: usize::MAX / 2,
+        }),
     })
 }
 

@@ -1,7 +1,6 @@
 //! The database: what must last. Each batch and the figures of all sinks go in with one transaction; old events leave for
 //! archives.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Figures, SinkError};
+use super::SinkError;
 use crate::clock;
+use crate::experience::accounts::Accounts;
 use crate::experience::archive;
 use crate::experience::line::Line;
-use crate::store::{ArchiveRow, NewExperience, SinkCount, Store, StoreError};
+use crate::store::{ArchiveRow, NewExperience, Store, StoreError};
 
 /// Its name among the sinks.
 pub(in crate::experience) const NAME: &str = "sqlite";
@@ -40,15 +40,9 @@ const ARCHIVE_EVENTS: usize = 50_000;
 /// How many events pass between two looks for what is due.
 const LOOK_EVERY: usize = 10_000;
 
-/// Asks every sink for its account.
-pub(in crate::experience) type AllFigures =
-    Arc<dyn Fn() -> Vec<(&'static str, Figures)> + Send + Sync>;
-
 pub(in crate::experience) struct Durable {
     pub(in crate::experience) store: Arc<Store>,
-    /// This run's name in the accounts.
-    pub(in crate::experience) run: String,
-    pub(in crate::experience) all_figures: AllFigures,
+    pub(in crate::experience) accounts: Arc<Accounts>,
     pub(in crate::experience) retention: Retention,
     pub(in crate::experience) archives: PathBuf,
     /// Events since the last look for what is due.
@@ -69,14 +63,7 @@ impl Durable {
                 record: &line.text,
             })
             .collect();
-        let mut figures: HashMap<_, _> = (self.all_figures)().into_iter().collect();
-        if let Some(own) = figures.get_mut(NAME) {
-            // As it will be once this stands.
-            let moved = (batch.len() as u64).min(own.buffered);
-            own.flushed += moved;
-            own.buffered -= moved;
-        }
-        let kept = save(&self.store, &self.run, &rows, figures.into_iter());
+        let kept = self.accounts.save_with(&rows);
         kept.map_err(|error| SinkError::Failed(error.to_string()))?;
         self.unseen += batch.len();
         if self.unseen >= LOOK_EVERY {
@@ -147,25 +134,4 @@ fn time_of(record: &str) -> Timestamp {
     let value: Option<Value> = serde_json::from_str(record).ok();
     let text = value.and_then(|value| Some(value.get("timestamp")?.as_str()?.to_owned()));
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// Writes events and accounts.
-pub(in crate::experience) fn save(
-    store: &Store,
-    run: &str,
-    rows: &[NewExperience<'_>],
-    figures: impl Iterator<Item = (&'static str, Figures)>,
-) -> Result<(), StoreError> {
-    let counts: Vec<_> = figures
-        .map(|(name, figures)| {
-            let count = SinkCount {
-                written: figures.written,
-                flushed: figures.flushed,
-                dropped: figures.dropped,
-                buffered: figures.buffered,
-            };
-            (name, count)
-        })
-        .collect();
-    store.keep_experience(rows, run, &counts, clock::utc())
 }

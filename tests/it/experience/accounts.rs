@@ -230,3 +230,42 @@ fn old_events_leave_for_archives_by_age_and_by_size() {
         "each event in one place"
     );
 }
+
+#[test]
+fn accounts_are_kept_where_no_sink_is_the_database() {
+    let world = World::new();
+    let file = world.path().join("events.jsonl");
+    let jsonl = || SinkChoice::Jsonl(file.clone(), dreamer::experience::Rotation::default());
+    let (stream, store) = open(&world, vec![jsonl()]);
+    write_all(&stream, 0..300);
+    assert!(stream.flush(super::PATIENCE));
+    let kept = |store: &dreamer::store::Store| store.experience_figures().expect("readable");
+    let whole = |written| SinkCount {
+        written,
+        flushed: written,
+        ..SinkCount::default()
+    };
+    // While it runs, by itself.
+    wait_for(|| kept(&store) == [("jsonl".to_owned(), whole(300))]);
+    assert!(numbers_of(&store).is_empty(), "the events went elsewhere");
+    drop(stream);
+
+    // And what a full disk costs, at the latest at the end.
+    let full = SinkChoice::Jsonl("/dev/full".into(), dreamer::experience::Rotation::default());
+    let (stream, _) = open(&world, vec![full]);
+    write_all(&stream, 0..50);
+    drop(stream);
+    let lost = SinkCount {
+        written: 350,
+        flushed: 300,
+        dropped: 50,
+        buffered: 0,
+    };
+    assert_eq!(kept(&store), [("jsonl".to_owned(), lost)]);
+    let stats = super::dreams::dreamer(&world, &["experience", "stats"]);
+    let text = String::from_utf8_lossy(&stats.stdout);
+    assert!(
+        text.contains("jsonl: 350 written = 300 flushed + 50 dropped + 0 buffered"),
+        "{text}"
+    );
+}
