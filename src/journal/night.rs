@@ -47,6 +47,9 @@ pub struct NightSession {
     /// Why each was dreamed: the dream's or the attempt's id to one line a decision.
     #[serde(default)]
     pub why: BTreeMap<String, Vec<String>>,
+    /// The same decisions whole: every alternative with its share and its figures.
+    #[serde(default)]
+    pub choices: BTreeMap<String, Vec<Decision>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,6 +69,9 @@ pub fn night(store: &Store, night: Date) -> Result<Night, JournalError> {
     for session in store.sessions_of_night(night)? {
         let id = &session.report.session_id;
         let dreams = store.dreams_of_session(id)?.into_iter();
+        let choices = choices(store, id)?;
+        let in_words =
+            |decisions: &Vec<Decision>| decisions.iter().map(Decision::in_words).collect();
         sessions.push(NightSession {
             dreams: dreams
                 .map(|row| NightDream {
@@ -75,7 +81,11 @@ pub fn night(store: &Store, night: Date) -> Result<Night, JournalError> {
                 })
                 .collect(),
             attempts: store.attempts_of_session(id)?,
-            why: why(store, id)?,
+            why: choices
+                .iter()
+                .map(|(id, decisions)| (id.clone(), in_words(decisions)))
+                .collect(),
+            choices,
             session,
         });
     }
@@ -83,14 +93,13 @@ pub fn night(store: &Store, night: Date) -> Result<Night, JournalError> {
 }
 
 /// What was weighed before each scenario of a session.
-fn why(store: &Store, session: &SessionId) -> Result<BTreeMap<String, Vec<String>>, JournalError> {
+fn choices(
+    store: &Store,
+    session: &SessionId,
+) -> Result<BTreeMap<String, Vec<Decision>>, JournalError> {
     let facts = store.facts_of_session(session)?.into_iter();
     Ok(facts
-        .filter_map(|fact| {
-            let decisions = fact.choice?.decisions;
-            let lines = decisions.iter().map(Decision::in_words).collect();
-            Some((fact.attempt_id.to_string(), lines))
-        })
+        .filter_map(|fact| Some((fact.attempt_id.to_string(), fact.choice?.decisions)))
         .collect())
 }
 

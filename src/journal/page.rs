@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::escape::{fenced, markdown, short, span};
 use super::night::{Night, NightDream, NightSession};
 use super::plain;
-use crate::dream::{Check, CheckKind, GateOutcome, GateReport};
+use crate::dream::{Check, CheckKind, Decision, GateOutcome, GateReport};
 
 /// Lines of a dream's code on the page: a screen; the file has the rest.
 const CODE_LINES: usize = 48;
@@ -17,6 +17,8 @@ const CODE_LINES: usize = 48;
 const TASK_LENGTH: usize = 600;
 /// Characters of a decision on the page: choice, figures, runner-up.
 const WHY_LENGTH: usize = 420;
+/// Alternatives of a decision on the page; the `.json` has all.
+const ALTERNATIVES: usize = 30;
 /// Checks shown of each dream.
 const EXAMPLES: usize = 3;
 /// Attempts shown of each session; the counts and the `.json` have all.
@@ -189,9 +191,37 @@ fn dream_part(out: &mut String, dream: &NightDream) {
 
 /// "Why this dream?": what was weighed before it.
 fn why_part(out: &mut String, part: &NightSession, id: &str, indent: &str) {
-    for line in part.why.get(id).into_iter().flatten() {
-        let _ = writeln!(out, "{indent}- Why: {}", markdown(&short(line, WHY_LENGTH)));
+    for decision in part.choices.get(id).into_iter().flatten() {
+        let line = short(&decision.in_words(), WHY_LENGTH);
+        let _ = writeln!(out, "{indent}- Why: {}", markdown(&line));
+        // Of two the line has said all.
+        if decision.alternatives.len() > 2 {
+            alternatives_part(out, decision, indent);
+        }
     }
+}
+
+/// Everything that a decision was made among, folded until somebody asks. Blank lines keep what is inside Markdown.
+fn alternatives_part(out: &mut String, decision: &Decision, indent: &str) {
+    let all = decision.alternatives.len();
+    let _ = writeln!(
+        out,
+        "{indent}  <details><summary>All {all} alternatives</summary>\n"
+    );
+    for alternative in decision.alternatives.iter().take(ALTERNATIVES) {
+        let _ = writeln!(
+            out,
+            "{indent}  - {:.1} %: {}, {}",
+            alternative.weight * 100.0,
+            markdown(&short(&alternative.name, 120)),
+            markdown(&short(&alternative.figures, 200))
+        );
+    }
+    if all > ALTERNATIVES {
+        let more = all - ALTERNATIVES;
+        let _ = writeln!(out, "{indent}  - and {more} more in the night's `.json`");
+    }
+    let _ = writeln!(out, "\n{indent}  </details>\n");
 }
 
 fn attempts_part(out: &mut String, part: &NightSession) {

@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use super::shelf::{Part, Publishing, STEPS, Step};
 use super::*;
 use crate::dream::{
-    Attempt, AttemptOutcome, Check, CheckKind, GateOutcome, Origin, Scenario, SessionReport,
-    SessionStatus, Source, Tries, Trigger, WakeReason,
+    Alternative, Attempt, AttemptFact, AttemptOutcome, Check, CheckKind, Choice, Decision,
+    GateOutcome, Origin, Scenario, SessionReport, SessionStatus, Source, Tries, Trigger,
+    WakeReason,
 };
 use crate::ids::AttemptId;
 use crate::store::Statistics;
@@ -604,6 +605,73 @@ fn the_nights_page_reads_well_and_holds_hostile_text_as_text() {
     assert_eq!(json["night"], "2023-11-15");
     assert_eq!(json["sessions"][0]["dreams"][0]["thought"], "first think");
     assert_eq!(json["sessions"][0]["attempts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_night_holds_every_alternative_of_a_choice_with_its_figures() {
+    let place = place();
+    let night = dream_a_night(&place);
+    let session = publication().session_id;
+    let tried = &place.store.attempts_of_session(&session).unwrap()[0];
+    let alternative = |n: usize, name: &str| Alternative {
+        name: name.to_owned(),
+        weight: [0.5, 0.25, 0.125, 0.125][n],
+        figures: format!("{n} of 9 saved"),
+    };
+    let hostile = "</details><script>alert(1)</script>\n# no *heading*";
+    let drawn = vec![
+        alternative(0, "lists"),
+        alternative(1, hostile),
+        alternative(2, "dates"),
+        alternative(3, "trees"),
+    ];
+    let topic = Decision::drawn("topic", "dates".to_owned(), "drawn by weight", drawn);
+    let two = vec![alternative(0, "small"), alternative(1, "large")];
+    let model = Decision::drawn("model", "small".to_owned(), "drawn by weight", two);
+    let choice = Choice {
+        decisions: vec![topic, model],
+    };
+    let fact = AttemptFact {
+        attempt_id: tried.attempt_id.clone(),
+        session_id: session,
+        choice: Some(choice.clone()),
+        ..AttemptFact::example(1, false)
+    };
+    place.store.record_fact(&fact).unwrap();
+    let path = write_night(&place.store, &place.dirs, night, &TimeZone::UTC).unwrap();
+
+    let text = fs::read_to_string(path.with_extension("json")).unwrap();
+    let json: Json = serde_json::from_str(&text).unwrap();
+    let (session, id) = (&json["sessions"][0], tried.attempt_id.as_str());
+    let whole: Vec<Decision> = serde_json::from_value(session["choices"][id].clone()).unwrap();
+    assert_eq!(whole, choice.decisions);
+    assert_eq!(
+        session["why"][id].as_array().unwrap().len(),
+        2,
+        "the words stay"
+    );
+
+    let page = fs::read_to_string(&path).unwrap();
+    let (_, after) = page.split_once("- Why: topic dates").unwrap();
+    let (folded, after) = after.split_once("\n    </details>\n").unwrap();
+    let lines: Vec<&str> = folded.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "    <details><summary>All 4 alternatives</summary>",
+            "",
+            "    - 50.0 %: lists, 0 of 9 saved",
+            r"    - 25.0 %: \</details\>\<script\>alert(1)\</script\> \# no \*heading\*, 1 of 9 saved",
+            "    - 12.5 %: dates, 2 of 9 saved",
+            "    - 12.5 %: trees, 3 of 9 saved",
+        ]
+    );
+    let (_, model) = after.split_once("- Why: model small").unwrap();
+    let (line, next) = model.split_once('\n').unwrap();
+    assert!(
+        line.contains("large") && !next.starts_with("    <details>"),
+        "{line}"
+    );
 }
 
 #[test]
