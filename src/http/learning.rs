@@ -93,7 +93,7 @@ async fn weights(State(learned): State<Learned>) -> Response {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsBody {
-    /// Model to a fixed weight from 0 to 1; null frees it.
+    /// Model (`MODEL` or `ENDPOINT#MODEL`) to a fixed weight from 0 to 1; null frees it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, Option<f64>>,
     /// `thompson` or `reward_punish`.
@@ -132,15 +132,17 @@ async fn set_weights(State(learned): State<Learned>, body: Bytes) -> Response {
             "it takes weights, strategy or hold, or else roll_back alone",
         );
     }
-    let reason = given.reason.unwrap_or_else(|| "set by hand".to_owned());
+    let reason = given.reason;
     let now = clock::utc();
     either(
         learned
             .ask(move |store| {
-                match given.roll_back {
-                    Some(version) => kept::roll_back(store, version, now)?,
-                    None => kept::change(store, &change, &reason, now)?,
-                };
+                if let Some(version) = given.roll_back {
+                    kept::roll_back(store, version, reason.as_deref(), now)?;
+                } else {
+                    let reason = reason.as_deref().unwrap_or("set by hand");
+                    kept::change(store, &change, reason, now)?;
+                }
                 kept::weights(store)
             })
             .await,

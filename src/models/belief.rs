@@ -218,4 +218,34 @@ mod tests {
             .count();
         assert!(fast > 950, "{fast}");
     }
+
+    /// The exact law, without a draw: after a failure a model is believed less, whatever came before.
+    #[test]
+    fn every_failure_lowers_the_rate_that_is_believed() {
+        let arm = |n: u64| ArmKey {
+            endpoint: String::new(),
+            model: format!("m{n}"),
+            prompt: String::new(),
+        };
+        for seed in 0..u64::from(crate::chance::cases()) {
+            let mut chance = Chance::seeded(seed);
+            let mut beliefs = Thompson::new(ThompsonParams {
+                discount: 0.5 + 0.5 * chance.unit(),
+                prior_successes: 0.01 + 5.0 * chance.unit(),
+                prior_failures: 0.01 + 5.0 * chance.unit(),
+            });
+            let pass = chance.unit();
+            for _ in 0..chance.bits() % 30 {
+                let success = f64::from(u8::from(chance.happens(pass)));
+                beliefs.learn(&arm(chance.bits() % 3), success, 60.0 * chance.unit());
+            }
+            let loser = arm(0);
+            for n in 0..6 {
+                let (_, before, _) = beliefs.figures(&loser);
+                beliefs.learn(&loser, 0.0, 60.0 * chance.unit());
+                let (_, after, _) = beliefs.figures(&loser);
+                assert!(after < before, "{seed}, failure {n}: {before} to {after}");
+            }
+        }
+    }
 }

@@ -160,11 +160,7 @@ impl Book {
     }
 
     fn set_by_hand(&self, arm: &ArmKey) -> Option<&Override> {
-        self.version
-            .config
-            .overrides
-            .iter()
-            .find(|set| set.is_for(arm))
+        self.version.config.set_by_hand(arm)
     }
 
     /// The share of the next choices that each of `among` would have. What a person set goes before.

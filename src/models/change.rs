@@ -7,9 +7,9 @@ use super::configured::{ModelConfig, Override, Strategy};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
-    /// Models with the fixed weight that each is to have, 0 to 1.
+    /// Models (`MODEL` or `ENDPOINT#MODEL`) with the fixed weight that each is to have, 0 to 1.
     pub set: Vec<(String, f64)>,
-    /// Models that are to be weighed again.
+    /// Models that are to be weighed again; `MODEL` alone frees it at every endpoint.
     pub free: Vec<String>,
     /// The name of another rule.
     pub strategy: Option<String>,
@@ -36,26 +36,27 @@ impl Change {
         mut config: ModelConfig,
         now: Timestamp,
     ) -> Result<ModelConfig, ChangeError> {
-        for (n, (model, weight)) in self.set.iter().enumerate() {
-            if model.is_empty() {
+        for (n, (name, weight)) in self.set.iter().enumerate() {
+            let wanted = Override::named(name, *weight);
+            if wanted.model.is_empty() {
                 return Err(ChangeError::NoName);
             }
-            let twice = self.set[..n].iter().any(|(other, _)| other == model);
-            if twice || self.free.contains(model) {
-                return Err(ChangeError::Twice(model.clone()));
+            let same = |other: &String| wanted.is_same(&Override::named(other, 0.0));
+            if self.set[..n].iter().any(|(other, _)| same(other)) || self.free.iter().any(same) {
+                return Err(ChangeError::Twice(name.clone()));
             }
-            config.overrides.retain(|old| old.model != *model);
-            config.overrides.push(Override {
-                endpoint: String::new(),
-                model: model.clone(),
-                weight: *weight,
-            });
+            config.overrides.retain(|old| !old.is_same(&wanted));
+            config.overrides.push(wanted);
         }
-        for model in &self.free {
+        for name in &self.free {
             let before = config.overrides.len();
-            config.overrides.retain(|old| old.model != *model);
+            let wanted = Override::named(name, 0.0);
+            config.overrides.retain(|old| {
+                let everywhere = wanted.endpoint.is_empty() && old.model == wanted.model;
+                !everywhere && !old.is_same(&wanted)
+            });
             if config.overrides.len() == before {
-                return Err(ChangeError::NotByHand(model.clone()));
+                return Err(ChangeError::NotByHand(name.clone()));
             }
         }
         if let Some(name) = &self.strategy {
@@ -73,6 +74,7 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dream::ArmKey;
 
     fn change(set: &[(&str, f64)], free: &[&str]) -> Change {
         Change {
@@ -95,6 +97,40 @@ mod tests {
         assert_eq!(freed, ModelConfig::default());
         let twice = change(&[], &["a"]).applied(freed, now);
         assert_eq!(twice, Err(ChangeError::NotByHand("a".to_owned())));
+    }
+
+    #[test]
+    fn two_endpoints_with_one_model_are_set_and_freed_apart() {
+        let now = Timestamp::UNIX_EPOCH;
+        let (near, far) = ("http://127.0.0.1:1#m", "http://127.0.0.1:2/#m");
+        let config = change(&[(near, 0.7), (far, 0.2), ("a#b", 0.05)], &[])
+            .applied(ModelConfig::default(), now)
+            .unwrap();
+        let arm = |endpoint: &str, model: &str| ArmKey {
+            endpoint: endpoint.to_owned(),
+            model: model.to_owned(),
+            prompt: "1".to_owned(),
+        };
+        let set = |config: &ModelConfig, endpoint, model| {
+            config
+                .set_by_hand(&arm(endpoint, model))
+                .map(|set| set.weight)
+        };
+        assert_eq!(set(&config, "http://127.0.0.1:1", "m"), Some(0.7));
+        assert_eq!(set(&config, "http://127.0.0.1:2", "m"), Some(0.2));
+        assert_eq!(set(&config, "http://127.0.0.1:3", "m"), None);
+        assert_eq!(set(&config, "http://127.0.0.1:3", "a#b"), Some(0.05));
+        assert_eq!(config.overrides[0].name(), near);
+        // For all others of that name, beside the two.
+        let config = change(&[("m", 0.01)], &[]).applied(config, now).unwrap();
+        assert_eq!(set(&config, "http://127.0.0.1:1", "m"), Some(0.7));
+        assert_eq!(set(&config, "http://127.0.0.1:3", "m"), Some(0.01));
+        let config = change(&[], &[near]).applied(config, now).unwrap();
+        assert_eq!(set(&config, "http://127.0.0.1:1", "m"), Some(0.01));
+        let config = change(&[], &["m"]).applied(config, now).unwrap();
+        assert_eq!(config.overrides.len(), 1, "{config:?}");
+        let twice = change(&[(far, 0.1), ("http://127.0.0.1:2#m", 0.1)], &[]);
+        assert!(twice.applied(config, now).is_err());
     }
 
     #[test]

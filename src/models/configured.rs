@@ -54,11 +54,47 @@ pub struct Override {
 }
 
 impl Override {
+    /// What a person calls it: `MODEL`, or `ENDPOINT#MODEL` where several endpoints have a model of that name.
+    #[must_use]
+    pub fn named(name: &str, weight: f64) -> Self {
+        let (endpoint, model) = match name.split_once('#') {
+            Some((endpoint, model)) if endpoint.contains("://") => (endpoint, model),
+            // Names of models may hold the sign too.
+            _ => ("", name),
+        };
+        Self {
+            endpoint: bare(endpoint).to_owned(),
+            model: model.to_owned(),
+            weight,
+        }
+    }
+
+    /// The same in the other direction.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.endpoint.as_str() {
+            "" => self.model.clone(),
+            endpoint => format!("{endpoint}#{}", self.model),
+        }
+    }
+
     /// Whether it is meant for this arm, whatever its prompt's version.
     #[must_use]
     pub fn is_for(&self, arm: &ArmKey) -> bool {
-        self.model == arm.model && (self.endpoint.is_empty() || self.endpoint == arm.endpoint)
+        self.model == arm.model
+            && (self.endpoint.is_empty() || bare(&self.endpoint) == bare(&arm.endpoint))
     }
+
+    /// Whether both are meant for the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.model == other.model && bare(&self.endpoint) == bare(&other.endpoint)
+    }
+}
+
+/// An address with and without a slash at its end is one.
+fn bare(endpoint: &str) -> &str {
+    endpoint.trim_end_matches('/')
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -98,11 +134,19 @@ impl Version {
 #[error("{what} is {value}; allowed is {allowed}")]
 pub struct ConfigProblem {
     pub what: &'static str,
-    pub value: f64,
+    /// As it was given: a figure or a word.
+    pub value: String,
     pub allowed: &'static str,
 }
 
 impl ModelConfig {
+    /// The weight that a person set for this arm; one that names its endpoint goes before one that does not.
+    #[must_use]
+    pub fn set_by_hand(&self, arm: &ArmKey) -> Option<&Override> {
+        let set = self.overrides.iter().filter(|set| set.is_for(arm));
+        set.max_by_key(|set| !set.endpoint.is_empty())
+    }
+
     /// What an export wrote, or a person in its form. Only an object will do: a list would be read as one without a
     /// word in it, and everything that was set be gone.
     ///
@@ -124,7 +168,7 @@ impl ModelConfig {
             } else {
                 Err(ConfigProblem {
                     what,
-                    value,
+                    value: value.to_string(),
                     allowed,
                 })
             }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::book::{ArmView, Book, WeightChange};
 use super::change::{Change, ChangeError};
-use super::configured::{ConfigProblem, ModelConfig, Version};
+use super::configured::{ConfigProblem, ModelConfig, Override, Version};
 use super::outcomes::{self, Outcomes, Wanted};
 use super::reinforce::{Reinforcement, ReinforcementParams, ReinforcementStatus, RunState};
 use crate::dream::{ArmKey, AttemptFact};
@@ -97,15 +97,22 @@ pub fn change(
     Err(ModelsError::Overtaken)
 }
 
-/// Makes an old configuration the one in force again; version 0 is the one before any was set.
-pub fn roll_back(store: &Store, to: u64, now: Timestamp) -> Result<u64, ModelsError> {
+/// Makes an old configuration the one in force again, with a person's reason where there is one; version 0 is the one
+/// before any was set.
+pub fn roll_back(
+    store: &Store,
+    to: u64,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, ModelsError> {
     let config = if to == 0 {
         ModelConfig::default()
     } else {
         let found = versions(store)?.into_iter().find(|v| v.version == to);
         found.ok_or(ModelsError::NoVersion(to))?.config
     };
-    set(store, &config, &format!("back to version {to}"), now)
+    let said = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    set(store, &config, &format!("back to version {to}{said}"), now)
 }
 
 /// The book over these facts, under the version in force, with every model that ever answered.
@@ -122,6 +129,8 @@ pub struct Weights {
     /// Oldest first.
     pub history: Vec<WeightChange>,
     pub versions: Vec<Version>,
+    /// Set by hand, but no model of that name ever answered: a slip of the finger, or one that is yet to come.
+    pub unknown: Vec<String>,
     /// Of the newest outcome or the newest version, whichever came later.
     pub last_updated: Timestamp,
 }
@@ -131,9 +140,16 @@ pub fn weights(store: &Store) -> Result<Weights, ModelsError> {
     let book = book(store, &facts)?;
     let version = book.version().clone();
     let newest = facts.iter().rev().find(|fact| fact.arm.is_some());
+    let weights = book.views();
+    let overrides = version.config.overrides.iter();
+    let unknown = overrides
+        .filter(|set| !weights.iter().any(|view| set.is_for(&view.arm)))
+        .map(Override::name)
+        .collect();
     Ok(Weights {
+        unknown,
         last_updated: newest.map_or(version.at, |fact| fact.at.max(version.at)),
-        weights: book.views(),
+        weights,
         history: book.history().to_vec(),
         versions: versions(store)?,
         version,
@@ -168,7 +184,8 @@ pub fn begin_reinforcement(
         return Err(ModelsError::Running);
     }
     let facts = store.facts(MOST_FACTS)?;
-    let run = Reinforcement::start(id.to_owned(), params, &facts, now)?;
+    let config = current(store)?.config;
+    let run = Reinforcement::start(id.to_owned(), params, &facts, &config, now)?;
     note(store, &run)?;
     Ok(run)
 }

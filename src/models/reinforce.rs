@@ -15,21 +15,24 @@ use crate::dream::{ArmKey, AttemptFact};
 #[serde(deny_unknown_fields, default)]
 pub struct ReinforcementParams {
     pub test_period_days: u32,
-    pub learning_rate: f64,
-    pub reward_multiplier: f64,
-    pub punishment_multiplier: f64,
+    /// This and the next two are of `reward_punish` alone; the version in force says what is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reward_multiplier: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub punishment_multiplier: Option<f64>,
     /// `reward_punish` or `thompson`.
     pub strategy: String,
 }
 
 impl Default for ReinforcementParams {
     fn default() -> Self {
-        let rule = RewardPunishParams::default();
         Self {
             test_period_days: 30,
-            learning_rate: rule.learning_rate,
-            reward_multiplier: rule.reward_multiplier,
-            punishment_multiplier: rule.punishment_multiplier,
+            learning_rate: None,
+            reward_multiplier: None,
+            punishment_multiplier: None,
             strategy: "reward_punish".to_owned(),
         }
     }
@@ -92,41 +95,30 @@ pub struct Reinforcement {
 }
 
 impl Reinforcement {
-    /// A run over those of `facts` that are young enough.
+    /// A run over those of `facts` that are young enough, within the bounds of the version in force and with its figures
+    /// where nobody gives others.
     ///
     /// # Errors
-    /// Where a figure is out of its range or the strategy has no such name (told as `strategy`).
+    /// Where a figure is out of its range or not one of the strategy's, or the strategy has no such name (told as
+    /// `strategy`).
     pub fn start(
         session_id: String,
-        params: ReinforcementParams,
+        mut params: ReinforcementParams,
         facts: &[AttemptFact],
+        in_force: &ModelConfig,
         now: Timestamp,
     ) -> Result<Self, ConfigProblem> {
-        let strategy = match Strategy::by_name(&params.strategy) {
-            Some(Strategy::RewardPunish(usual)) => Strategy::RewardPunish(RewardPunishParams {
-                learning_rate: params.learning_rate,
-                reward_multiplier: params.reward_multiplier,
-                punishment_multiplier: params.punishment_multiplier,
-                ..usual
-            }),
-            Some(other) => other,
-            None => {
-                return Err(ConfigProblem {
-                    what: "strategy",
-                    value: f64::NAN,
-                    allowed: "reward_punish or thompson",
-                });
-            }
-        };
+        let strategy = strategy_of(&mut params, &in_force.strategy)?;
         let config = ModelConfig {
             strategy,
+            bounds: in_force.bounds,
             ..ModelConfig::default()
         };
         config.check()?;
         if !(1..=MOST_DAYS).contains(&params.test_period_days) {
             return Err(ConfigProblem {
                 what: "test_period_days",
-                value: params.test_period_days.into(),
+                value: params.test_period_days.to_string(),
                 allowed: "1 to 36500",
             });
         }
@@ -211,18 +203,181 @@ impl Reinforcement {
     }
 }
 
+/// The rule that `params` asks for; what they leave out is filled in, so that a status tells what ran.
+fn strategy_of(
+    params: &mut ReinforcementParams,
+    in_force: &Strategy,
+) -> Result<Strategy, ConfigProblem> {
+    let Some(usual) = Strategy::by_name(&params.strategy) else {
+        return Err(ConfigProblem {
+            what: "strategy",
+            value: params.strategy.clone(),
+            allowed: "reward_punish or thompson",
+        });
+    };
+    Ok(match (usual, *in_force) {
+        (Strategy::Thompson(usual), in_force) => {
+            let given = [
+                ("learning_rate", params.learning_rate),
+                ("reward_multiplier", params.reward_multiplier),
+                ("punishment_multiplier", params.punishment_multiplier),
+            ];
+            let given = given
+                .iter()
+                .find_map(|(what, value)| Some((*what, (*value)?)));
+            if let Some((what, value)) = given {
+                return Err(ConfigProblem {
+                    what,
+                    value: value.to_string(),
+                    allowed: "no such figure with thompson, which would ignore it; it is reward_punish's",
+                });
+            }
+            Strategy::Thompson(match in_force {
+                Strategy::Thompson(in_force) => in_force,
+                Strategy::RewardPunish(_) => usual,
+            })
+        }
+        (Strategy::RewardPunish(usual), in_force) => {
+            let before = match in_force {
+                Strategy::RewardPunish(in_force) => in_force,
+                Strategy::Thompson(_) => usual,
+            };
+            Strategy::RewardPunish(RewardPunishParams {
+                learning_rate: *params.learning_rate.get_or_insert(before.learning_rate),
+                reward_multiplier: *params
+                    .reward_multiplier
+                    .get_or_insert(before.reward_multiplier),
+                punishment_multiplier: *params
+                    .punishment_multiplier
+                    .get_or_insert(before.punishment_multiplier),
+                ..before
+            })
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Bounds;
+    use crate::models::ThompsonParams;
+
+    /// A model that always saves and one that never does, in turn.
+    fn two_models() -> Vec<AttemptFact> {
+        let arm = |name: &str| ArmKey {
+            endpoint: String::new(),
+            model: name.to_owned(),
+            prompt: String::new(),
+        };
+        let facts = (0..400).map(|n| AttemptFact {
+            arm: Some(arm(if n % 2 == 0 { "good" } else { "poor" })),
+            ..AttemptFact::example(n, n % 2 == 0)
+        });
+        facts.collect()
+    }
+
+    fn replayed(params: ReinforcementParams, in_force: &ModelConfig) -> ReinforcementStatus {
+        let (facts, now) = (two_models(), Timestamp::from_second(500).unwrap());
+        let mut run = Reinforcement::start("r".to_owned(), params, &facts, in_force, now).unwrap();
+        while run.step(100) {}
+        run.status().clone()
+    }
+
+    fn params(strategy: &str) -> ReinforcementParams {
+        ReinforcementParams {
+            strategy: strategy.to_owned(),
+            ..ReinforcementParams::default()
+        }
+    }
+
+    #[test]
+    fn the_bounds_in_force_bound_a_run_too() {
+        let tight = ModelConfig {
+            bounds: Bounds { min: 0.4, max: 0.6 },
+            ..ModelConfig::default()
+        };
+        for strategy in ["thompson", "reward_punish"] {
+            let weights = |config| replayed(params(strategy), config).weights;
+            for (arm, weight) in weights(&tight) {
+                assert!(
+                    (0.4 - 1e-9..=0.6 + 1e-9).contains(&weight),
+                    "{arm} {weight}"
+                );
+            }
+            let usual = weights(&ModelConfig::default());
+            assert!(
+                usual[0].1 > 0.61,
+                "{strategy}: wider bounds let it go on: {usual:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_in_force_and_the_status_tells_it() {
+        let slow = RewardPunishParams {
+            learning_rate: 0.0,
+            ..RewardPunishParams::default()
+        };
+        let in_force = ModelConfig {
+            strategy: Strategy::RewardPunish(slow),
+            ..ModelConfig::default()
+        };
+        let told = replayed(params("reward_punish"), &in_force);
+        assert_eq!(told.params.learning_rate, Some(0.0));
+        assert!((told.weights[0].1 - 0.5).abs() < 1e-9, "{:?}", told.weights);
+        let mut asked = params("reward_punish");
+        asked.learning_rate = Some(0.02);
+        assert!(replayed(asked, &in_force).weights[0].1 > 0.6);
+        // Its own prior and discount, where the rule in force is the same.
+        let forgetful = ModelConfig {
+            strategy: Strategy::Thompson(ThompsonParams {
+                discount: 0.5,
+                ..ThompsonParams::default()
+            }),
+            ..ModelConfig::default()
+        };
+        let (forgetful, usual) = (
+            replayed(params("thompson"), &forgetful),
+            replayed(params("thompson"), &ModelConfig::default()),
+        );
+        assert!(
+            forgetful.weights[0].1 < usual.weights[0].1 - 0.05,
+            "{forgetful:?} {usual:?}"
+        );
+    }
+
+    #[test]
+    fn a_figure_that_the_strategy_would_ignore_is_refused_and_a_strange_one_is_named() {
+        let start = |params| {
+            let config = ModelConfig::default();
+            Reinforcement::start("r".to_owned(), params, &[], &config, Timestamp::UNIX_EPOCH)
+                .unwrap_err()
+                .to_string()
+        };
+        let mut asked = params("thompson");
+        asked.punishment_multiplier = Some(0.8);
+        let told = start(asked);
+        assert!(
+            told.contains("punishment_multiplier is 0.8") && told.contains("thompson"),
+            "{told}"
+        );
+        let told = start(params("guess"));
+        assert_eq!(
+            told,
+            "strategy is guess; allowed is reward_punish or thompson"
+        );
+    }
 
     #[test]
     fn a_run_over_nothing_is_over_and_strange_figures_are_refused() {
-        let start =
-            |params| Reinforcement::start("r".to_owned(), params, &[], Timestamp::UNIX_EPOCH);
+        let start = |params| {
+            let config = ModelConfig::default();
+            Reinforcement::start("r".to_owned(), params, &[], &config, Timestamp::UNIX_EPOCH)
+        };
         let run = start(ReinforcementParams::default()).unwrap();
         assert_eq!(run.status().status, RunState::Completed);
         let odd = ReinforcementParams {
-            learning_rate: f64::NAN,
+            learning_rate: Some(f64::NAN),
             ..ReinforcementParams::default()
         };
         assert_eq!(start(odd).unwrap_err().what, "learning_rate");

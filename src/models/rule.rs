@@ -198,27 +198,35 @@ mod tests {
         }
     }
 
-    /// One more failure must not raise a model's share. Shares of Thompson sampling are told by draws: with the same
-    /// draws they may differ by what chance makes of 400 of them.
+    /// Whatever the rule and whoever the others: who saves one try in four ends below an equal share, where the others save
+    /// three in four. By outcomes in every order of arms and from every place of the pattern.
     #[test]
-    fn a_model_that_loses_again_does_not_gain() {
-        for seed in 0..u64::from(cases()) / 100 {
+    fn a_model_that_mostly_loses_ends_below_its_equal_share() {
+        let both = [
+            Strategy::default(),
+            Strategy::RewardPunish(RewardPunishParams::default()),
+        ];
+        for seed in 0..u64::from(cases()) {
             let mut chance = Chance::seeded(seed);
-            let arms: Vec<ArmKey> = (0..3).map(arm).collect();
-            let mut rule = Rule::new(&Strategy::default(), Bounds::default());
-            for arm in &arms {
-                rule.add(arm);
+            let count = 2 + chance.bits() % 3;
+            let strategy = &both[usize::try_from(seed % 2).unwrap_or(0)];
+            let mut rule = Rule::new(strategy, Bounds::default());
+            let (start, first) = (chance.bits() % 4, chance.bits() % count);
+            for round in start..start + 24 {
+                for turn in 0..count {
+                    let n = (first + turn) % count;
+                    // The first loses where each of the others saves.
+                    let saved = (round + n).is_multiple_of(4) == (n == 0);
+                    rule.learn(&arm(n), f64::from(u8::from(saved)), 10.0);
+                }
             }
-            for _ in 0..chance.bits() % 40 {
-                let success = f64::from(u8::from(chance.happens(0.5)));
-                rule.learn(&arm(chance.bits() % 3), success, 10.0);
-            }
-            let before = rule.weights_of(&arms, 400)[0];
-            for _ in 0..6 {
-                rule.learn(&arms[0], 0.0, 10.0);
-            }
-            let after = rule.weights_of(&arms, 400)[0];
-            assert!(after <= before + 0.1, "{seed}: {before} to {after}");
+            let arms: Vec<ArmKey> = (0..count).map(arm).collect();
+            let share = rule.weights_of(&arms, 60)[0];
+            assert!(
+                share < 1.0 / count as f64,
+                "{seed}, {}: {share} of {count}",
+                strategy.as_str()
+            );
         }
     }
 }

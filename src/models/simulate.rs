@@ -33,6 +33,12 @@ pub const WORLDS: [World; 3] = [
     },
 ];
 
+/// Mean regret that ours may have in each of them, over [`STEPS`] choices and [`SEEDS`] seeds; its 95th percentile is to
+/// be below that of equal shares.
+pub const GOALS: [f64; 3] = [70.0, 125.0, 85.0];
+pub const STEPS: usize = 2000;
+pub const SEEDS: u64 = 60;
+
 /// Who chooses.
 #[derive(Debug, Clone)]
 pub enum Player {
@@ -116,4 +122,33 @@ pub fn mean_and_p95(mut values: Vec<f64>) -> (f64, f64) {
         values.iter().sum::<f64>() / values.len() as f64,
         values[rank],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_loses_no_more_than_its_goals_and_in_the_worst_seeds_less_than_equal_shares() {
+        let of = |world: &World, player: &Player| {
+            let seeds = (0..SEEDS).map(|seed| regret(world, player, STEPS, 0, seed));
+            mean_and_p95(seeds.collect())
+        };
+        let ours = Player::Ours(Strategy::default(), Bounds::default());
+        for (world, goal) in WORLDS.iter().zip(GOALS) {
+            let (mean, p95) = of(world, &ours);
+            let (_, uniform) = of(world, &Player::Uniform);
+            assert!(mean <= goal, "{}: mean {mean}", world.name);
+            assert!(p95 < uniform, "{}: {p95} and {uniform}", world.name);
+        }
+    }
+
+    #[test]
+    fn who_chooses_by_equal_shares_loses_what_the_rates_say() {
+        // 0.65 less the mean of the four, at each step.
+        let seeds = (0..SEEDS).map(|seed| regret(&WORLDS[0], &Player::Uniform, STEPS, 0, seed));
+        let (mean, _) = mean_and_p95(seeds.collect());
+        let expected = STEPS as f64 * (0.65 - 2.15 / 4.0);
+        assert!((mean - expected).abs() < 5.0, "{mean}, not {expected}");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamer::config::Settings;
-use dreamer::dream::{AttemptFact, LearningPhase, SessionReport, SessionStatus};
+use dreamer::dream::{ArmKey, AttemptFact, LearningPhase, SessionReport, SessionStatus};
 use dreamer::http::{Control, socket_path};
 use dreamer::store::Store;
 use dreamer::supervisor::permit::PermitKind;
@@ -91,6 +91,12 @@ impl Door {
     }
 
     fn told(&self, words: &[&str]) -> (Option<i32>, String) {
+        let (code, text, _) = self.said(words);
+        (code, text)
+    }
+
+    /// As `told`, with what went to stderr.
+    fn said(&self, words: &[&str]) -> (Option<i32>, String, String) {
         let out = std::process::Command::new(env!("CARGO_BIN_EXE_dreamer"))
             .args(words)
             .env_clear()
@@ -99,8 +105,8 @@ impl Door {
             .current_dir(self.world.path())
             .output()
             .expect("it runs");
-        let text = String::from_utf8(out.stdout).expect("text");
-        (out.status.code(), text)
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (out.status.code(), text(out.stdout), text(out.stderr))
     }
 }
 
@@ -198,8 +204,77 @@ async fn weights_are_read_set_freed_rolled_back_and_refused_over_the_socket() {
         .ask("PUT", path, &json!({"weights": {"poor": null}}))
         .await;
     assert_eq!(freed["weights"], learned["weights"]);
-    let (_, back) = door.ask("PUT", path, &json!({"roll_back": 1})).await;
+    let back = json!({"roll_back": 1, "reason": "the try was right"});
+    let (_, back) = door.ask("PUT", path, &back).await;
     assert!((weight_of(&back, "poor") - 0.7).abs() < 1e-9, "{back}");
+    assert_eq!(
+        back["version"]["reason"],
+        "back to version 1: the try was right"
+    );
+    assert_eq!(back["unknown"], json!([]));
+    door.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_sets_one_of_two_endpoints_warns_of_strangers_and_lists_versions() {
+    let door = Door::open().await;
+    fill(&door.store);
+    let endpoint = facts::arm("good").endpoint;
+    let elsewhere = "http://127.0.0.1:9999";
+    let mut other = fact(1200, "good", true);
+    other.arm = other.arm.map(|arm| ArmKey {
+        endpoint: elsewhere.to_owned(),
+        ..arm
+    });
+    door.store.record_fact(&other).expect("it is kept");
+    let set = format!("{elsewhere}#good=0.25");
+    let words = [
+        "models",
+        "weights",
+        "--set",
+        &set,
+        "--reason",
+        "the far one",
+    ];
+    assert_eq!(door.told(&words).0, Some(0));
+    let told = door.get("/api/models/weights").await;
+    let all = told["weights"].as_array().expect("a list");
+    for one in all.iter().filter(|one| one["model"] == "good") {
+        let here = one["endpoint"] == elsewhere;
+        assert_eq!(one["set_by_hand"], here, "{one}, not {endpoint}");
+        assert!(!here || (one["weight"].as_f64() == Some(0.25)), "{one}");
+    }
+    let (code, text, complained) = door.said(&[
+        "models",
+        "weights",
+        "--set",
+        "nosuch=0.5",
+        "--reason",
+        "a slip",
+    ]);
+    assert_eq!(code, Some(0));
+    assert!(
+        complained.contains("nosuch") && complained.contains("no such model"),
+        "{complained}"
+    );
+    assert!(text.contains("   2  ") && text.contains("a slip"), "{text}");
+    let told = door.get("/api/models/weights").await;
+    assert_eq!(told["unknown"], json!(["nosuch"]));
+    for n in 0..6 {
+        let reason = format!("turn {n}");
+        let back = ["models", "weights", "--roll-back", "1", "--reason", &reason];
+        let (code, text, complained) = door.said(&back);
+        assert_eq!((code, complained.as_str()), (Some(0), ""));
+        assert!(
+            text.contains(&format!("back to version 1: turn {n}")),
+            "{text}"
+        );
+    }
+    let (_, text, _) = door.said(&["models", "weights"]);
+    let listed = text
+        .lines()
+        .filter(|line| line.contains(": back to version 1: turn "));
+    assert_eq!(listed.count(), 5, "{text}");
     door.end().await;
 }
 
@@ -289,6 +364,11 @@ async fn a_reinforcement_run_is_begun_watched_and_stopped() {
     for (body, why) in [
         (json!({"test_period_days": 0}), "test_period_days"),
         (json!({"learning_rate": -1}), "learning_rate"),
+        (json!({"strategy": "guess"}), "strategy is guess"),
+        (
+            json!({"strategy": "thompson", "learning_rate": 0.5}),
+            "with thompson",
+        ),
         (json!({"model_path": "/etc/passwd"}), "unknown field"),
     ] {
         let (code, answer) = door.ask("POST", "/api/reinforcement/start", &body).await;

@@ -15,12 +15,15 @@ pub enum Command {
         /// How far back
         #[arg(long, value_name = "DAYS", default_value_t = 30)]
         test_period_days: u32,
-        #[arg(long, default_value_t = 0.01)]
-        learning_rate: f64,
-        #[arg(long, default_value_t = 1.5)]
-        reward_multiplier: f64,
-        #[arg(long, default_value_t = 0.8)]
-        punishment_multiplier: f64,
+        /// Of reward-punish alone, as the next two; as the rule in force has it, else 0.01
+        #[arg(long, value_name = "NUMBER")]
+        learning_rate: Option<f64>,
+        /// As the rule in force has it, else 1.5
+        #[arg(long, value_name = "NUMBER")]
+        reward_multiplier: Option<f64>,
+        /// As the rule in force has it, else 0.8
+        #[arg(long, value_name = "NUMBER")]
+        punishment_multiplier: Option<f64>,
         /// thompson or reward-punish
         #[arg(long, default_value = "reward-punish")]
         strategy: String,

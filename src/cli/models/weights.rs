@@ -12,13 +12,15 @@ use anyhow::Context as _;
 
 /// Changes of weights that are shown.
 const SHOWN: usize = 12;
+/// Versions of the configuration that are shown; `--json` has all.
+const VERSIONS: usize = 5;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
-    /// Give a model a fixed weight from 0 to 1, until it is freed
+    /// Give a model a fixed weight from 0 to 1, until it is freed; ENDPOINT#MODEL where two endpoints have it
     #[arg(long, value_name = "MODEL=WEIGHT")]
     set: Vec<String>,
-    /// Free a model that was set by hand
+    /// Free a model that was set by hand; MODEL frees it everywhere, ENDPOINT#MODEL there alone
     #[arg(long, value_name = "MODEL")]
     free: Vec<String>,
     /// Choose by another rule
@@ -46,7 +48,7 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let now = clock::utc();
     let reason = args.reason.clone();
     if let Some(version) = args.roll_back {
-        usage(kept::roll_back(&store, version, now))?;
+        usage(kept::roll_back(&store, version, reason.as_deref(), now))?;
     } else if let Some(file) = &args.import {
         let config = read(file)?;
         let why = reason.unwrap_or_else(|| format!("from {}", file.display()));
@@ -61,6 +63,12 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         let text = serde_json::to_string_pretty(&weights.version.config)?;
         std::fs::write(file, text + "\n")
             .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    for name in &weights.unknown {
+        tracing::warn!(
+            "{} is set by hand, but no such model ever answered; `dreamer models list` names those that did",
+            clean_line(name)
+        );
     }
     show(&weights, context)?;
     Ok(Exit::Done)
@@ -144,6 +152,18 @@ fn show(told: &Weights, context: &Context) -> anyhow::Result<()> {
             100.0 * change.old,
             100.0 * change.new,
             change.reason
+        ))?;
+    }
+    if !told.versions.is_empty() {
+        say("\nversions of the configuration, newest first")?;
+    }
+    for version in told.versions.iter().rev().take(VERSIONS) {
+        say(&format!(
+            "{:>4}  {}  {}: {}",
+            version.version,
+            clock::stamp(version.at),
+            version.config.strategy.as_str(),
+            clean_line(&version.reason)
         ))?;
     }
     Ok(())

@@ -118,3 +118,50 @@ fn weights_can_be_held_as_they_were_then() {
         "the outcomes are still counted"
     );
 }
+
+/// Six tries of each of two models, of which these of `b` were saved.
+fn six_each(saved_of_b: usize) -> Vec<AttemptFact> {
+    let one = SessionId::new();
+    let a = (0..6).map(|n| fact(n, &one, &arm("a"), n % 2 == 0));
+    let b = (0..6).map(|n| {
+        let saved = usize::try_from(n).is_ok_and(|n| n < saved_of_b);
+        fact(6 + n, &one, &arm("b"), saved)
+    });
+    a.chain(b).collect()
+}
+
+#[test]
+fn one_outcome_that_ends_otherwise_asks_another_model_and_the_words_say_why() {
+    let arms = [arm("a"), arm("b")];
+    let usual = version(ModelConfig::default());
+    let decided = |saved_of_b, seed| {
+        let book = Book::replay(&six_each(saved_of_b), &usual, &[]);
+        book.decide(&arms, &mut Chance::seeded(seed)).unwrap().1
+    };
+    // The same draw both times; one that falls between the two shares of `b`.
+    let turns = |seed: &u64| decided(4, *seed).chosen != decided(3, *seed).chosen;
+    let seed = (0..100)
+        .find(turns)
+        .expect("one draw of a hundred falls there");
+    let (better, worse) = (decided(4, seed), decided(3, seed));
+    assert_eq!(better.chosen, arms[1].to_string(), "{}", better.in_words());
+    assert_eq!(worse.chosen, arms[0].to_string(), "{}", worse.in_words());
+    let of = |decision: &Decision, arm: &ArmKey| {
+        let mut all = decision.alternatives.iter();
+        let one = all.find(|one| one.name == arm.to_string());
+        one.cloned().expect("it was weighed")
+    };
+    let shares = [of(&better, &arms[1]).weight, of(&worse, &arms[1]).weight];
+    assert!(shares[0] > shares[1] + 0.05, "{shares:?}");
+    assert_eq!(of(&better, &arms[0]).figures, of(&worse, &arms[0]).figures);
+    for (decision, rate) in [(&better, "60 % believed"), (&worse, "50 % believed")] {
+        let figures = of(decision, &arms[1]).figures;
+        assert!(figures.starts_with(rate), "{figures}");
+        assert!(
+            decision.in_words().contains(&figures),
+            "{}",
+            decision.in_words()
+        );
+        assert!(decision.runner_up().is_some());
+    }
+}
