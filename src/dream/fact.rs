@@ -70,7 +70,7 @@ pub enum LearningPhase {
     Bootstrap,
     /// Facts choose.
     Release,
-    /// Known tasks again, to see whether what was learned holds.
+    /// Drawn by the least share alone, against the figures: whether what was learned still holds.
     Validate,
 }
 

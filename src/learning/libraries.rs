@@ -132,6 +132,7 @@ pub fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::cases;
     use crate::dream::AttemptFact;
 
     fn fact(n: i64, library: &str, saved: bool) -> AttemptFact {
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn no_set_falls_below_one_draw_in_twenty_however_many_libraries_there_are() {
-        for seed in 0..1_000 {
+        for seed in 0..u64::from(cases()) {
             let mut chance = Chance::seeded(seed);
             let count = 1 + usize::try_from(chance.bits() % 30).unwrap();
             let names: Vec<String> = (0..count).map(|n| format!("l{n:02}")).collect();

@@ -57,6 +57,36 @@ pub struct StrategyConfig {
     pub initial_strategy: String,
 }
 
+impl OfflineModel {
+    /// Of another program, with the bounds that it did not write; `None` where a rate is none.
+    #[must_use]
+    pub fn checked(mut self) -> Option<Self> {
+        for path in &mut self.recommended_paths {
+            if path.lower_bound <= 0.0 {
+                let observations = path.observations as f64;
+                path.lower_bound = wilson_lower(path.success_rate * observations, observations);
+            }
+            let is_rate = |rate: f64| (0.0..=1.0).contains(&rate);
+            if !is_rate(path.success_rate) || !is_rate(path.lower_bound) {
+                return None;
+            }
+        }
+        Some(self)
+    }
+
+    /// What a try that begins with this step passes at least as often as, whichever of the recommended paths it takes;
+    /// `None` where none begins so.
+    #[must_use]
+    pub fn floor_of(&self, begin: &str) -> Option<f64> {
+        let paths = self.recommended_paths.iter().filter(|path| {
+            let first = path.actions.first();
+            first.is_some_and(|first| first == begin)
+        });
+        let bounds = paths.map(|path| path.lower_bound.clamp(0.0, 1.0));
+        bounds.min_by(f64::total_cmp)
+    }
+}
+
 /// Wilson's lower bound of a rate; 0 where nothing was seen.
 #[must_use]
 pub fn wilson_lower(successes: f64, tries: f64) -> f64 {

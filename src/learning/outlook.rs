@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ladder::Ladder;
+use super::ladder::{Ladder, rung};
 use super::libraries;
+use super::offline::OfflineModel;
 use super::session::SessionFact;
+use super::snapshot::Outcomes;
 use crate::dream::{AttemptFact, Difficulty, Generator};
 use crate::ids::AttemptId;
 
@@ -19,6 +21,8 @@ const PRIOR_RATE: f64 = 0.4;
 const PRIOR_SECONDS: f64 = 60.0;
 /// A try's say after each later one of the same kind.
 const DISCOUNT: f64 = 0.98;
+/// What all tries of one kind weigh once the oldest have faded: sessions that were counted elsewhere weigh no more.
+const MOST_TRIES: f64 = 1.0 / (1.0 - DISCOUNT);
 
 /// Faded counts of tries.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -43,7 +47,20 @@ impl Figures {
         };
         self.seconds = self.seconds * DISCOUNT + seconds;
         self.saved_seconds = self.saved_seconds * DISCOUNT + if saved { seconds } else { 0.0 };
-        self.times += 1;
+        self.times = self.times.saturating_add(1);
+    }
+
+    /// Tries that were counted elsewhere, in no order: their rate stays what it was, and their weight is that of as many
+    /// tries of our own, or of all that could be remembered.
+    fn take_in(&mut self, outcomes: Outcomes<u64>) {
+        let tries = (outcomes.visits() as f64).min(MOST_TRIES);
+        let saved = tries * outcomes.rate();
+        self.tries += tries;
+        self.saved += saved;
+        // Nobody knows how long they took.
+        self.seconds += tries * PRIOR_SECONDS;
+        self.saved_seconds += saved * PRIOR_SECONDS;
+        self.times = self.times.saturating_add(outcomes.visits());
     }
 
     /// Pass rate, drawn towards `prior` by a few tries' weight.
@@ -62,8 +79,14 @@ impl Figures {
 /// A task can be found in the documents (`source`) or woven from a cluster (`llm`); each fares in its own way.
 type Way = &'static str;
 
-/// The number of a try, its difficulty, its outcome.
-type Tried = (u64, Difficulty, bool);
+/// One outcome on a rung, and what was believed of that rung everywhere when it came.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Tried {
+    number: usize,
+    difficulty: Difficulty,
+    saved: bool,
+    believed: [f64; 3],
+}
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Outlook {
@@ -71,6 +94,8 @@ pub struct Outlook {
     all: Figures,
     ways: BTreeMap<String, Figures>,
     topics: BTreeMap<(String, String), Figures>,
+    /// By topic and way: the least that offline analysis is sure of.
+    advised: BTreeMap<(String, String), f64>,
     everywhere: Ladder,
     /// By topic and library.
     ladders: BTreeMap<(String, String), Vec<Tried>>,
@@ -84,9 +109,7 @@ impl Outlook {
     #[must_use]
     pub fn of(attempts: &[AttemptFact], sessions: &[SessionFact]) -> Self {
         let mut outlook = Self::default();
-        for session in sessions {
-            outlook.note_session(session);
-        }
+        outlook.take_in(sessions);
         let mut ordered: Vec<&AttemptFact> = attempts.iter().collect();
         ordered.sort_by(|a, b| (a.at, &a.attempt_id).cmp(&(b.at, &b.attempt_id)));
         for attempt in ordered {
@@ -95,17 +118,33 @@ impl Outlook {
         outlook
     }
 
-    /// A session without its tries tells a topic's episodes and nothing of their seconds or difficulty.
-    fn note_session(&mut self, session: &SessionFact) {
-        let episodes = session.snapshot.episodes;
-        let key = (session.topic.clone(), Generator::Llm.as_str().to_owned());
-        let figures = self.topics.entry(key).or_default();
-        let share = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(MOST_OUTCOMES);
-        for (count, saved) in [(episodes.successes, true), (episodes.failures, false)] {
-            for _ in 0..share(count) {
-                figures.note(saved, PRIOR_SECONDS);
-                self.all.note(saved, PRIOR_SECONDS);
+    /// The same with what offline analysis recommends of some topics.
+    #[must_use]
+    pub fn advised(mut self, models: &[(String, OfflineModel)]) -> Self {
+        for (topic, model) in models {
+            for (begin, way) in [("source", Generator::Source), ("weave", Generator::Llm)] {
+                if let Some(floor) = model.floor_of(begin) {
+                    let key = (topic.clone(), way.as_str().to_owned());
+                    self.advised.insert(key, floor);
+                }
             }
+        }
+        self
+    }
+
+    /// Sessions without their tries tell a topic's episodes and nothing of their seconds or difficulty.
+    fn take_in(&mut self, sessions: &[SessionFact]) {
+        let mut all = Outcomes::default();
+        let mut topics: BTreeMap<&str, Outcomes<u64>> = BTreeMap::new();
+        for session in sessions {
+            let episodes = session.snapshot.episodes;
+            all.add(episodes);
+            topics.entry(&session.topic).or_default().add(episodes);
+        }
+        self.all.take_in(all);
+        for (topic, episodes) in topics {
+            let key = (topic.to_owned(), Generator::Llm.as_str().to_owned());
+            self.topics.entry(key).or_default().take_in(episodes);
         }
     }
 
@@ -125,11 +164,17 @@ impl Outlook {
         self.topics.entry(topic).or_default().note(saved, seconds);
         // What needs no model says nothing about what a model can do.
         if fact.arm.is_some() && fact.generator == Generator::Llm {
+            let tried = Tried {
+                number: self.seen.len(),
+                difficulty: fact.difficulty,
+                saved,
+                believed: self.everywhere.rates(),
+            };
             self.everywhere.learn(fact.difficulty, saved);
             let named: Vec<String> = fact.library.split('+').map(str::to_owned).collect();
             let stratum = (fact.topic.clone(), libraries::stratum(&named));
             let outcomes = self.ladders.entry(stratum).or_default();
-            outcomes.push((self.all.times, fact.difficulty, saved));
+            outcomes.push(tried);
             if outcomes.len() > MOST_OUTCOMES {
                 outcomes.remove(0);
             }
@@ -159,10 +204,17 @@ impl Outlook {
         let key = (topic.to_owned(), way.to_owned());
         let of_topic = self.topics.get(&key).copied().unwrap_or_default();
         (
-            of_topic.rate(prior.0),
+            of_topic.rate(self.advised.get(&key).copied().unwrap_or(prior.0)),
             of_topic.seconds_each(prior.1),
             of_topic.times,
         )
+    }
+
+    /// What offline analysis is sure of, where there is one of this topic and way.
+    #[must_use]
+    pub fn advice(&self, topic: &str, way: Way) -> Option<f64> {
+        let key = (topic.to_owned(), way.to_owned());
+        self.advised.get(&key).copied()
     }
 
     /// The ladder of a topic and a stratum of libraries. Where that was never tried, the topic's, and where nobody knows
@@ -171,38 +223,41 @@ impl Outlook {
     pub fn ladder(&self, topic: &str, library: &str) -> Ladder {
         let stratum = (topic.to_owned(), library.to_owned());
         match self.ladders.get(&stratum) {
-            Some(outcomes) => self.climbed(outcomes.iter()),
+            Some(outcomes) => self.climbed(outcomes),
             None => self.ladder_of_topic(topic),
         }
     }
 
     /// The ladder of a stratum of libraries over all topics. A pair that was never tried passes where both of its
-    /// libraries would.
+    /// libraries would. It tells libraries apart, so that what fails with another one says nothing here.
     #[must_use]
     pub fn ladder_of_library(&self, library: &str) -> Ladder {
-        let outcomes = self.of_library(library);
-        match library.split_once('+') {
+        let prior = match library.split_once('+') {
             Some((first, second)) => {
                 let rates = [first, second].map(|name| self.ladder_of_library(name).rates());
-                let both = std::array::from_fn(|rung| rates[0][rung] * rates[1][rung]);
-                climbed_from(both, outcomes.into_iter())
+                std::array::from_fn(|rung| rates[0][rung] * rates[1][rung])
             }
-            None => self.climbed(outcomes.into_iter()),
+            None => self.everywhere.rates(),
+        };
+        let mut ladder = Ladder::with_prior(prior);
+        for tried in self.of_library(library) {
+            ladder.learn(tried.difficulty, tried.saved);
         }
+        ladder
     }
 
     /// Tries with this stratum of libraries that are remembered, and how many of them were saved.
     #[must_use]
     pub fn tries_of_library(&self, library: &str) -> (u64, u64) {
         let outcomes = self.of_library(library);
-        let saved = outcomes.iter().filter(|(.., saved)| *saved).count();
+        let saved = outcomes.iter().filter(|tried| tried.saved).count();
         (outcomes.len() as u64, saved as u64)
     }
 
     fn of_library(&self, library: &str) -> Vec<&Tried> {
         let strata = self.ladders.iter().filter(|((_, name), _)| name == library);
         let mut outcomes: Vec<_> = strata.flat_map(|(_, outcomes)| outcomes).collect();
-        outcomes.sort();
+        outcomes.sort_by_key(|tried| tried.number);
         outcomes
     }
 
@@ -214,12 +269,22 @@ impl Outlook {
         if outcomes.is_empty() {
             return self.everywhere.clone();
         }
-        outcomes.sort();
-        self.climbed(outcomes.into_iter())
+        outcomes.sort_by_key(|tried| tried.number);
+        self.climbed(outcomes)
     }
 
-    fn climbed<'a>(&self, outcomes: impl Iterator<Item = &'a Tried>) -> Ladder {
-        climbed_from(self.everywhere.rates(), outcomes)
+    /// The ladder of a topic, or of a stratum of it: the one that stands everywhere now, moved by how much its outcomes
+    /// differed from what was believed everywhere when they came. So a topic that is seldom tried follows a model that got
+    /// better or worse.
+    fn climbed<'a>(&self, outcomes: impl IntoIterator<Item = &'a Tried>) -> Ladder {
+        let now = self.everywhere.rates();
+        let mut ladder = Ladder::among(&self.everywhere);
+        for tried in outcomes {
+            let rung = rung(tried.difficulty);
+            let shift = now[rung] - tried.believed[rung];
+            ladder.learn_moved(tried.difficulty, tried.saved, shift);
+        }
+        ladder
     }
 
     /// Single libraries whose tasks succeed, so that tasks may join two of them.
@@ -236,14 +301,6 @@ impl Outlook {
     }
 }
 
-fn climbed_from<'a>(prior: [f64; 3], outcomes: impl Iterator<Item = &'a Tried>) -> Ladder {
-    let mut ladder = Ladder::with_prior(prior);
-    for (_, difficulty, saved) in outcomes {
-        ladder.learn(*difficulty, *saved);
-    }
-    ladder
-}
-
 /// Documented functions and woven tasks may both be written by a model; a found one has no cluster's thought behind it.
 fn way_of(fact: &AttemptFact) -> Way {
     let found = fact.steps.first().is_some_and(|step| step.name == "source");
@@ -253,3 +310,6 @@ fn way_of(fact: &AttemptFact) -> Way {
         fact.generator.as_str()
     }
 }
+
+#[cfg(test)]
+mod tests;
