@@ -12,6 +12,7 @@ mod experience;
 mod knowledge;
 mod learning;
 mod lessons;
+mod models;
 mod plants;
 mod row;
 mod sessions;
@@ -23,7 +24,8 @@ pub use knowledge::{
     Change, ClusterRow, GraphChunk, GraphRows, KnowledgeCounts, KnownDocument, NewChunk,
     NewCluster, NewDocument, RemovedDocument,
 };
-pub use learning::{FactsOf, ModelVersionRow, SessionFactRow};
+pub use learning::{FactsOf, SessionFactRow};
+pub use models::ModelVersionRow;
 pub use sessions::{SessionEvent, SessionRow, Statistics};
 
 use rusqlite::Connection;
@@ -74,6 +76,7 @@ fn migrations() -> Migrations<'static> {
         M::up(plants::SCHEMA),
         M::up(experience::SCHEMA),
         M::up(learning::SCHEMA),
+        M::up(learning::MARKS),
     ])
 }
 

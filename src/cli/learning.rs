@@ -31,7 +31,7 @@ pub enum Command {
         #[arg(long, default_value = "additive")]
         merge: String,
     },
-    /// What a topic's sessions recommend
+    /// What a topic's sessions recommend; of a topic with few tries, the next choices believe what is sure of it
     Offline {
         topic: String,
         /// Newest sessions that are read
@@ -40,14 +40,14 @@ pub enum Command {
     },
     /// Sessions of a topic, oldest first
     Sessions { topic: String },
-    /// Forget a topic, or one session of it, with everything that was counted from it
+    /// Forget a topic, or one session of it, with everything that was counted from it and the topic's offline model
     Forget {
         topic: String,
         session: Option<String>,
     },
-    /// Write every session, statistic and offline model as files
+    /// Write every session, statistic and offline model as files into a new or empty folder
     Export { dir: PathBuf },
-    /// Take in sessions from such files; what is known already is not counted twice
+    /// Take in sessions and offline models from such files; what is known already is not counted twice
     Import { dir: PathBuf },
     /// Every recorded try, one JSON line each: what `cargo bench --bench pays` replays
     Facts,
@@ -77,19 +77,19 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
                     session_id,
                 },
             };
-            Ok(if named(learning.delete(&key))? {
+            Ok(if usable(learning.delete(&key))? {
                 Exit::Done
             } else {
                 Exit::No
             })
         }
         Command::Export { dir } => {
-            let sessions = learning.export(&dir)?;
+            let sessions = usable(learning.export(&dir))?;
             say(&json!({"sessions": sessions, "dir": dir}).to_string())?;
             Ok(Exit::Done)
         }
         Command::Import { dir } => {
-            let imported = learning.import(&dir)?;
+            let imported = usable(learning.import(&dir))?;
             say(&serde_json::to_string(&imported)?)?;
             Ok(if imported.refused.is_empty() {
                 Exit::Done
@@ -106,10 +106,14 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
     }
 }
 
-/// A name that may be none is bad usage.
-fn named<T>(result: Result<T, LearningError>) -> anyhow::Result<T> {
+/// A name that may be none is bad usage, and so is a folder that cannot be meant.
+fn usable<T>(result: Result<T, LearningError>) -> anyhow::Result<T> {
     match result {
-        Err(LearningError::Name(error)) => Err(UsageError(error.to_string()).into()),
+        Err(
+            error @ (LearningError::Name(_)
+            | LearningError::NotEmpty(_)
+            | LearningError::NoScenarios(_)),
+        ) => Err(UsageError(error.to_string()).into()),
         other => Ok(other?),
     }
 }
@@ -132,7 +136,8 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
     let learning = LearningStore::new(store);
     let view = learning.view(&SnapshotKey::Global)?;
     let facts = store.facts(kept::MOST_FACTS)?;
-    let outlook = Outlook::of(&facts, &learning.whole_sessions(&SnapshotKey::Global)?);
+    let sessions = learning.whole_sessions(&SnapshotKey::Global)?;
+    let outlook = Outlook::of(&facts, &sessions).advised(&learning.offline_models()?);
     let ladder = outlook.ladder_of_topic("");
     let joinable = outlook.joinable_libraries();
     let mut topics: Vec<(&String, Outcomes<u64>)> = view
@@ -180,7 +185,7 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
             "too few to choose by, so everything goes in turn"
         }
     ))?;
-    say(&summary(&merged))?;
+    say(&summary(&merged, &view.global.episodes, strategy))?;
     say_ladder(&ladder)?;
     if !joinable.is_empty() {
         say(&format!(
@@ -208,7 +213,7 @@ fn show_topic(
 ) -> anyhow::Result<Exit> {
     let learning = LearningStore::new(store);
     let key = SnapshotKey::Scenario(topic.to_owned());
-    let view = named(learning.view(&key))?;
+    let view = usable(learning.view(&key))?;
     let Some(snapshot) = view.topics.get(topic) else {
         tracing::error!("nothing is known of {}", clean_line(topic));
         return Ok(Exit::No);
@@ -238,7 +243,7 @@ fn show_topic(
         clean_line(topic),
         merged.sessions
     ))?;
-    say(&summary(&merged))?;
+    say(&summary(&merged, &snapshot.episodes, strategy))?;
     say_ladder(&ladder)?;
     for (name, o) in &merged.counts.actions {
         let seen = o.visits();
@@ -261,13 +266,21 @@ fn show_topic(
     Ok(Exit::Done)
 }
 
-fn summary(merged: &Merged) -> String {
-    let episodes = merged.counts.episodes;
-    format!(
-        "weighed: {:.1} tries, {:.0} % saved",
-        episodes.visits(),
-        100.0 * episodes.rate()
-    )
+/// What was counted, and what it weighs where sessions do not all weigh the same.
+fn summary(merged: &Merged, counted: &Outcomes<u64>, strategy: MergeStrategy) -> String {
+    let weighed = merged.counts.episodes;
+    let share = 100.0 * weighed.rate();
+    match strategy {
+        MergeStrategy::Additive => format!("{} tries, {share:.0} % saved", counted.visits()),
+        MergeStrategy::TimeDecay { .. } | MergeStrategy::SuccessWeighted => {
+            // The weight of one try on average, 1 where all count in full.
+            let each = weighed.visits() / (counted.visits() as f64).max(1.0);
+            format!(
+                "{} tries, each at {each:.2} on average: {share:.0} % saved",
+                counted.visits()
+            )
+        }
+    }
 }
 
 fn rungs(ladder: &crate::learning::ladder::Ladder) -> Vec<Json> {
@@ -335,7 +348,7 @@ fn offline(
     sessions: usize,
     context: &Context,
 ) -> anyhow::Result<Exit> {
-    let Some(model) = named(learning.run_offline_learning(topic, sessions, clock::utc()))? else {
+    let Some(model) = usable(learning.run_offline_learning(topic, sessions, clock::utc()))? else {
         tracing::error!("nothing is known of {}", clean_line(topic));
         return Ok(Exit::No);
     };
@@ -363,7 +376,7 @@ fn offline(
 }
 
 fn sessions(learning: LearningStore<'_>, topic: &str, context: &Context) -> anyhow::Result<Exit> {
-    let names = named(learning.list_sessions(topic))?;
+    let names = usable(learning.list_sessions(topic))?;
     if context.json {
         say(&serde_json::to_string(&names)?)?;
     } else {

@@ -19,19 +19,21 @@ const ENDINGS: [&str; 10] = [
 /// As many as the attempts' table keeps.
 const MOST: usize = 10_000;
 
-/// Writes the facts of earlier nights where none is there yet; how many.
+/// Writes the facts of earlier nights, once in the database's life: an empty table may be one that a person emptied. How
+/// many.
 pub fn backfill(store: &Store) -> Result<u64, StoreError> {
-    if !store.facts(1)?.is_empty() {
+    if store.is_backfilled()? {
         return Ok(0);
     }
     let attempts = store.attempts(MOST)?;
     let dreams = store.published_dreams(MOST)?;
-    let facts = attempts.iter().filter_map(of_attempt);
-    let mut written = 0;
-    for fact in facts.chain(dreams.iter().filter_map(|row| of_dream(&row.record))) {
-        written += u64::from(store.record_fact(&fact)?);
-    }
-    Ok(written)
+    let of_dreams = dreams.iter().filter_map(|row| of_dream(&row.record));
+    let facts: Vec<AttemptFact> = attempts
+        .iter()
+        .filter_map(of_attempt)
+        .chain(of_dreams)
+        .collect();
+    store.backfill_facts(&facts)
 }
 
 fn of_attempt(attempt: &Attempt) -> Option<AttemptFact> {

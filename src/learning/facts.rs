@@ -1,21 +1,17 @@
 //! LearningStore: seed 001's calls over the facts that choose the next dream. There is no second store: what is saved or
 //! imported here is read by the next session, and what is asked here is computed from the rows of that moment.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::Value as Json;
 
 use super::fold::fold_attempts;
-use super::layout::{self, LayoutError, Meta};
+use super::layout::{self, LayoutError};
 use super::merge::{MergeStrategy, Merged, merge};
-use super::name::{NameError, checked, from_file_name, to_file_name};
+use super::name::{NameError, checked};
 use super::offline::{OfflineModel, analyse};
-use super::session::{Selection, SessionFact, View};
+use super::session::{SessionFact, View};
 use crate::store::{FactsOf, SessionFactRow, Store, StoreError};
-
-/// Of a file that is imported: a session of thousands of steps has a few hundred kilobytes.
-const MOST_IMPORTED_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LearningError {
@@ -30,10 +26,14 @@ pub enum LearningError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{0} is larger than any snapshot")]
+    #[error("{0} is no plain file of a snapshot's size")]
     TooLarge(PathBuf),
-    #[error("only a session can be saved: {0} is counted from its sessions")]
-    Derived(SnapshotKey),
+    #[error(
+        "{0} is no empty folder; name a new one, or empty it, so that nothing forgotten stays among the files"
+    )]
+    NotEmpty(PathBuf),
+    #[error("{0} holds no folder `scenarios`, so there is nothing to take in")]
+    NoScenarios(PathBuf),
 }
 
 /// What a snapshot is of.
@@ -74,19 +74,9 @@ impl SnapshotKey {
     }
 }
 
-/// What an import took and what it left.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Imported {
-    pub taken: u64,
-    /// Known already; nothing was counted twice.
-    pub known: u64,
-    /// Path and reason.
-    pub refused: Vec<(String, String)>,
-}
-
 #[derive(Debug, Clone, Copy)]
 pub struct LearningStore<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
 }
 
 impl<'a> LearningStore<'a> {
@@ -97,9 +87,15 @@ impl<'a> LearningStore<'a> {
 
     /// Every session fact of these rows: whole ones, and those folded from tries.
     pub fn view(&self, key: &SnapshotKey) -> Result<View, LearningError> {
-        let which = key.rows()?;
-        let attempts = self.store.facts_of(which)?;
-        let mut facts = fold_attempts(&attempts);
+        let which = match key.rows()? {
+            // What a session began with is told by the topic's earlier ones.
+            FactsOf::Session(topic, _) => FactsOf::Topic(topic),
+            other => other,
+        };
+        let mut facts = fold_attempts(&self.store.facts_of(which)?);
+        if let SnapshotKey::Session { session_id, .. } = key {
+            facts.retain(|fact| fact.session == *session_id);
+        }
         facts.extend(self.whole_sessions(key)?);
         Ok(View::rebuild(facts))
     }
@@ -133,7 +129,8 @@ impl<'a> LearningStore<'a> {
     }
 
     pub fn exists(&self, key: &SnapshotKey) -> Result<bool, LearningError> {
-        Ok(!self.view(key)?.facts().is_empty())
+        let of_tries = self.store.facts_of(key.rows()?)?;
+        Ok(!of_tries.is_empty() || !self.whole_sessions(key)?.is_empty())
     }
 
     /// Forgets the facts under a key, whatever they came from; false where there were none.
@@ -223,110 +220,22 @@ impl<'a> LearningStore<'a> {
         text.map(read).transpose()
     }
 
-    /// Every fact, statistic and offline model as files in the original's layout; how many sessions.
-    pub fn export(&self, folder: &Path) -> Result<u64, LearningError> {
-        let view = self.view(&SnapshotKey::Global)?;
-        let newest = view
-            .facts()
-            .last()
-            .map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
-        let stats = |snapshot, topic: Option<&String>| {
-            let meta = Meta {
-                topic: topic.cloned(),
-                at: newest,
-                ..Meta::default()
-            };
-            layout::to_json(snapshot, &meta, &Selection::default())
-        };
-        write(
-            &folder.join("global_stats.json"),
-            &stats(&view.global, None),
-        )?;
-        for (topic, snapshot) in &view.topics {
-            let place = folder.join("scenarios").join(to_file_name(topic)?);
-            write(&place.join("stats.json"), &stats(snapshot, Some(topic)))?;
-            if let Some(model) = self.load_offline_model(topic)? {
-                let model = serde_json::to_value(model).map_err(broken("the offline model"))?;
-                write(&place.join("offline_model.json"), &model)?;
-            }
-        }
-        let mut count = 0;
-        for fact in view.facts() {
-            let topic = folder.join("scenarios").join(to_file_name(&fact.topic)?);
-            let place = topic.join("sessions").join(to_file_name(&fact.session)?);
-            let stats = layout::fact_to_json(fact);
-            write(&place.join("meta.json"), &stats["metadata"])?;
-            write(&place.join("stats.json"), &stats)?;
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    /// Takes in the sessions of a folder in the original's layout. The statistics that lie beside them are not read: they
-    /// would count everything twice.
-    pub fn import(&self, folder: &Path) -> Result<Imported, LearningError> {
-        let mut imported = Imported::default();
-        for topic in folders(&folder.join("scenarios"))? {
-            for session in folders(&topic.join("sessions"))? {
-                let path = session.join("stats.json");
-                match self.import_one(&topic, &session, &path) {
-                    Ok(true) => imported.taken += 1,
-                    Ok(false) => imported.known += 1,
-                    Err(error @ LearningError::Store(_)) => return Err(error),
-                    Err(error) => {
-                        imported
-                            .refused
-                            .push((path.display().to_string(), error.to_string()));
-                    }
+    /// Every topic's offline model; what cannot be read is left out with a warning.
+    pub fn offline_models(&self) -> Result<Vec<(String, OfflineModel)>, LearningError> {
+        let rows = self.store.offline_models()?.into_iter();
+        Ok(rows
+            .filter_map(|(topic, text)| match serde_json::from_str(&text) {
+                Ok(model) => Some((topic, model)),
+                Err(error) => {
+                    tracing::warn!(%error, topic, "an offline model is left out");
+                    None
                 }
-            }
-        }
-        Ok(imported)
-    }
-
-    fn import_one(self, topic: &Path, session: &Path, path: &Path) -> Result<bool, LearningError> {
-        let name = |path: &Path| {
-            let file = path.file_name().and_then(|name| name.to_str());
-            from_file_name(file.ok_or_else(|| NameError::Escape(path.display().to_string()))?)
-        };
-        let at = |source| LearningError::File {
-            path: path.to_owned(),
-            source,
-        };
-        // A link could lead anywhere.
-        let about = std::fs::symlink_metadata(path).map_err(at)?;
-        if !about.is_file() || about.len() > MOST_IMPORTED_BYTES {
-            return Err(LearningError::TooLarge(path.to_owned()));
-        }
-        let text = std::fs::read_to_string(path).map_err(at)?;
-        let (snapshot, meta, selection) =
-            layout::from_json(&text).map_err(|source| LearningError::Layout {
-                path: path.display().to_string(),
-                source,
-            })?;
-        let (topic, session) = (name(topic)?, name(session)?);
-        // A try of ours that was exported and comes back is the same session.
-        let key = SnapshotKey::Session {
-            scenario: topic.clone(),
-            session_id: session.clone(),
-        };
-        if self.exists(&key)? {
-            return Ok(false);
-        }
-        self.save(&SessionFact {
-            topic,
-            session,
-            at: meta.at,
-            task: meta.task,
-            phase: meta.phase,
-            group: meta.group,
-            selection,
-            snapshot,
-        })
+            })
+            .collect())
     }
 }
 
-fn broken(what: &str) -> impl FnOnce(serde_json::Error) -> LearningError {
+pub(super) fn broken(what: &str) -> impl FnOnce(serde_json::Error) -> LearningError {
     let path = what.to_owned();
     |error| LearningError::Layout {
         path,
@@ -351,37 +260,4 @@ fn read(row: &SessionFactRow) -> Result<SessionFact, LearningError> {
         selection,
         snapshot,
     })
-}
-
-/// The folders in a folder, by name; none where it is not there. Links are not followed.
-fn folders(folder: &Path) -> Result<Vec<PathBuf>, LearningError> {
-    let at = |source| LearningError::File {
-        path: folder.to_owned(),
-        source,
-    };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(at(error)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(at)?;
-        if entry.file_type().map_err(at)?.is_dir() {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn write(path: &Path, json: &Json) -> Result<(), LearningError> {
-    let at = |source| LearningError::File {
-        path: path.to_owned(),
-        source,
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(at)?;
-    }
-    std::fs::write(path, format!("{json:#}\n")).map_err(at)
 }

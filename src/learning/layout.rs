@@ -159,16 +159,24 @@ fn split<const N: usize>(key: &str) -> Result<[String; N], LayoutError> {
         .map_err(|_| LayoutError::Key(key.to_owned(), N))
 }
 
+/// Whether a file is of the version that this program reads.
+///
+/// # Errors
+/// Another version, or none.
+pub fn check_version(root: &Json) -> Result<(), LayoutError> {
+    match &root["version"] {
+        Json::Number(n) if n.as_u64() == Some(SNAPSHOT_VERSION) => Ok(()),
+        other => Err(LayoutError::Version(other.to_string())),
+    }
+}
+
 /// Reads a snapshot of the original or of ours.
 ///
 /// # Errors
 /// Another version, a missing part, keys that cannot be split, counts that contradict each other.
 pub fn from_json(text: &str) -> Result<(Snapshot<u64>, Meta, Selection), LayoutError> {
     let root: Json = serde_json::from_str(text)?;
-    match &root["version"] {
-        Json::Number(n) if n.as_u64() == Some(SNAPSHOT_VERSION) => {}
-        other => return Err(LayoutError::Version(other.to_string())),
-    }
+    check_version(&root)?;
     let meta = meta_of(&root["metadata"])?;
     let transitions = &root["episode_transitions"];
     let mut snapshot = Snapshot {

@@ -1,12 +1,12 @@
-//! The learning tables: immutable facts of tries and sessions, the models that were met, versions of their configuration,
-//! and what offline analysis and replays came to. Statistics are views over these rows; no row is ever changed by a count.
+//! The learning tables: immutable facts of tries and sessions, and what offline analysis came to. Statistics are views over
+//! these rows; no row is ever changed by a count. What is kept of models stands beside it in `store/models.rs`.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::row::{from_json, time, to_json};
 use super::{Store, StoreError};
-use crate::dream::{ArmKey, AttemptFact};
+use crate::dream::AttemptFact;
 use crate::ids::SessionId;
 
 pub(super) const SCHEMA: &str = "
@@ -55,6 +55,17 @@ CREATE TABLE reinforcement_runs (
 ) STRICT;
 ";
 
+/// What was done once and is never done again. A database that holds facts has its earlier nights behind it.
+pub(super) const MARKS: &str = "
+CREATE TABLE learning_marks (
+    name        TEXT PRIMARY KEY
+) STRICT;
+INSERT INTO learning_marks (name) SELECT 'backfilled' WHERE EXISTS (SELECT 1 FROM attempt_facts);
+";
+
+/// Facts were made of the nights before facts were kept.
+const BACKFILLED: &str = "backfilled";
+
 /// A session of one topic as it lies in the table; what `record` says is `learning`'s business.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFactRow {
@@ -62,15 +73,6 @@ pub struct SessionFactRow {
     pub session: String,
     pub at: Timestamp,
     pub record: String,
-}
-
-/// A configuration of the models' choice as it lies in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelVersionRow {
-    pub version: u64,
-    pub at: Timestamp,
-    pub reason: String,
-    pub config: String,
 }
 
 /// Which rows of a topic: all, one session, a span of time (both ends count).
@@ -94,21 +96,59 @@ impl FactsOf<'_> {
     }
 }
 
+fn insert_fact(connection: &Connection, fact: &AttemptFact) -> Result<bool, StoreError> {
+    let written = connection.execute(
+        "INSERT INTO attempt_facts (id, session, topic, at, record) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO NOTHING",
+        params![
+            fact.attempt_id.as_str(),
+            fact.session_id.as_str(),
+            fact.topic,
+            fact.at.as_millisecond(),
+            to_json(fact)?,
+        ],
+    )?;
+    Ok(written == 1)
+}
+
+fn is_marked(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM learning_marks WHERE name = ?1)",
+        [BACKFILLED],
+        |row| row.get(0),
+    )?)
+}
+
 impl Store {
     /// Keeps what a try taught. False where it is known already: a fact is written once.
     pub fn record_fact(&self, fact: &AttemptFact) -> Result<bool, StoreError> {
-        let written = self.lock().execute(
-            "INSERT INTO attempt_facts (id, session, topic, at, record) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
-            params![
-                fact.attempt_id.as_str(),
-                fact.session_id.as_str(),
-                fact.topic,
-                fact.at.as_millisecond(),
-                to_json(fact)?,
-            ],
+        insert_fact(&self.lock(), fact)
+    }
+
+    /// Whether the facts of earlier nights were made.
+    pub fn is_backfilled(&self) -> Result<bool, StoreError> {
+        is_marked(&self.lock())
+    }
+
+    /// Keeps the facts of earlier nights, once in the database's life: what is forgotten later stays forgotten. How many
+    /// are new.
+    pub fn backfill_facts(&self, facts: &[AttemptFact]) -> Result<u64, StoreError> {
+        let mut connection = self.lock();
+        // Another process may be at it: whoever comes second finds the mark.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if is_marked(&transaction)? {
+            return Ok(0);
+        }
+        let mut written = 0;
+        for fact in facts {
+            written += u64::from(insert_fact(&transaction, fact)?);
+        }
+        transaction.execute(
+            "INSERT INTO learning_marks (name) VALUES (?1)",
+            [BACKFILLED],
         )?;
-        Ok(written == 1)
+        transaction.commit()?;
+        Ok(written)
     }
 
     /// The newest facts of tries, oldest first.
@@ -186,11 +226,12 @@ impl Store {
         .collect()
     }
 
-    /// Forgets facts, of tries and of whole sessions; how many rows went. Views have forgotten them at once.
+    /// Forgets facts, of tries and of whole sessions, and the offline models that were made of them; how many rows went.
+    /// Views have forgotten them at once.
     pub fn forget_facts(&self, which: FactsOf<'_>) -> Result<u64, StoreError> {
         let (condition, [topic, session]) = which.condition();
         let mut connection = self.lock();
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut gone = 0;
         for table in ["attempt_facts", "session_facts"] {
             gone += transaction.execute(
@@ -198,6 +239,14 @@ impl Store {
                 params![topic, session],
             )?;
         }
+        gone += match which {
+            FactsOf::All => transaction.execute("DELETE FROM offline_models", [])?,
+            // A session that was not there left nothing in the model.
+            FactsOf::Session(..) if gone == 0 => 0,
+            FactsOf::Topic(topic) | FactsOf::Session(topic, _) => {
+                transaction.execute("DELETE FROM offline_models WHERE topic = ?1", [topic])?
+            }
+        };
         transaction.commit()?;
         Ok(gone as u64)
     }
@@ -217,154 +266,36 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps a topic's offline model where none is there; false where one is.
+    pub fn add_offline_model(
+        &self,
+        topic: &str,
+        at: Timestamp,
+        record: &str,
+    ) -> Result<bool, StoreError> {
+        let added = self.lock().execute(
+            "INSERT INTO offline_models (topic, at, record) VALUES (?1, ?2, ?3)
+             ON CONFLICT (topic) DO NOTHING",
+            params![topic, at.as_millisecond(), record],
+        )?;
+        Ok(added == 1)
+    }
+
+    /// Every topic's offline model, by the topic's name.
+    pub fn offline_models(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let connection = self.lock();
+        let mut statement =
+            connection.prepare("SELECT topic, record FROM offline_models ORDER BY topic")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.map(|row| Ok(row?)).collect()
+    }
+
     pub fn offline_model(&self, topic: &str) -> Result<Option<String>, StoreError> {
         let found = self
             .lock()
             .query_row(
                 "SELECT record FROM offline_models WHERE topic = ?1",
                 [topic],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(found)
-    }
-
-    /// A model answered: it is in the registry from now on.
-    pub fn note_model(&self, arm: &ArmKey, at: Timestamp) -> Result<(), StoreError> {
-        self.lock().execute(
-            "INSERT INTO model_arms (endpoint, model, prompt, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?4)
-             ON CONFLICT (endpoint, model, prompt) DO UPDATE SET last_seen = max(last_seen, ?4)",
-            params![arm.endpoint, arm.model, arm.prompt, at.as_millisecond()],
-        )?;
-        Ok(())
-    }
-
-    /// Every model that ever answered, with the time of its last session.
-    pub fn models(&self) -> Result<Vec<(ArmKey, Timestamp)>, StoreError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare(
-            "SELECT endpoint, model, prompt, last_seen FROM model_arms ORDER BY endpoint, model, prompt",
-        )?;
-        let rows = statement.query_map([], |row| {
-            let arm = ArmKey {
-                endpoint: row.get(0)?,
-                model: row.get(1)?,
-                prompt: row.get(2)?,
-            };
-            Ok((arm, row.get::<_, i64>(3)?))
-        })?;
-        rows.map(|row| {
-            let (arm, seen) = row?;
-            Ok((arm, time(seen)?))
-        })
-        .collect()
-    }
-
-    /// A new version of the models' configuration; its number.
-    pub fn add_model_version(
-        &self,
-        at: Timestamp,
-        reason: &str,
-        config: &str,
-    ) -> Result<u64, StoreError> {
-        let connection = self.lock();
-        connection.execute(
-            "INSERT INTO model_versions (at, reason, config) VALUES (?1, ?2, ?3)",
-            params![at.as_millisecond(), reason, config],
-        )?;
-        Ok(connection.last_insert_rowid().unsigned_abs())
-    }
-
-    /// As `add_model_version`, where `newest` still is the newest; `None` where somebody came first.
-    pub fn add_model_version_after(
-        &self,
-        newest: u64,
-        at: Timestamp,
-        reason: &str,
-        config: &str,
-    ) -> Result<Option<u64>, StoreError> {
-        let connection = self.lock();
-        let added = connection.execute(
-            "INSERT INTO model_versions (at, reason, config) SELECT ?1, ?2, ?3
-             WHERE (SELECT coalesce(max(version), 0) FROM model_versions) = ?4",
-            params![
-                at.as_millisecond(),
-                reason,
-                config,
-                i64::try_from(newest).unwrap_or(i64::MAX)
-            ],
-        )?;
-        Ok((added == 1).then(|| connection.last_insert_rowid().unsigned_abs()))
-    }
-
-    /// The number of the newest version, readable or not; 0 where there is none.
-    pub fn newest_model_version(&self) -> Result<u64, StoreError> {
-        let newest: i64 = self.lock().query_row(
-            "SELECT coalesce(max(version), 0) FROM model_versions",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(newest.unsigned_abs())
-    }
-
-    /// All versions, oldest first.
-    pub fn model_versions(&self) -> Result<Vec<ModelVersionRow>, StoreError> {
-        let connection = self.lock();
-        let mut statement = connection
-            .prepare("SELECT version, at, reason, config FROM model_versions ORDER BY version")?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        rows.map(|row| {
-            let (version, at, reason, config) = row?;
-            Ok(ModelVersionRow {
-                version: version.unsigned_abs(),
-                at: time(at)?,
-                reason,
-                config,
-            })
-        })
-        .collect()
-    }
-
-    /// Writes where a replay of outcomes stands; true where somebody asked it to stop.
-    pub fn save_reinforcement(
-        &self,
-        id: &str,
-        at: Timestamp,
-        record: &str,
-    ) -> Result<bool, StoreError> {
-        let connection = self.lock();
-        connection.execute(
-            "INSERT INTO reinforcement_runs (id, at, record) VALUES (?1, ?2, ?3)
-             ON CONFLICT (id) DO UPDATE SET record = ?3",
-            params![id, at.as_millisecond(), record],
-        )?;
-        let stop = connection.query_row(
-            "SELECT wants_stop FROM reinforcement_runs WHERE id = ?1",
-            [id],
-            |row| row.get(0),
-        )?;
-        Ok(stop)
-    }
-
-    /// Asks the newest replay to stop; false where there is none.
-    pub fn stop_reinforcement(&self) -> Result<bool, StoreError> {
-        let changed = self.lock().execute(
-            "UPDATE reinforcement_runs SET wants_stop = 1
-             WHERE id = (SELECT id FROM reinforcement_runs ORDER BY at DESC, id DESC LIMIT 1)",
-            [],
-        )?;
-        Ok(changed == 1)
-    }
-
-    /// Where the newest replay stands.
-    pub fn reinforcement(&self) -> Result<Option<String>, StoreError> {
-        let found = self
-            .lock()
-            .query_row(
-                "SELECT record FROM reinforcement_runs ORDER BY at DESC, id DESC LIMIT 1",
-                [],
                 |row| row.get(0),
             )
             .optional()?;

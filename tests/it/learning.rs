@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::support::{World, full};
 
-fn fact(topic: &str, session: &str, seconds: i64) -> SessionFact {
+pub(crate) fn fact(topic: &str, session: &str, seconds: i64) -> SessionFact {
     let mut snapshot = Snapshot {
         sessions: 1,
         ..Snapshot::default()
@@ -34,7 +34,7 @@ fn fact(topic: &str, session: &str, seconds: i64) -> SessionFact {
     }
 }
 
-fn store(folder: &Path) -> Store {
+pub(crate) fn store(folder: &Path) -> Store {
     Store::open(&folder.join("dreamer.db")).expect("the store opens")
 }
 

@@ -15,6 +15,7 @@ mod guardian;
 mod journal;
 mod knowledge;
 mod learning;
+mod learning_files;
 mod learning_libraries;
 mod learning_nights;
 mod learning_routes;
