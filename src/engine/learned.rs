@@ -10,15 +10,12 @@ use crate::dream::{
 use crate::ids::{AttemptId, SessionId};
 use crate::learning::choose::{self, Candidate};
 use crate::learning::{LearningStore, Outlook, SnapshotKey, backfill, fitted, libraries, steps_of};
-use crate::models::{self, Book};
+use crate::models::{Book, kept};
 use crate::store::Store;
 
 use super::draft::Draft;
 use super::plan::Plan;
 use super::{EngineError, Scene};
-
-/// Tries that a session remembers: some fifty nights; older ones have faded to nothing.
-const MOST_FACTS: usize = 5_000;
 
 /// What earlier tries say about the next.
 pub(super) struct Learned {
@@ -59,7 +56,8 @@ impl Learned {
         if earlier > 0 {
             tracing::info!(earlier, "tries of earlier nights are learned from");
         }
-        let facts = store.facts(MOST_FACTS)?;
+        // The same that `models weights` and `learning show` show.
+        let facts = store.facts(kept::MOST_FACTS)?;
         let learning = LearningStore::new(store);
         let sessions = learning
             .whole_sessions(&SnapshotKey::Global)
@@ -67,9 +65,13 @@ impl Learned {
                 tracing::warn!(%error, "sessions that were imported cannot be read and are left out");
                 Vec::new()
             });
+        let models = learning.offline_models().unwrap_or_else(|error| {
+            tracing::warn!(%error, "offline models cannot be read and are left out");
+            Vec::new()
+        });
         Ok(Self {
-            outlook: Outlook::of(&facts, &sessions),
-            book: models::kept::book(store, &facts)?,
+            outlook: Outlook::of(&facts, &sessions).advised(&models),
+            book: kept::book(store, &facts)?,
             chance: Chance::of(session.as_str()),
             complexity,
             libraries,
@@ -148,13 +150,15 @@ impl Learned {
                 Plan::Source(task) => Some(task.scenario.difficulty),
                 Plan::Pack(task) => Some(task.scenario.difficulty),
             },
+            phase: if !self.is_known() {
+                LearningPhase::Bootstrap
+            } else if decisions.iter().any(choose::is_against_the_figures) {
+                LearningPhase::Validate
+            } else {
+                LearningPhase::Release
+            },
             choice: Choice { decisions },
             arm: None,
-            phase: if self.is_known() {
-                LearningPhase::Release
-            } else {
-                LearningPhase::Bootstrap
-            },
             group: self.group.clone(),
         }
     }
