@@ -12,6 +12,7 @@
 mod backfill;
 pub mod choose;
 mod facts;
+mod files;
 mod fold;
 pub mod ladder;
 pub mod layout;
@@ -26,6 +27,7 @@ mod snapshot;
 
 pub use backfill::{backfill, module_of};
 pub use facts::{LearningError, LearningStore, SnapshotKey};
+pub use files::Imported;
 pub use fold::{fold_attempts, steps_of};
 pub use merge::{MergeStrategy, Merged, merge};
 pub use name::{MAX_NAME_BYTES, NameError, checked, fitted, from_file_name, to_file_name};
