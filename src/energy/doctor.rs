@@ -1,52 +1,27 @@
 //! What the senses can and cannot see on this machine, for `dreamer doctor`. Starts nothing and changes nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::host::{Answer, HostSenses, Idle, Source, Word};
-use super::notice::Hear;
-use super::own::OwnWork;
-use super::{Power, Reading, Sensed, Senses, gate};
-use crate::clock;
+use super::glance::Glance;
+use super::host::{Answer, Idle, Source, Word};
+use super::{Power, Reading, Sensed, gate};
 use crate::config::Settings;
 use crate::dream::Finding;
 use crate::tree::{Mechanism, Tree};
 
-/// A bus that is there answers within this, or is called silent by then.
-const DESKTOP_ANSWERS: Duration = Duration::from_secs(3);
-
-/// Between the two looks that a share of the processor takes.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-
 /// One finding a sense, and one for how fast a dream can be stopped. Blocks for a second: call it where that is allowed.
 #[must_use]
 pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
-    let mut senses =
-        HostSenses::new(Arc::clone(tree), OwnWork::new()).with_desktop(&settings.desktop);
-    let hear: Hear = Arc::new(|_| {});
-    let listening = senses.listen(hear);
-    let _first = senses.read(clock::monotonic());
-    std::thread::sleep(BETWEEN_LOOKS);
-    let words = answered(&senses);
-    let reading = senses.read(clock::monotonic());
+    let seen = Glance::take(&settings.desktop, tree);
+    let reading = seen.reading;
     let mut found = vec![
-        presence(&reading, listening.is_some()),
-        sensed(
-            "load",
-            &reading.load_of_others,
-            |share| format!("other programs use {:.0} %", share * 100.0),
-            "without it presence, memory, heat and battery alone end a dream",
-        ),
-        sensed(
-            "memory",
-            &reading.memory_used,
-            |share| format!("{:.0} % is used", share * 100.0),
-            "see whether /proc is mounted",
-        ),
+        presence(&reading, seen.listening),
+        load(&reading, settings.energy.cpu_threshold),
+        memory(&reading, settings.energy.memory_threshold),
     ];
-    found.extend(desktop(&words));
-    found.extend(graphics(&senses));
-    found.extend(recorded(&senses.met_recordings_only()));
+    found.extend(desktop(&seen.words));
+    found.extend(seen.graphics.map(graphics));
+    found.extend(recorded(&seen.recorded));
     found.extend(untested());
     found.push(temperature(&reading, settings));
     found.push(power(&reading));
@@ -69,19 +44,6 @@ fn presence(reading: &Reading, listening: bool) -> Finding {
             "see the log for why nothing can be watched",
         ),
         (None, true) => Finding::ok("presence", format!("{detail}; input is noticed at once")),
-    }
-}
-
-/// What the desktop's services say once each has answered or had its time.
-fn answered(senses: &HostSenses) -> Vec<(Source, Word)> {
-    let began = clock::monotonic();
-    loop {
-        let words = senses.desktop();
-        let waits = words.iter().any(|(_, word)| word.answer == Answer::Asked);
-        if !waits || began.elapsed() > DESKTOP_ANSWERS {
-            return words;
-        }
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -130,10 +92,60 @@ fn service((source, word): &(Source, Word)) -> Option<Finding> {
     ))
 }
 
-/// A graphics card, where one is awake.
-fn graphics(senses: &HostSenses) -> Option<Finding> {
+/// What others use now: where they always do, nothing will ever begin.
+fn load(reading: &Reading, threshold: f64) -> Finding {
+    let used = sensed(
+        "load",
+        &reading.load_of_others,
+        |share| format!("other programs use {:.0} %", share * 100.0),
+        "without it presence, memory, heat and battery alone end a dream",
+    );
+    let calm = threshold * gate::CALM_PART;
+    if reading.load().is_none_or(|share| share < calm) {
+        return used;
+    }
+    Finding::warn(
+        "load",
+        format!(
+            "{}; dreams begin below {:.0} % only",
+            used.detail,
+            calm * 100.0
+        ),
+        "while this stays so nothing begins: where it is always so, raise DREAMING_CPU_THRESHOLD",
+    )
+}
+
+/// What is in use while we do nothing: where that alone reaches the limit, nothing will ever begin.
+fn memory(reading: &Reading, threshold: f64) -> Finding {
+    let used = sensed(
+        "memory",
+        &reading.memory_used,
+        |share| format!("{:.0} % is used", share * 100.0),
+        "see whether /proc is mounted",
+    );
+    if !reading.memory_is_short(threshold) {
+        return used;
+    }
+    let pressed = if reading.is_pressed() {
+        " and programs stand waiting for it"
+    } else {
+        ""
+    };
+    Finding::warn(
+        "memory",
+        format!(
+            "{}{pressed}; dreams begin below {:.0} % only",
+            used.detail,
+            threshold * 100.0
+        ),
+        "while this stays so nothing begins: end what holds the memory, or raise DREAMING_MEMORY_THRESHOLD",
+    )
+}
+
+/// The graphics cards that are awake.
+fn graphics(look: Result<f64, String>) -> Finding {
     let met = "(tried against a stand-in library only, never with a card)";
-    Some(match senses.graphics()? {
+    match look {
         Ok(others) => Finding::ok(
             "graphics",
             format!("other programs use {:.0} % {met}", others * 100.0),
@@ -143,7 +155,7 @@ fn graphics(senses: &HostSenses) -> Option<Finding> {
             format!("unknown: {why} {met}"),
             "see whether the driver's own `nvidia-smi` answers; until then what others do on the card ends no dream",
         ),
-    })
+    }
 }
 
 /// Senses that this machine has and their makers had not.
@@ -184,6 +196,14 @@ fn temperature(reading: &Reading, settings: &Settings) -> Finding {
         return Finding::ok("temperature", "no limit is set");
     };
     match &reading.temperature_c {
+        Sensed::Known(now) if *now >= limit - gate::COOL_MARGIN_C => Finding::warn(
+            "temperature",
+            format!(
+                "{now:.0} °C; dreams begin below {:.0} °C only",
+                limit - gate::COOL_MARGIN_C
+            ),
+            "while this stays so nothing begins: where the machine is as warm at rest, raise DREAMING_TEMPERATURE_LIMIT_C",
+        ),
         Sensed::Known(now) => Finding::ok(
             "temperature",
             format!("{now:.0} °C, the limit is {limit:.0} °C"),
@@ -238,5 +258,39 @@ fn freezing(tree: &Tree) -> Finding {
                 .to_owned(),
             fix,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dream::Health;
+
+    #[test]
+    fn memory_that_is_full_at_rest_is_a_finding_that_names_the_setting() {
+        let mut reading = Reading::unknown("a test");
+        reading.memory_used = Sensed::Known(0.3);
+        assert_eq!(memory(&reading, 0.8).status, Health::Ok);
+        let short = memory(&reading, 0.25);
+        assert_eq!(short.status, Health::Warn);
+        assert!(format!("{short:?}").contains("DREAMING_MEMORY_THRESHOLD"));
+        reading.memory_pressure = Some(0.5);
+        assert!(memory(&reading, 0.8).detail.contains("waiting"));
+    }
+
+    #[test]
+    fn limits_below_what_the_machine_does_at_rest_are_named() {
+        let mut settings = Settings::defaults_in(std::path::Path::new("/nowhere"));
+        settings.energy.temperature_limit_c = Some(50.0);
+        let mut reading = Reading::unknown("a test");
+        reading.temperature_c = Sensed::Known(41.0);
+        assert_eq!(temperature(&reading, &settings).status, Health::Ok);
+        reading.temperature_c = Sensed::Known(42.0);
+        assert_eq!(temperature(&reading, &settings).status, Health::Warn);
+        reading.load_of_others = Sensed::Known(0.03);
+        assert_eq!(load(&reading, 0.7).status, Health::Ok);
+        let busy = load(&reading, 0.05);
+        assert_eq!(busy.status, Health::Warn);
+        assert!(busy.fix.contains("DREAMING_CPU_THRESHOLD"));
     }
 }
