@@ -115,6 +115,9 @@ pub struct AttemptFact {
     pub group: String,
     #[serde(default)]
     pub choice: Option<Choice>,
+    /// The course of experiences that it came of; tries of earlier programs and of elsewhere have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trajectory: Option<String>,
 }
 
 #[cfg(test)]
@@ -147,6 +150,7 @@ impl AttemptFact {
             phase: LearningPhase::Release,
             group: String::new(),
             choice: None,
+            trajectory: None,
         }
     }
 }

@@ -210,8 +210,10 @@ impl Scene<'_> {
             phase: self.told.phase,
             group: self.told.group.clone(),
             choice: Some(self.told.choice.clone()),
+            trajectory: Some(self.story.trajectory().to_owned()),
         };
         self.engine.store.record_fact(&fact)?;
+        self.story.learned(&fact);
         Ok(())
     }
 }

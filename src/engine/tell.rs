@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::draft::Draft;
-use crate::dream::{Candidate, GateReport, Generator, RemRequest, SessionReport, Tier, Tokens};
+use crate::dream::{
+    AttemptFact, Candidate, GateReport, Generator, RemRequest, SessionReport, Tier, Tokens,
+};
 use crate::experience::{Event, ExperienceStream, Trajectory};
 use crate::guardian::Judgement;
 use crate::ids::SessionId;
@@ -153,6 +155,26 @@ impl Story {
             next_state: Some(json!({"saved": false})),
             done: true,
             ..Event::new("dream.fallen", "engine")
+        });
+    }
+
+    /// The id under which a fact finds the events that it came of.
+    pub(super) fn trajectory(&self) -> &str {
+        self.trajectory.id()
+    }
+
+    /// A fact was left: with what the other events do not say, they add up to it.
+    pub(super) fn learned(&self, fact: &AttemptFact) {
+        let begin = fact.steps.first().map(|step| step.name.as_str());
+        self.tell(Event {
+            data: json!({
+                "attempt_id": fact.attempt_id,
+                "topic": fact.topic,
+                "library": fact.library,
+                "begin": begin,
+                "seconds": fact.seconds,
+            }),
+            ..Event::new("dream.learned", "learning")
         });
     }
 

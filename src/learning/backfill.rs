@@ -71,6 +71,7 @@ fn of_attempt(attempt: &Attempt) -> Option<AttemptFact> {
         phase: LearningPhase::Bootstrap,
         group: String::new(),
         choice: None,
+        trajectory: None,
     })
 }
 
@@ -96,6 +97,7 @@ fn of_dream(record: &DreamRecord) -> Option<AttemptFact> {
         phase: LearningPhase::Bootstrap,
         group: String::new(),
         choice: None,
+        trajectory: None,
     })
 }
 

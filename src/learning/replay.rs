@@ -230,5 +230,6 @@ fn made_up(
         phase: LearningPhase::Release,
         group: String::new(),
         choice: None,
+        trajectory: None,
     }
 }

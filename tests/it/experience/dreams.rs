@@ -132,3 +132,73 @@ fn what_the_originals_file_says_in_vain_is_a_warning_and_no_refusal() {
     assert_eq!(warned("experience.stream.file_path"), 1, "{said}");
     assert_eq!(warned("integration.dna_guardian_integration"), 1, "{said}");
 }
+
+/// What a course of events says of its try: how it ended, its steps and its seconds.
+fn folded(course: &[Json]) -> (&'static str, Vec<(String, bool)>, f64) {
+    let of = |event_type: &str| course.iter().rev().find(|e| e["event_type"] == event_type);
+    let learned = &of("dream.learned").expect("a fact was left")["data"];
+    let begin = learned["begin"].as_str().expect("a step").to_owned();
+    let seconds = learned["seconds"].as_f64().expect("seconds");
+    if of("dream.not_woven").is_some() {
+        return ("not_woven", vec![(begin, false)], seconds);
+    }
+    let saved = of("dream.saved").is_some();
+    let not_kept = of("dream.fallen").is_some_and(|e| e["data"]["reasons"][0] == "below_gold");
+    let verdict = of("guardian.verdict");
+    let mut steps = vec![
+        (begin, of("dream.woven").is_some()),
+        ("code".to_owned(), of("dream.solved").is_some()),
+        ("settle".to_owned(), verdict.is_some()),
+    ];
+    let gates = verdict.and_then(|e| e["data"]["gates"].as_array());
+    for gate in gates.into_iter().flatten() {
+        if gate["outcome"] != "skipped" {
+            let name = gate["gate"].as_str().expect("a name").to_owned();
+            steps.push((name, gate["outcome"] == "pass"));
+        }
+    }
+    if saved || not_kept {
+        steps.push(("save".to_owned(), saved));
+    }
+    let outcome = match (saved, not_kept) {
+        (true, _) => "saved",
+        (_, true) => "not_kept",
+        (false, false) => "rejected",
+    };
+    (outcome, steps, seconds)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fact_is_what_the_events_of_its_trajectory_add_up_to() {
+    for backend in backends().await {
+        let world = World::new();
+        let settings = settings(&world, backend, LlmChoice::Forbidden);
+        know(&world, &settings, "tools.py", TOOLS);
+        let report = night(&settings, request(3)).await;
+        let store = super::store(&world);
+        let facts = store.facts_of_session(&report.session_id).expect("facts");
+        assert!(facts.len() >= 2, "{report:?}");
+        for fact in facts {
+            let trajectory = fact.trajectory.clone().expect("it knows its events");
+            let query = dreamer::store::ExperienceQuery {
+                limit: usize::MAX,
+                trajectory: Some(trajectory),
+                ..Default::default()
+            };
+            let rows = store.experience(&query).expect("readable");
+            let course: Vec<Json> = rows
+                .iter()
+                .map(|row| serde_json::from_str(&row.record).expect("JSON"))
+                .collect();
+            let steps = fact.steps.iter();
+            let steps = steps.map(|step| (step.name.clone(), step.ok)).collect();
+            assert_eq!(
+                folded(&course),
+                (fact.outcome.as_str(), steps, fact.seconds)
+            );
+            let learned = course.iter().find(|e| e["event_type"] == "dream.learned");
+            let learned = &learned.expect("it is told")["data"];
+            assert_eq!(learned["attempt_id"], fact.attempt_id.as_str());
+        }
+    }
+}

@@ -27,6 +27,7 @@ pub(crate) fn example(n: i64, saved: bool) -> AttemptFact {
         phase: LearningPhase::Release,
         group: String::new(),
         choice: None,
+        trajectory: None,
     }
 }
 
