@@ -323,11 +323,12 @@ impl Shared {
         let mut page = Vec::new();
         loop {
             let mut came = 0;
+            // One time for what is moved in one step, a fraction of a millisecond; the ids keep its order.
+            let now = clock::utc();
             while came < WRITTEN_AT_ONCE
                 && let Some(event) = self.intake.pop()
             {
                 came += 1;
-                let now = clock::utc();
                 match Line::written(event, self.ids.next(now), now, &mut page) {
                     Ok(line) => lines.push(line),
                     Err(error) => {
@@ -344,7 +345,6 @@ impl Shared {
                 continue;
             }
             last = Some(clock::monotonic());
-            let now = clock::utc();
             let mut window = self.window();
             for line in &lines {
                 window.push(line, now);
