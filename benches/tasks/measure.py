@@ -1,11 +1,13 @@
 """Dreams of the tasks in own.jsonl with a real model and holds what was saved against the trusted tests; beside it the
 naive way on the same server at the same concurrency: one call for tests, one for code, kept if green.
 
-usage: measure.py DREAMER URL [COUNT] [--naive-only | --dreamer-only]
+usage: measure.py DREAMER URL [COUNT] [--naive-only | --dreamer-only] [--keep=FOLDER]
   DREAMER  the program; URL  an OpenAI-compatible server, such as http://127.0.0.1:8080; COUNT  first tasks only
+  FOLDER  where the dreams stay, for omit.py; else they go with the run
 """
 
 import concurrent.futures
+import contextlib
 import json
 import math
 import os
@@ -55,8 +57,10 @@ def told(name: str, judged: dict, tasks: int, seconds: float) -> None:
     )
 
 
-def dreamer(program: str, url: str, tasks: list) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+def dreamer(program: str, url: str, tasks: list, kept: str | None) -> None:
+    if kept:
+        os.makedirs(kept, exist_ok=True)
+    with contextlib.nullcontext(os.path.abspath(kept)) if kept else tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "tasks.jsonl")
         file.write_text("".join(json.dumps(task) + "\n" for task in tasks))
         env = dict(os.environ, XDG_DATA_HOME=folder, DREAMING_DATA_DIR=folder + "/data", DREAMING_LLM_URL=url)
@@ -124,7 +128,8 @@ def main() -> None:
     if "--dreamer-only" not in sys.argv:
         naive(words[1], tasks)
     if "--naive-only" not in sys.argv:
-        dreamer(words[0], words[1], tasks)
+        kept = [word.removeprefix("--keep=") for word in sys.argv[1:] if word.startswith("--keep=")]
+        dreamer(words[0], words[1], tasks, kept[0] if kept else None)
 
 
 if __name__ == "__main__":

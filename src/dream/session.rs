@@ -40,6 +40,21 @@ pub enum WakeReason {
 }
 
 impl WakeReason {
+    pub const ALL: [Self; 12] = [
+        Self::WindowClosed,
+        Self::Load,
+        Self::Heat,
+        Self::Battery,
+        Self::Memory,
+        Self::Presence,
+        Self::Suspend,
+        Self::Pause,
+        Self::Wake,
+        Self::Interrupt,
+        Self::Shutdown,
+        Self::Failure,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,11 +16,31 @@ struct Inner {
     in_flight: BTreeMap<String, u64>,
     /// Servers that worked for us at any moment since the last look.
     touched: BTreeSet<String>,
-    containers: u64,
-    containers_touched: bool,
+    containers: Held,
     /// Of these containers, those that no group of ours holds.
-    outside: u64,
-    outside_touched: bool,
+    outside: Held,
+}
+
+/// What is held now, and whether it was at any moment since the last look.
+#[derive(Debug, Default)]
+struct Held {
+    count: u64,
+    touched: bool,
+}
+
+impl Held {
+    fn begin(&mut self) {
+        self.count += 1;
+        self.touched = true;
+    }
+
+    fn end(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
+    fn take(&mut self) -> bool {
+        std::mem::replace(&mut self.touched, self.count > 0)
+    }
 }
 
 /// What was ours since the look before.
@@ -56,11 +76,9 @@ impl OwnWork {
     #[must_use]
     pub fn begin_containers(&self, counted: bool) -> ContainersGuard {
         let mut inner = self.lock();
-        inner.containers += 1;
-        inner.containers_touched = true;
+        inner.containers.begin();
         if !counted {
-            inner.outside += 1;
-            inner.outside_touched = true;
+            inner.outside.begin();
         }
         ContainersGuard {
             own: self.clone(),
@@ -73,14 +91,10 @@ impl OwnWork {
         let mut inner = self.lock();
         let still = inner.in_flight.keys().cloned().collect();
         let servers = std::mem::replace(&mut inner.touched, still);
-        let now = inner.containers > 0;
-        let containers = std::mem::replace(&mut inner.containers_touched, now);
-        let now = inner.outside > 0;
-        let outside = std::mem::replace(&mut inner.outside_touched, now);
         Ours {
             servers,
-            containers,
-            outside,
+            containers: inner.containers.take(),
+            outside: inner.outside.take(),
         }
     }
 
@@ -118,9 +132,9 @@ pub struct ContainersGuard {
 impl Drop for ContainersGuard {
     fn drop(&mut self) {
         let mut inner = self.own.lock();
-        inner.containers = inner.containers.saturating_sub(1);
+        inner.containers.end();
         if !self.counted {
-            inner.outside = inner.outside.saturating_sub(1);
+            inner.outside.end();
         }
     }
 }

@@ -217,6 +217,21 @@ impl Bench {
         matches!(found, Ok(Ok(_)))
     }
 
+    /// The dream's own processes use both processors, and it goes on.
+    async fn burns_and_sleeps_on(&self) {
+        let before = self.tree.cpu_time();
+        let woken = self
+            .until(while_burning(), |now| now.waking.is_some())
+            .await;
+        let used = self.tree.cpu_time().saturating_sub(before).as_secs_f64();
+        assert!(!woken, "it woke itself: {:?}", self.shares());
+        let had = while_burning().as_secs_f64() * 2.0;
+        assert!(
+            used > had * 0.5,
+            "it burned {used:.1} of {had:.1} CPU seconds"
+        );
+    }
+
     /// Every share that was read since the last call.
     fn shares(&self) -> Vec<Sensed<f64>> {
         std::mem::take(&mut *self.shares.lock().unwrap_or_else(PoisonError::into_inner))
@@ -286,17 +301,7 @@ async fn a_dream_that_burns_every_processor_does_not_wake_itself_and_another_pro
     let Some(bench) = Bench::start("own-load", Burns::Sandboxes(2)).await else {
         return;
     };
-    let before = bench.tree.cpu_time();
-    let woken = bench
-        .until(while_burning(), |now| now.waking.is_some())
-        .await;
-    let used = bench.tree.cpu_time().saturating_sub(before).as_secs_f64();
-    assert!(!woken, "it woke itself: {:?}", bench.shares());
-    let had = while_burning().as_secs_f64() * 2.0;
-    assert!(
-        used > had * 0.5,
-        "it burned {used:.1} of {had:.1} CPU seconds"
-    );
+    bench.burns_and_sleeps_on().await;
     bench.shares();
 
     let words = [
@@ -343,17 +348,7 @@ async fn a_server_of_our_own_that_burns_every_processor_does_not_wake_us() {
     };
     // Until it is up.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let before = bench.tree.cpu_time();
-    let woken = bench
-        .until(while_burning(), |now| now.waking.is_some())
-        .await;
-    let used = bench.tree.cpu_time().saturating_sub(before).as_secs_f64();
-    assert!(!woken, "it woke itself: {:?}", bench.shares());
-    let had = while_burning().as_secs_f64() * 2.0;
-    assert!(
-        used > had * 0.5,
-        "it burned {used:.1} of {had:.1} CPU seconds"
-    );
+    bench.burns_and_sleeps_on().await;
     bench.supervisor.shutdown().await;
 }
 

@@ -22,20 +22,6 @@ const NAMES: [StateName; 8] = [
     StateName::Waking,
     StateName::Stopping,
 ];
-const REASONS: [WakeReason; 12] = [
-    WakeReason::WindowClosed,
-    WakeReason::Load,
-    WakeReason::Heat,
-    WakeReason::Battery,
-    WakeReason::Memory,
-    WakeReason::Presence,
-    WakeReason::Suspend,
-    WakeReason::Pause,
-    WakeReason::Wake,
-    WakeReason::Interrupt,
-    WakeReason::Shutdown,
-    WakeReason::Failure,
-];
 const GATES: [GateKind; 8] = [
     GateKind::Enabled,
     GateKind::Paused,
@@ -65,7 +51,7 @@ fn pause() -> impl Strategy<Value = Option<Pause>> {
 
 fn report() -> impl Strategy<Value = SessionReport> {
     let counts = proptest::collection::btree_map(any::<String>(), any::<u64>(), 0..4);
-    let reason = proptest::option::of(proptest::sample::select(&REASONS));
+    let reason = proptest::option::of(proptest::sample::select(&WakeReason::ALL));
     let hints = proptest::collection::vec(any::<String>(), 0..3);
     (
         session(),
@@ -128,7 +114,7 @@ fn energy() -> impl Strategy<Value = EnergyStatus> {
 
 fn status() -> impl Strategy<Value = Status> {
     let name = proptest::sample::select(&NAMES);
-    let reason = proptest::option::of(proptest::sample::select(&REASONS));
+    let reason = proptest::option::of(proptest::sample::select(&WakeReason::ALL));
     let told = (
         proptest::option::of(session()),
         any::<String>(),

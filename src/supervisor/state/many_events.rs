@@ -37,7 +37,7 @@ fn a_million_random_events_reach_no_illegal_state() {
             .checked_sub(Duration::from_millis(random(300)))
             .unwrap_or(now);
         let session = id(u8::try_from(random(4)).expect("small"));
-        let reason = REASONS[usize::try_from(random(12)).expect("small")];
+        let reason = WakeReason::ALL[usize::try_from(random(12)).expect("small")];
         let leave = |trigger, open: u64| if open > 0 { Leave::May(trigger) } else { SHUT };
         let event = match random(26) {
             0 => Event::Ready,
@@ -164,26 +164,10 @@ fn a_million_random_events_reach_no_illegal_state() {
         "{dreams} {freezes} {wakes}"
     );
     assert!(stops > 100 && idles > 100, "{stops} {idles}");
-    for reason in REASONS {
+    for reason in WakeReason::ALL {
         assert!(woken_by.contains(&reason), "nothing ended by {reason:?}");
     }
 }
-
-/// Every reason there is.
-const REASONS: [WakeReason; 12] = [
-    WakeReason::WindowClosed,
-    WakeReason::Load,
-    WakeReason::Heat,
-    WakeReason::Battery,
-    WakeReason::Memory,
-    WakeReason::Presence,
-    WakeReason::Suspend,
-    WakeReason::Pause,
-    WakeReason::Wake,
-    WakeReason::Interrupt,
-    WakeReason::Shutdown,
-    WakeReason::Failure,
-];
 
 /// A session begins because a person started it, or because every gate is open now and has been for the settling.
 fn may_begin(before: &State, event: &Event, trigger: Trigger, now: Instant) -> bool {
