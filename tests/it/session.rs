@@ -326,7 +326,7 @@ async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
         for reason in ["wake", "memory"] {
             let world = World::new();
             let mut settings = settings(&world, backend, LlmChoice::Forbidden);
-            settings.sandbox.namespace = format!("dreamer-it-{reason}");
+            settings.sandbox.namespace = format!("dreamer-it-session-{reason}");
             know(&world, &settings, "tools.py", TOOLS);
             let (supervisor, senses) = supervise(&settings);
             let session = supervisor
