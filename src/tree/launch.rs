@@ -71,7 +71,7 @@ impl Process {
         if let Some(held) = &self.held {
             // An error means that there is nothing to wait for any more.
             drop(held.readable().await);
-            waitid(WaitId::PidFd(held.get_ref().as_fd()), WaitIdOptions::EXITED).ok();
+            reap(held.get_ref());
             self.held = None;
         }
     }
@@ -82,11 +82,15 @@ impl Drop for Process {
         self.kill();
         if let Some(held) = self.held.take().map(AsyncFd::into_inner) {
             // Ending may take a moment, and whoever drops it may be the runtime's own thread.
-            std::thread::spawn(move || {
-                waitid(WaitId::PidFd(held.as_fd()), WaitIdOptions::EXITED).ok();
-            });
+            std::thread::spawn(move || reap(&held));
         }
     }
+}
+
+/// Waits for the end of a child and takes what the kernel kept of it.
+fn reap(held: &OwnedFd) {
+    // An error means that somebody took it already.
+    waitid(WaitId::PidFd(held.as_fd()), WaitIdOptions::EXITED).ok();
 }
 
 impl Launch {
@@ -120,7 +124,7 @@ impl Launch {
             // Refused by an old kernel, or by a group that nobody may be born into.
             Some(Err(_)) | None => fork(&begin, None)?,
         };
-        let process = Process {
+        let mut process = Process {
             pid,
             held: Some(watched(pidfd)?),
         };
@@ -128,6 +132,8 @@ impl Launch {
         let mut number = [0; 4];
         // Ends without a word once the program runs.
         if failed.read_exact(&mut number).is_ok() {
+            // Its last act; who is told of the failure finds nothing of it.
+            process.held.take().map(AsyncFd::into_inner).inspect(reap);
             return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number)));
         }
         Ok(Launched {
