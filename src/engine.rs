@@ -26,6 +26,7 @@ use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
 mod arguments;
+mod arms;
 mod borrowed;
 pub mod budget;
 mod draft;
@@ -37,20 +38,23 @@ mod peers;
 mod plan;
 mod plants;
 pub mod progress;
+mod scene;
 pub mod settle;
 mod solve;
 pub mod tally;
 mod tell;
 mod tools;
 
+use arms::Arms;
 use budget::Budget;
 use finish::Outcome;
-use learned::{Learned, Told};
+use learned::Learned;
 use plan::Planner;
 use progress::{Progress, ProgressEvent};
+use scene::Scene;
 use tally::Tally;
 use tell::Story;
-use tools::{Tools, Writers};
+use tools::Tools;
 
 /// Held while the model server works for us, so that its load counts as ours.
 pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
@@ -61,6 +65,10 @@ pub type Containers = Arc<dyn Fn(bool) -> Box<dyn Send> + Send + Sync>;
 
 /// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
 const MOST_UNDECIDED: u32 = 3;
+
+/// Said where a server takes a request for too much; its own words are in the log.
+const TURNED_AWAY: &str = "the model server turned requests away, and their tasks were left (the log has its words): where they \
+                           were too long, give it a larger context for each of its slots";
 
 /// How long the end of a session waits for its sandboxes to be gone: within the two seconds that a wake has.
 const SETTLING: Duration = Duration::from_millis(1500);
@@ -344,7 +352,7 @@ impl Rem<'_> {
             libraries,
             &night,
         )?;
-        let mut arms: Vec<_> = tools.writers.iter().map(|w| w.arm.clone()).collect();
+        let mut arms = Arms::new(tools.writers.iter().map(|w| w.arm.clone()).collect());
         let (mut begun, mut undecided) = (0, 0);
         loop {
             permit.ask()?;
@@ -359,9 +367,10 @@ impl Rem<'_> {
             };
             begun += 1;
             let number = tally.tried();
-            let asked = learned.model(&arms);
+            let among = arms.at(clock::monotonic());
+            let asked = learned.model(among);
             let writers = asked.as_ref().and_then(|(n, _)| {
-                let arm = &arms[*n];
+                let arm = &among[*n];
                 tools.writers.iter().find(|writers| writers.arm == *arm)
             });
             if plan.asks_a_model() {
@@ -385,15 +394,25 @@ impl Rem<'_> {
             scene.story.end();
             // A killed process keeps its counts so far.
             engine.store.update_session(&tally.so_far())?;
-            if let Err(EngineError::Llm(error)) = &played
-                && arms.len() > 1
-                && let Some(silent) = &told.arm
-            {
-                // The others still answer; the next session asks this one again.
-                tally.hint(format!("{silent} is left out from here on: {error}"));
-                arms.retain(|arm| arm != silent);
-                continue;
-            }
+            let played = match played {
+                Err(EngineError::Llm(error))
+                    if error.is_about_the_request() && undecided + 1 < MOST_UNDECIDED =>
+                {
+                    tracing::warn!(scenario = number, %error, "a request was turned away");
+                    tally.hint(TURNED_AWAY.to_owned());
+                    Ok(Outcome::Undecided(error.to_string()))
+                }
+                Err(EngineError::Llm(error)) => match &told.arm {
+                    // The others still answer.
+                    Some(silent) if arms.rest(silent, clock::monotonic()) => {
+                        tally.hint(format!("{silent} was left out for a while: {error}"));
+                        undecided = 0;
+                        continue;
+                    }
+                    _ => Err(EngineError::Llm(error)),
+                },
+                other => other,
+            };
             match played? {
                 Outcome::Decided => undecided = 0,
                 Outcome::Undecided(why) => {
@@ -415,31 +434,5 @@ fn say_spent(planner: &Planner, request: &RemRequest, tools: &Tools, tally: &mut
                  (Ollama, llama.cpp, LM Studio, vLLM) and the next session weaves new tasks from your documents"
                     .to_owned(),
             );
-    }
-}
-
-/// One scenario on its way through the pipeline.
-struct Scene<'a> {
-    engine: &'a DreamEngine,
-    tools: &'a Tools,
-    permit: &'a WorkPermit,
-    progress: &'a Progress,
-    session: &'a SessionId,
-    number: u64,
-    story: Story,
-    /// The model that this scenario asks; `None` where none answers.
-    writers: Option<&'a Writers>,
-    /// Why it is dreamed.
-    told: &'a Told,
-    began: clock::Instant,
-}
-
-impl Scene<'_> {
-    fn session(&self) -> &SessionId {
-        self.session
-    }
-
-    fn dirs(&self) -> Dirs {
-        Dirs::of(&self.engine.settings)
     }
 }

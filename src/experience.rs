@@ -53,6 +53,7 @@ use crate::store::Store;
 use accounts::Accounts;
 use draw::Draw;
 use intake::Intake;
+use line::Page;
 use runs::Run;
 use sink::durable::{self, Durable};
 use sink::{Sink, Target};
@@ -320,7 +321,7 @@ impl Shared {
     fn write(&self, accounts: &Accounts) {
         let mut lines = Vec::with_capacity(WRITTEN_AT_ONCE);
         let mut last = None;
-        let mut page = Vec::new();
+        let mut page = Page::default();
         loop {
             let mut came = 0;
             // One time for what is moved in one step, a fraction of a millisecond; the ids keep its order.

@@ -85,6 +85,14 @@ pub enum LlmError {
     Remote { url: String },
 }
 
+impl LlmError {
+    /// True where the server turned this one request away, as one that is longer than the model's context: another may do.
+    #[must_use]
+    pub fn is_about_the_request(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 413 | 422))
+    }
+}
+
 /// Which dialect a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {

@@ -1,16 +1,17 @@
 //! ScenarioWeaver: a cluster of the owner's text becomes a scenario with checks. Called by the engine.
 //!
-//! The task is one request; its visible and its hidden checks are two more, which see the task's text and never a
+//! The task is one request; its visible and hidden checks are another, which sees the task's text and never a
 //! solution. Nothing that comes back is believed: see `answer` and `parse`. Never runs anything.
 
 use futures_util::stream::{self, Stream};
 
-use crate::dream::{Check, CheckKind, Cluster, Difficulty, Scenario, Sketch, TaskLine, Tokens};
+use crate::dream::{Check, Cluster, Difficulty, Scenario, Sketch, TaskLine, Tokens};
 use crate::llm::{ChatReply, ChatRequest, LlmClient, LlmError, Message, lenient};
 use crate::similarity;
 use crate::supervisor::permit::{Ended, WorkPermit};
 
 mod answer;
+mod checks;
 mod fold;
 mod libraries;
 pub mod parse;
@@ -22,29 +23,8 @@ pub use prompt::{Example, PROMPT_VERSION};
 /// with other names keeps about half (SelfCodeAlign drops at 0.5 too).
 pub const TOO_ALIKE: f64 = 0.5;
 
-/// What the Guardian asks for; with fewer a scenario is not worth solving.
-const LEAST_VISIBLE: usize = 3;
-const LEAST_HIDDEN: usize = 2;
-
-/// Below these a second request is worth its time: some checks fall while settling.
-const WANTED_VISIBLE: usize = 5;
-const WANTED_HIDDEN: usize = 4;
-
-/// Checks of one suite: one more half than asked for.
-const MOST_CHECKS: usize = 9;
-
 /// A task's answer has 300 to 450 tokens.
 const TASK_TOKENS: u32 = 900;
-/// Six checks have 100 to 250 tokens.
-const CHECK_TOKENS: u32 = 450;
-
-/// Twelve calls have 120 to 250 tokens.
-const CALL_TOKENS: u32 = 300;
-
-/// Expected values want care, not ideas.
-const CHECK_TEMPERATURE: f64 = 0.2;
-/// Calls want variety, and nothing about them can be wrong.
-const CALL_TEMPERATURE: f64 = 0.4;
 /// Tasks want variety.
 const TASK_TEMPERATURE: f64 = 0.8;
 
@@ -60,7 +40,17 @@ pub struct Woven {
     pub prompt_version: &'static str,
 }
 
-/// Checks for a task that was given.
+/// A scenario that has no checks yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WovenTask {
+    pub scenario: Scenario,
+    pub thought: String,
+    pub tokens: Tokens,
+    /// For the checks: another one each time its cluster is dreamed of.
+    pub seed: u64,
+}
+
+/// Checks for a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WovenChecks {
     pub checks: Vec<Check>,
@@ -81,8 +71,8 @@ pub enum WeaveError {
     Unusable(String),
     #[error("the task is too like an earlier one ({0:.2})")]
     TooSimilar(f64),
-    #[error("only {visible} visible and {hidden} hidden checks could be read")]
-    TooFewChecks { visible: usize, hidden: usize },
+    #[error("only {found} checks could be read, where {least} are needed")]
+    TooFewChecks { found: usize, least: usize },
 }
 
 impl WeaveError {
@@ -100,7 +90,7 @@ impl WeaveError {
         }
     }
 
-    /// True where the server failed and not the task: the next cluster would fail too.
+    /// True where the server failed and not the task; a request that it turned away as too long is among them.
     #[must_use]
     pub fn is_infrastructure(&self) -> bool {
         matches!(self, Self::Llm(error) if !matches!(error, LlmError::Interrupted(_)))
@@ -143,22 +133,47 @@ impl ScenarioWeaver {
         libraries: &[String],
         known: &[Sketch],
     ) -> Result<Woven, WeaveError> {
-        let seed = seed(cluster);
-        let messages = prompt::task(cluster, difficulty, libraries, &self.examples);
-        let (told, spent) = self
-            .task(permit, messages, difficulty, libraries, seed)
+        let task = self
+            .weave_task(permit, cluster, difficulty, libraries, known)
             .await?;
-        // Before the checks are asked for: that is most of the work.
-        self.refuse_known(&told.scenario, &[], known)?;
-        let woven = self.checks_seeded(permit, &told.scenario, seed).await?;
-        self.refuse_known(&told.scenario, &woven.checks, known)?;
+        let woven = self
+            .checks_for(permit, &task.scenario, &[], task.seed)
+            .await?;
+        self.refuse_known(&task.scenario, &woven.checks, known)?;
         Ok(Woven {
-            scenario: told.scenario,
+            scenario: task.scenario,
             checks: woven.checks,
             hidden_checks: woven.hidden_checks,
-            thought: told.thought,
-            tokens: sum(woven.tokens, spent),
+            thought: task.thought,
+            tokens: sum(woven.tokens, task.tokens),
             prompt_version: PROMPT_VERSION,
+        })
+    }
+
+    /// The task alone, for whoever has it solved while its checks are written.
+    ///
+    /// # Errors
+    /// As `weave_scenario`.
+    pub async fn weave_task(
+        &self,
+        permit: &WorkPermit,
+        cluster: &Cluster,
+        difficulty: Difficulty,
+        libraries: &[String],
+        known: &[Sketch],
+    ) -> Result<WovenTask, WeaveError> {
+        let seed = seed(cluster);
+        let messages = prompt::task(cluster, difficulty, libraries, &self.examples);
+        let (told, tokens) = self
+            .task(permit, messages, difficulty, libraries, seed)
+            .await?;
+        // Before anything else is asked for: that is most of the work.
+        self.refuse_known(&told.scenario, &[], known)?;
+        Ok(WovenTask {
+            scenario: told.scenario,
+            thought: told.thought,
+            tokens,
+            seed,
         })
     }
 
@@ -286,124 +301,6 @@ impl ScenarioWeaver {
         Ok((name, tokens(&reply)))
     }
 
-    /// Checks for a given scenario, from its text alone.
-    ///
-    /// # Errors
-    /// As `weave_scenario`.
-    pub async fn checks_for(
-        &self,
-        permit: &WorkPermit,
-        scenario: &Scenario,
-    ) -> Result<WovenChecks, WeaveError> {
-        self.checks_seeded(permit, scenario, 0).await
-    }
-
-    /// Calls that try a documented function, for the real one to answer.
-    ///
-    /// # Errors
-    /// `Llm` alone: no usable call is an empty list.
-    pub async fn calls_for(
-        &self,
-        permit: &WorkPermit,
-        scenario: &Scenario,
-    ) -> Result<(Vec<parse::Call>, Tokens), WeaveError> {
-        let messages = prompt::calls(scenario);
-        let reply = self
-            .ask(permit, messages, None, CALL_TEMPERATURE, CALL_TOKENS, 0)
-            .await?;
-        let calls = parse::calls(&reply.text, &scenario.entry_point);
-        Ok((calls, tokens(&reply)))
-    }
-
-    async fn checks_seeded(
-        &self,
-        permit: &WorkPermit,
-        scenario: &Scenario,
-        seed: u64,
-    ) -> Result<WovenChecks, WeaveError> {
-        let mut spent = Tokens::default();
-        let (mut visible, mut hidden): (Vec<Check>, Vec<Check>) = (Vec::new(), Vec::new());
-        // A second round only where the first one gave too few to survive settling.
-        for round in 0..2_u64 {
-            let seed = seed.wrapping_add(round * 1_000);
-            let want_visible = visible.len() < WANTED_VISIBLE
-                && (round == 0 || visible.len() + hidden.len() < WANTED_VISIBLE + WANTED_HIDDEN);
-            let want_hidden = hidden.len() < WANTED_HIDDEN
-                && (round == 0 || visible.len() + hidden.len() < WANTED_VISIBLE + WANTED_HIDDEN);
-            let (first, second) = if self.llm.slots() > 1 && want_visible && want_hidden {
-                let (a, b) = tokio::join!(
-                    self.ask_checks(permit, scenario, false, seed),
-                    self.ask_checks(permit, scenario, true, seed + 1)
-                );
-                (Some(a?), Some(b?))
-            } else {
-                let a = if want_visible {
-                    Some(self.ask_checks(permit, scenario, false, seed).await?)
-                } else {
-                    None
-                };
-                let b = if want_hidden {
-                    Some(self.ask_checks(permit, scenario, true, seed + 1).await?)
-                } else {
-                    None
-                };
-                (a, b)
-            };
-            for (suite, found) in [(&mut visible, first), (&mut hidden, second)] {
-                if let Some((checks, used)) = found {
-                    suite.extend(checks);
-                    spent = sum(spent, used);
-                }
-            }
-            disentangle(&mut visible, &mut hidden);
-            // A small model sometimes goes on and on; what it was asked for came first.
-            visible.truncate(MOST_CHECKS);
-            hidden.truncate(MOST_CHECKS);
-        }
-        balance(&mut visible, &mut hidden);
-        if visible.len() < LEAST_VISIBLE || hidden.len() < LEAST_HIDDEN {
-            return Err(WeaveError::TooFewChecks {
-                visible: visible.len(),
-                hidden: hidden.len(),
-            });
-        }
-        Ok(WovenChecks {
-            checks: visible,
-            hidden_checks: hidden,
-            tokens: spent,
-            prompt_version: PROMPT_VERSION,
-        })
-    }
-
-    async fn ask_checks(
-        &self,
-        permit: &WorkPermit,
-        scenario: &Scenario,
-        hidden: bool,
-        seed: u64,
-    ) -> Result<(Vec<Check>, Tokens), WeaveError> {
-        let messages = prompt::checks(scenario, hidden);
-        let reply = self
-            .ask(
-                permit,
-                messages,
-                None,
-                CHECK_TEMPERATURE,
-                CHECK_TOKENS,
-                seed,
-            )
-            .await?;
-        let mut checks = parse::checks(&reply.text, &scenario.entry_point);
-        // Models like to test for errors that nobody asked for.
-        checks.retain(|check| match &check.kind {
-            CheckKind::Raises { error } => scenario
-                .task_prompt
-                .contains(error.rsplit('.').next().unwrap_or(error)),
-            CheckKind::Example { .. } | CheckKind::Property { .. } => true,
-        });
-        Ok((checks, tokens(&reply)))
-    }
-
     async fn ask(
         &self,
         permit: &WorkPermit,
@@ -425,7 +322,11 @@ impl ScenarioWeaver {
         self.llm.chat(permit, &request).await
     }
 
-    fn refuse_known(
+    /// Whether the task is too like a known one, or one that the model was shown.
+    ///
+    /// # Errors
+    /// `TooSimilar`.
+    pub fn refuse_known(
         &self,
         scenario: &Scenario,
         checks: &[Check],
@@ -465,29 +366,6 @@ fn seed(cluster: &Cluster) -> u64 {
         .unsigned_abs()
         .wrapping_mul(1_009)
         .wrapping_add(cluster.dreamed.wrapping_mul(17))
-}
-
-/// Takes doubles out of both suites; a hidden check that is also visible hides nothing.
-fn disentangle(visible: &mut Vec<Check>, hidden: &mut Vec<Check>) {
-    let mut seen = Vec::new();
-    for suite in [visible, hidden] {
-        suite.retain(|check| {
-            let key = parse::key(check);
-            let new = !seen.contains(&key);
-            seen.push(key);
-            new
-        });
-    }
-}
-
-/// Both suites were written blind, so one may help out the other.
-fn balance(visible: &mut Vec<Check>, hidden: &mut Vec<Check>) {
-    while hidden.len() < WANTED_HIDDEN - 1 && visible.len() > LEAST_VISIBLE + 1 {
-        hidden.extend(visible.pop());
-    }
-    while visible.len() < LEAST_VISIBLE && hidden.len() > LEAST_HIDDEN {
-        visible.extend(hidden.pop());
-    }
 }
 
 fn tokens(reply: &ChatReply) -> Tokens {

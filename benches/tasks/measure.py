@@ -1,8 +1,10 @@
 """Dreams of the tasks in own.jsonl with a real model and holds what was saved against the trusted tests; beside it the
 naive way on the same server at the same concurrency: one call for tests, one for code, kept if green.
 
-usage: measure.py DREAMER URL [COUNT] [--naive-only | --dreamer-only] [--keep=FOLDER]
-  DREAMER  the program; URL  an OpenAI-compatible server, such as http://127.0.0.1:8080; COUNT  first tasks only
+usage: measure.py DREAMER URL [COUNT] [--from=N] [--shown] [--naive-only | --dreamer-only] [--keep=FOLDER]
+  DREAMER  the program; URL  an OpenAI-compatible server, such as http://127.0.0.1:8080; COUNT  as many tasks only
+  N  how many tasks are passed over, from the first on
+  --shown  each task with its two examples of shown.jsonl, as a person who gives tasks usually adds them
   FOLDER  where the dreams stay, for omit.py; else they go with the run
 """
 
@@ -22,7 +24,8 @@ import urllib.request
 from trusted import TRUSTED, judge
 
 HERE = pathlib.Path(__file__).resolve().parent
-AT_ONCE = 2
+# As many as the program has under way on a server with four slots.
+AT_ONCE = 4
 
 
 def interval(right: int, of: int) -> str:
@@ -119,17 +122,28 @@ def naive(url: str, tasks: list) -> None:
     told("naive, green", kept, len(tasks), time.monotonic() - began)
 
 
+def option_value(option: str) -> str | None:
+    given = [word for word in sys.argv[1:] if word.startswith(option + "=")]
+    return given[-1].removeprefix(option + "=") if given else None
+
+
 def main() -> None:
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     tasks = [json.loads(line) for line in (HERE / "own.jsonl").read_text().splitlines()]
     assert all(task["entry_point"] in TRUSTED for task in tasks)
+    if "--shown" in sys.argv:
+        shown = [json.loads(line) for line in (HERE / "shown.jsonl").read_text().splitlines()]
+        for task, told_of in zip(tasks, shown, strict=True):
+            assert task["entry_point"] == told_of["entry_point"]
+            lines = [f">>> {call}\n{value}" for call, value in told_of["examples"].items()]
+            task["task_prompt"] += "\n\n" + "\n".join(lines)
+    tasks = tasks[int(option_value("--from") or 0) :]
     if len(words) > 2:
         tasks = tasks[: int(words[2])]
     if "--dreamer-only" not in sys.argv:
         naive(words[1], tasks)
     if "--naive-only" not in sys.argv:
-        kept = [word.removeprefix("--keep=") for word in sys.argv[1:] if word.startswith("--keep=")]
-        dreamer(words[0], words[1], tasks, kept[0] if kept else None)
+        dreamer(words[0], words[1], tasks, option_value("--keep"))
 
 
 if __name__ == "__main__":

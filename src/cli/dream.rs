@@ -40,7 +40,8 @@ pub struct Args {
     /// End after this long, such as 20m or 1h30m
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     for_duration: Option<Duration>,
-    /// Solve these tasks, one JSON object with a "task_prompt" a line, instead of weaving some
+    /// Solve these tasks, one JSON object with a "task_prompt" a line, instead of weaving some; doctests and asserts in a
+    /// task's text bind whoever solves it
     #[arg(long, value_name = "FILE.jsonl")]
     tasks: Option<PathBuf>,
     /// Wait until nobody is there and nothing else needs the machine

@@ -12,59 +12,46 @@ pub const OPINION_MARK: &str = "Does this code do what its task says";
 const MAX_OBSERVATION: usize = 1_200;
 const MAX_CODE: usize = 6_000;
 
+/// What every solution is told, and what stands first: servers keep the beginning of a prompt that they have just read.
+const SYSTEM: &str = "You are an expert Python programmer who writes short, correct code. You answer a task with one ```python block \
+    that holds the complete function with its imports from the standard library and nothing else: no tests, no example calls, \
+    no printing, no comments, no docstring.";
+const LEAVE_ARGUMENTS: &str = " You leave arguments as they are: sort or change a copy.";
+
 /// Ways to go about it, in turn with the temperatures.
-const WAYS: [(&str, &str); 6] = [
-    (
-        "You are an expert Python programmer who writes short, correct code.",
-        "Read every sentence of the task and follow it exactly.",
-    ),
-    (
-        "You are a careful Python programmer who thinks of the edge cases first.",
-        "First settle what happens for empty input and at the limits, then write the main part step by step with plain loops.",
-    ),
-    (
-        "You are a Python programmer who knows the standard library well.",
-        "Prefer built-in functions and the standard library where they do exactly what is asked.",
-    ),
-    (
-        "You are a Python teacher.",
-        "Split the work into small steps with clear names, and go through one example in your head before you answer.",
-    ),
-    (
-        "You are a Python programmer who avoids comprehensions.",
-        "Build the result with explicit loops and variables of your own, without comprehensions or one-line tricks.",
-    ),
-    (
-        "You are a Python programmer with a compact, functional style.",
-        "Use a comprehension, a generator or a helper function rather than a loop that changes variables.",
-    ),
+const WAYS: [&str; 6] = [
+    "Read every sentence of the task and follow it exactly.",
+    "First settle what happens for empty input and at the limits, then write the main part step by step with plain loops.",
+    "Prefer built-in functions and the standard library where they do exactly what is asked.",
+    "Split the work into small steps with clear names.",
+    "Build the result with explicit loops and variables of your own, without comprehensions or one-line tricks.",
+    "Use a comprehension, a generator or a helper function rather than a loop that changes variables.",
 ];
 
 pub(super) fn solve(scenario: &Scenario, number: usize) -> Vec<Message> {
-    let (who, way) = WAYS[number % WAYS.len()];
-    let name = &scenario.entry_point;
-    let mut text = format!("{SOLVE_MARK}.\n\nTask:\n{}\n", scenario.task_prompt.trim());
+    let mut text = format!("Task:\n{}\n", scenario.task_prompt.trim());
     if !scenario.test_cases.is_empty() {
         text.push_str("\nIt will be tested for:\n");
         for case in &scenario.test_cases {
             text.extend(["- ", case.as_str(), "\n"]);
         }
     }
+    let (name, way) = (&scenario.entry_point, WAYS[number % WAYS.len()]);
+    let imports = libraries(scenario);
+    let request = format!("{text}\n{SOLVE_MARK}, the function `{name}`.{imports} {way}");
+    vec![
+        message(Role::System, system(scenario)),
+        message(Role::User, request),
+    ]
+}
+
+fn system(scenario: &Scenario) -> String {
     let arguments = if scenario.in_place.is_empty() {
-        "Leave the arguments as they are: sort or change a copy.\n"
+        LEAVE_ARGUMENTS
     } else {
         ""
     };
-    let rules = format!(
-        "\n{way}\n{arguments}Answer with one ```python block that holds the complete function `{name}`, with its imports ({}) and \
-         nothing else: no tests, no example calls, no printing.",
-        imports(scenario)
-    );
-    text.push_str(&rules);
-    vec![
-        message(Role::System, who.to_owned()),
-        message(Role::User, text),
-    ]
+    format!("{SYSTEM}{arguments}")
 }
 
 pub(super) fn repair(scenario: &Scenario, code: &str, observation: &str) -> Vec<Message> {
@@ -73,15 +60,15 @@ pub(super) fn repair(scenario: &Scenario, code: &str, observation: &str) -> Vec<
     let observation = &observation[..observation.floor_char_boundary(MAX_OBSERVATION)];
     let text = format!(
         "{REPAIR_MARK}.\n\nTask:\n{}\n\nCode:\n```python\n{}\n```\n\nWhat was seen when it ran:\n{}\n\n\
-         Find the mistake and answer with one ```python block that holds the whole corrected function `{name}`, with its \
-         imports ({}) and nothing else. Solve the task in general: do not treat the seen input as a special case.",
+         Find the mistake and answer with the whole corrected function `{name}`.{} Solve the task in general: do not treat \
+         the seen input as a special case.",
         scenario.task_prompt.trim(),
         code.trim_end(),
         observation.trim(),
-        imports(scenario)
+        libraries(scenario)
     );
     vec![
-        message(Role::System, WAYS[0].0.to_owned()),
+        message(Role::System, system(scenario)),
         message(Role::User, text),
     ]
 }
@@ -106,11 +93,12 @@ pub(super) fn opinion(scenario: &Scenario, code: &str) -> Vec<Message> {
     ]
 }
 
-fn imports(scenario: &Scenario) -> String {
+/// What may be imported beside the standard library, as a sentence.
+fn libraries(scenario: &Scenario) -> String {
     if scenario.libraries.is_empty() {
-        "standard library only".to_owned()
+        String::new()
     } else {
-        format!("standard library and {}", scenario.libraries.join(", "))
+        format!(" It may also import {}.", scenario.libraries.join(", "))
     }
 }
 

@@ -1,21 +1,24 @@
 //! Turns a plan into a task with checks: woven, given, found in the owner's documents, or taken from the pack.
 
+mod given;
+mod woven;
+
 use std::collections::BTreeMap;
 
 use crate::clock;
 use crate::dream::{
-    Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, Suite, TaskLine, Topic,
+    Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, Suite, Topic,
 };
 use crate::guardian::inputs::{Question, edge_questions, questions};
 use crate::pack::offline::PackTask;
 use crate::pack::source::{SourceTask, with_answers};
 use crate::sandbox::Job;
-use crate::similarity;
 use crate::weaver::parse::Call;
 use crate::weaver::{PROMPT_VERSION, WeaveError};
 
-use super::plan::{ENOUGH_EXAMPLES, Plan, Weave};
+use super::plan::{ENOUGH_EXAMPLES, Plan};
 use super::settle::{Answer, Tried};
+use super::solve::{Asked, first_solutions};
 use super::tools::Writers;
 use super::{EngineError, Scene, Tally};
 
@@ -25,6 +28,8 @@ const EXAMPLES_TO_GO_BY: usize = 3;
 const NEAR_ANSWERS: usize = 14;
 /// Checks of a task whose answers the real thing gives: a person still reads them.
 const MOST_ANSWERS: usize = 30;
+/// Longest answer of the real thing that becomes a check, in bytes: a prompt shows some of them.
+const MOST_ANSWER: usize = 400;
 /// Any seed will do, as long as it is the same when a scenario is tried again.
 const NEAR_SEED: u64 = 1;
 
@@ -45,7 +50,17 @@ pub(super) struct Draft {
     pub(super) thought: Option<String>,
     /// Remembered as tried once there is a verdict.
     pub(super) key: Option<String>,
+    /// Solutions that were asked for beside the checks.
+    pub(super) early: Option<Asked>,
     pub(super) began: clock::Instant,
+}
+
+impl Draft {
+    /// Who writes of it what no person wrote.
+    fn name_the_model(&mut self, writers: &Writers) {
+        self.provenance.model = Some(writers.llm.model().to_owned());
+        self.provenance.prompt_version = Some(PROMPT_VERSION.to_owned());
+    }
 }
 
 /// What became of a plan.
@@ -94,6 +109,7 @@ impl Scene<'_> {
             topic: None,
             thought: None,
             key: None,
+            early: None,
             began: clock::monotonic(),
         }
     }
@@ -186,8 +202,7 @@ impl Scene<'_> {
         let Some(writers) = self.writers else {
             return Ok(draft);
         };
-        draft.provenance.model = Some(writers.llm.model().to_owned());
-        draft.provenance.prompt_version = Some(PROMPT_VERSION.to_owned());
+        draft.name_the_model(writers);
         let candidate = &draft.candidate;
         if candidate.all_checks().count() >= ENOUGH_EXAMPLES {
             return Ok(draft);
@@ -197,10 +212,11 @@ impl Scene<'_> {
                 .await?;
             return Ok(draft);
         }
+        let there: Vec<Check> = candidate.all_checks().map(|(_, c)| c.clone()).collect();
         let asking = self.tools.asking(writers);
         let suites = writers
             .weaver
-            .checks_for(self.permit, &candidate.scenario)
+            .checks_for(self.permit, &candidate.scenario, &there, 0)
             .await;
         drop(asking);
         if let Some(suites) = self.woven_or_nothing(suites)? {
@@ -286,9 +302,10 @@ impl Scene<'_> {
         Ok(checks
             .filter_map(|((_, mut check), answer)| {
                 check.kind = match answer {
-                    Answer::Value(value) => CheckKind::Example {
-                        expect: value.to_literal(),
-                    },
+                    Answer::Value(value) => {
+                        let expect = value.to_literal();
+                        (expect.len() <= MOST_ANSWER).then_some(CheckKind::Example { expect })?
+                    }
                     Answer::Raised(classes) => {
                         // A class of the real thing's own module is not there for who writes it anew.
                         let error = classes.into_iter().find(|class| !class.contains('.'))?;
@@ -332,98 +349,6 @@ impl Scene<'_> {
         Ok(answers)
     }
 
-    /// A task that a person gave: only its checks are written here.
-    async fn draft_given(&self, line: TaskLine, tally: &mut Tally) -> Result<Drafted, EngineError> {
-        let Some(writers) = self.writers else {
-            return Err(EngineError::NoModel);
-        };
-        let title = line
-            .title
-            .clone()
-            .unwrap_or_else(|| first_words(&line.task_prompt));
-        if let Some(why) = self.tools.without_libraries(&line.libraries) {
-            return Ok(Drafted::refused(title, why));
-        }
-        let began = clock::monotonic();
-        let _asking = self.tools.asking(writers);
-        let named = writers.weaver.scenario_for(self.permit, &line).await;
-        let Some((scenario, spent)) = self.woven_or_nothing(named)? else {
-            return Ok(Drafted::refused(
-                title,
-                "no entry point could be told from the task",
-            ));
-        };
-        tally.spent(spent);
-        let suites = writers.weaver.checks_for(self.permit, &scenario).await;
-        let Some(suites) = self.woven_or_nothing(suites)? else {
-            return Ok(Drafted::refused(title, "the model wrote no usable checks"));
-        };
-        tally.spent(suites.tokens);
-        let candidate = Candidate {
-            scenario,
-            code: String::new(),
-            checks: suites.checks,
-            hidden_checks: suites.hidden_checks,
-        };
-        let mut draft = self.begin(candidate, Generator::Llm);
-        draft.began = began;
-        draft.provenance.model = Some(writers.llm.model().to_owned());
-        draft.provenance.prompt_version = Some(PROMPT_VERSION.to_owned());
-        draft.provenance.tasks_line = Some(format!("{}:{}", self.tools.tasks_file, line.line));
-        Ok(Drafted::Ready(Box::new(draft)))
-    }
-
-    async fn weave(&self, plan: Weave, tally: &mut Tally) -> Result<Drafted, EngineError> {
-        let Weave {
-            cluster,
-            libraries,
-            difficulty,
-        } = plan;
-        let Some(writers) = self.writers else {
-            return Err(EngineError::NoModel);
-        };
-        let began = clock::monotonic();
-        let _asking = self.tools.asking(writers);
-        let known = self.tools.known();
-        let woven = writers
-            .weaver
-            .weave_scenario(self.permit, &cluster, difficulty, &libraries, &known)
-            .await;
-        // Whatever came of it, the next session should look elsewhere first.
-        self.engine.knowledge.mark_dreamed(cluster.id)?;
-        let woven = match woven {
-            Ok(woven) => woven,
-            Err(WeaveError::Llm(error)) => return Err(error.into()),
-            Err(refusal) => {
-                return Ok(Drafted::Refused {
-                    title: cluster.label,
-                    why: refusal.to_string(),
-                    key: None,
-                });
-            }
-        };
-        tally.spent(woven.tokens);
-        self.tools
-            .remember(similarity::sketch(&woven.scenario, &woven.checks));
-        let candidate = Candidate {
-            scenario: woven.scenario,
-            code: String::new(),
-            checks: woven.checks,
-            hidden_checks: woven.hidden_checks,
-        };
-        let mut draft = self.begin(candidate, Generator::Llm);
-        draft.began = began;
-        draft.provenance.model = Some(writers.llm.model().to_owned());
-        draft.provenance.prompt_version = Some(PROMPT_VERSION.to_owned());
-        draft.provenance.sources = cluster.fragments.into_iter().map(|f| f.source).collect();
-        draft.topic = Some(Topic {
-            cluster: Some(cluster.id),
-            label: cluster.label,
-        });
-        draft.thought = Some(woven.thought);
-        Ok(Drafted::Ready(Box::new(draft)))
-    }
-
     /// A refusal of the weaver is no error of the session; a failure of the server is.
     fn woven_or_nothing<T>(&self, woven: Result<T, WeaveError>) -> Result<Option<T>, EngineError> {
         match woven {
@@ -455,12 +380,6 @@ fn import_of(reference: &str, entry_point: &str) -> String {
     }
 }
 
-/// A title from a prompt that came without one.
-fn first_words(prompt: &str) -> String {
-    let words: Vec<&str> = prompt.split_whitespace().take(8).collect();
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,13 +391,5 @@ mod tests {
             "from os.path import join as join\n"
         );
         assert_eq!(import_of("sorted", "in_order"), "in_order = sorted\n");
-    }
-
-    #[test]
-    fn a_prompt_gives_a_short_title() {
-        assert_eq!(
-            first_words("  Merge two\nsorted lists "),
-            "Merge two sorted lists"
-        );
     }
 }

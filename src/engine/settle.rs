@@ -9,8 +9,8 @@
 //!   Failing with an exception where a value is expected is no answer: the same edge case is often overlooked twice.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
 //! - Beside the checks, solutions are asked *open* questions: calls near the checks' that nobody expects anything of
-//!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two
-//!   further solutions settle; what is agreed there becomes a hidden check.
+//!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two more
+//!   settle; what is agreed there becomes a hidden check.
 
 mod stated;
 
@@ -105,9 +105,8 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
         return unsettled(None, why, false);
     }
     let matrix: Vec<Vec<bool>> = tried.iter().map(|t| passes(checks, &t.answers)).collect();
-    let evidence: Vec<usize> = (0..checks.len())
-        .filter(|&c| checks[c].1.origin.is_evidence())
-        .collect();
+    let answered = |&c: &usize| checks[c].1.origin.is_evidence();
+    let evidence: Vec<usize> = (0..checks.len()).filter(answered).collect();
     let binding = binding(checks, stated);
     let pool: Vec<usize> = (0..tried.len())
         .filter(|&s| binding.iter().all(|&c| matrix[s][c]))
@@ -144,8 +143,9 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
         return unsettled(Some(case.solution), why, true);
     }
     let enough_evidence = evidence.len() >= ENOUGH_EVIDENCE;
-    let few = case.confirmed < LEAST_CONFIRMED
-        || case.confirmed * 100 < model_checks * LEAST_SHARE_PERCENT;
+    // The winner gives all that the source answers: that speaks for it as much as confirmed expectations do.
+    let met = case.confirmed + evidence.len();
+    let few = met < LEAST_CONFIRMED || met * 100 < expecting * LEAST_SHARE_PERCENT;
     if few && !enough_evidence {
         let why = format!(
             "the best solution confirms only {} of {model_checks} expectations",

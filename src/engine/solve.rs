@@ -1,15 +1,15 @@
-//! From a task to one candidate with settled checks. Solutions are spent in steps: two at once, because nothing that a
+//! From a task to one candidate with settled checks. Solutions are spent in steps: three at once, because nothing that a
 //! single model call says is believed alone; more only where these left doubt.
+
+mod ask;
 
 use std::collections::HashSet;
 
-use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite, Tries};
 use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
 use crate::weaver::parse::stated;
 
-use super::borrowed::is_copy;
 use super::draft::Draft;
 use super::peers::{oracle_of, peers_of};
 use super::progress::Phase;
@@ -18,19 +18,19 @@ use super::settle::{
     with_stated,
 };
 use super::{EngineError, Scene, Tally};
+pub(super) use ask::Asked;
+use ask::Fresh;
 
-/// Solutions of the first step; one is enough where no model wrote the answers.
-const FIRST: usize = 2;
-/// Solutions of each further step.
-const STEP: usize = 1;
-/// Solutions at most: with a model whose solutions are right six times in ten, four leave a task without a right pair
-/// less than one time in five.
-const MOST: usize = 4;
-/// Solutions at most, beside a mended one, where nobody has to agree: what two and a mend missed, few more tries find.
+/// Solutions of the first step: two that agree are found in one step more often among three, and with the request for
+/// checks beside them they are four requests, which a server on a processor answers in three quarters of the time that
+/// it takes for them one by one. One is enough where no model wrote the answers.
+const FIRST: usize = 3;
+/// Solutions of a further step, beside a mended one.
+const STEP: usize = 2;
+/// Solutions at most, beside a mended one: what is not settled by then seldom is.
+const MOST: usize = 5;
+/// As above, where nobody has to agree: what two and a mend missed, few more tries find.
 const MOST_ANSWERED: usize = 2;
-/// Solutions at most where the last ones only said again what was there, or where one passes every check and is not
-/// backed by enough others: another way of asking often says it differently.
-const MOST_IN_DOUBT: usize = 6;
 
 /// Open questions to the solutions of a task that only a model answers: as many as its checks.
 const OPEN: usize = 10;
@@ -77,147 +77,87 @@ impl Scene<'_> {
             Some(_) => Vec::new(),
         };
         checks = with_stated(checks, &stated);
-        let mut tried: Vec<Tried> = Vec::new();
-        // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
-        let mut asked = 0;
-        let mut mended = false;
-        let answered = checks.iter().filter(|(_, c)| c.origin.is_evidence());
-        let first = if answered.count() >= ENOUGH_EVIDENCE {
-            1
+        self.phase(Phase::Coding, tally);
+        let early = if let Some(early) = &draft.early {
+            early.clone()
         } else {
-            FIRST
+            let wanted = first_solutions(checks.iter().map(|(_, check)| check));
+            let early = self.code(scenario, wanted, 0).await?;
+            tally.spent(early.spent());
+            early
         };
+        let first = early.asked;
+        // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
+        let mut asked = first;
+        let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
+        let mut tried: Vec<Tried> = Vec::new();
+        let mut mended = false;
         loop {
-            let wanted = if asked == 0 { first } else { STEP };
-            self.phase(Phase::Coding, tally);
-            let codes = self.code(draft, wanted, asked, tally).await?;
-            asked += wanted;
-            if codes.is_empty() && tried.is_empty() {
-                if asked < MOST {
-                    continue;
+            fresh = self.usable(draft, fresh);
+            if fresh.is_empty() && tried.is_empty() {
+                if asked >= MOST {
+                    return Ok(no_code(draft));
                 }
-                return Ok(no_code(draft));
-            }
-            if tried.is_empty() {
-                tally.parsed();
+                let more = self.code(scenario, STEP, asked).await?;
+                tally.spent(more.spent());
+                asked += more.asked;
+                fresh = more.solutions.into_iter().map(Fresh::new).collect();
+                continue;
             }
             self.phase(Phase::Running, tally);
             let first_round = tried.is_empty();
-            if first_round && first != 1 {
-                let asked = open_questions(draft, &checks, &codes);
-                checks.extend(asked);
+            if first_round {
+                tally.parsed();
+                if first != 1 {
+                    checks.extend(open_questions(draft, &checks, &fresh));
+                }
             }
-            for code in codes {
+            for Fresh {
+                code, mended_from, ..
+            } in fresh
+            {
                 if tried.iter().all(|earlier| differ(&earlier.code, &code)) {
                     let answers = self.observe(&code, &checks).await?;
-                    tried.push(Tried::new(code, answers));
+                    tried.push(Tried {
+                        mended_from,
+                        ..Tried::new(code, answers)
+                    });
                 }
-            }
-            if first_round && self.make_observable(&mut checks, &mut tried).await? {
-                tracing::debug!(
-                    scenario = self.number,
-                    "calls rewritten so that their results can be seen"
-                );
             }
             if first_round {
+                if self.make_observable(&mut checks, &mut tried).await? {
+                    tracing::debug!(
+                        scenario = self.number,
+                        "calls rewritten so that their results can be seen"
+                    );
+                }
                 tally.ran();
             }
-            let mut settlement = settle(&checks, &tried, &stated);
-            if !mended && let Some(fault) = fault_of(&settlement, &checks, &tried) {
-                mended = true;
-                if let Some(again) = self.mend(draft, &tried, fault, &checks, tally).await? {
-                    tried.push(again);
-                    settlement = settle(&checks, &tried, &stated);
-                }
-            }
-            let most = if first == 1 {
-                MOST_ANSWERED
-            } else if tried.len() < first || lacks_support(&settlement) {
-                MOST_IN_DOUBT
-            } else {
-                MOST
-            };
+            let settlement = settle(&checks, &tried, &stated);
+            let most = if first == 1 { MOST_ANSWERED } else { MOST };
             if asked >= most || !wants_more(&settlement) {
                 return Ok(conclude(draft, settlement, &tried));
             }
-        }
-    }
-
-    /// The best solution so far, mended once after what was seen of it; `None` where nothing new came of it.
-    async fn mend(
-        &self,
-        draft: &Draft,
-        tried: &[Tried],
-        fault: Fault,
-        checks: &[(Suite, Check)],
-        tally: &mut Tally,
-    ) -> Result<Option<Tried>, EngineError> {
-        let Some(writers) = self.writers else {
-            return Ok(None);
-        };
-        self.phase(Phase::Coding, tally);
-        let asking = self.tools.asking(writers);
-        let code = &tried[fault.solution].code;
-        let repaired = writers
-            .coder
-            .repair(self.permit, &draft.candidate.scenario, code, &fault.seen)
-            .await;
-        drop(asking);
-        let solution = match repaired {
-            Ok(solution) => solution,
-            Err(CodeError::Llm(error)) => return Err(error.into()),
-            Err(CodeError::NoCode(_)) => return Ok(None),
-        };
-        tally.spent(solution.usage);
-        let fresh = tried.iter().all(|t| differ(&t.code, &solution.code));
-        if !fresh || is_copy(draft, &solution.code) {
-            return Ok(None);
-        }
-        self.phase(Phase::Running, tally);
-        let answers = self.observe(&solution.code, checks).await?;
-        Ok(Some(Tried {
-            mended_from: Some(fault.solution),
-            ..Tried::new(solution.code, answers)
-        }))
-    }
-
-    /// Up to `wanted` new solutions; fewer where the model gave no code or only what was there already.
-    async fn code(
-        &self,
-        draft: &Draft,
-        wanted: usize,
-        offset: usize,
-        tally: &mut Tally,
-    ) -> Result<Vec<String>, EngineError> {
-        let Some(writers) = self.writers else {
-            return Err(EngineError::NoModel);
-        };
-        let _asking = self.tools.asking(writers);
-        let solved = writers
-            .coder
-            .solve(self.permit, &draft.candidate.scenario, wanted, offset)
-            .await;
-        let solutions = match solved {
-            Ok(solutions) => solutions,
-            Err(CodeError::Llm(error)) => return Err(error.into()),
-            Err(refusal @ CodeError::NoCode(_)) => {
-                tracing::debug!(scenario = self.number, %refusal, "the coder gave nothing");
-                Vec::new()
+            let fault = if mended {
+                None
+            } else {
+                fault_of(&settlement, &checks, &tried)
+            };
+            mended |= fault.is_some();
+            self.phase(Phase::Coding, tally);
+            let (again, more) = tokio::join!(
+                self.mend(scenario, &tried, fault),
+                self.code(scenario, STEP.min(most - asked), asked)
+            );
+            let (again, more) = (again?, more?);
+            tally.spent(more.spent());
+            asked += more.asked;
+            if let Some(again) = &again {
+                tally.spent(again.spent);
             }
-        };
-        let mut codes = Vec::new();
-        for solution in solutions {
-            tally.spent(solution.usage);
-            if is_copy(draft, &solution.code) {
-                tracing::debug!(
-                    scenario = self.number,
-                    "a solution imports what it should write anew"
-                );
-            } else if !solution.code.trim().is_empty() {
-                codes.push(solution.code);
-            }
+            fresh = again.into_iter().collect();
+            fresh.extend(more.solutions.into_iter().map(Fresh::new));
         }
-        Ok(codes)
     }
 
     /// Rewrites calls whose result no solution gave as exact data; true where one was rewritten.
@@ -259,15 +199,25 @@ impl Scene<'_> {
     }
 }
 
+/// How many solutions are asked for first.
+pub(super) fn first_solutions<'a>(checks: impl Iterator<Item = &'a Check>) -> usize {
+    let answered = checks.filter(|check| check.origin.is_evidence()).count();
+    if answered >= ENOUGH_EVIDENCE {
+        1
+    } else {
+        FIRST
+    }
+}
+
 /// Calls that nobody expects anything of, near the checks' and with what the solutions compare their arguments with.
 fn open_questions(
     draft: &Draft,
     checks: &[(Suite, Check)],
-    codes: &[String],
+    solutions: &[Fresh],
 ) -> Vec<(Suite, Check)> {
     let entry_point = &draft.candidate.scenario.entry_point;
     let checks: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
-    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let codes: Vec<&str> = solutions.iter().map(|one| one.code.as_str()).collect();
     let asked = questions(entry_point, &checks, &codes, OPEN, OPEN_SEED);
     let open = |question: Question| (Suite::Hidden, question.expecting("None", Origin::Agreement));
     asked.into_iter().map(open).collect()

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::dream::{Check, Document, FragmentKind, Scenario, Source};
 
+mod docstring;
 mod doctest;
 mod examples;
 mod library;
@@ -83,6 +84,41 @@ pub fn source_tasks_with(document: &Document, libraries: &[String]) -> Vec<Sourc
     };
     tasks.truncate(MOST_TASKS);
     tasks
+}
+
+/// What a task's own text shows of the function that it asks for: its doctests, and lines that are asserts, each call once.
+#[must_use]
+pub fn examples_in(task: &str, entry_point: &str, libraries: &[String]) -> Vec<Check> {
+    if task.len() > MOST_BYTES {
+        return Vec::new();
+    }
+    // The end of a docstring or of a fence is no output.
+    let ends =
+        |line: &str| matches!(line.trim(), "\"\"\"" | "'''") || line.trim().starts_with("```");
+    let lines: Vec<&str> = task
+        .lines()
+        .map(|line| if ends(line) { "" } else { line })
+        .collect();
+    let place = Place {
+        libraries,
+        own: &[],
+    };
+    let mut stream = Stream::default();
+    stream.session(&doctest::steps(&lines.join("\n")), place);
+    for line in lines.iter().map(|line| line.trim()) {
+        let asserted = line.starts_with("assert").then(|| syntax::parse(line));
+        if let Some(tree) = asserted.flatten().filter(|t| !t.root_node().has_error()) {
+            for statement in syntax::named_children(tree.root_node()) {
+                stream.assertion(statement, line);
+            }
+        }
+    }
+    let about: Vec<&Example> = stream
+        .examples
+        .iter()
+        .filter(|example| task::is_about(example, entry_point, &HashSet::new()))
+        .collect();
+    task::checks_of(&about)
 }
 
 /// The tasks of several documents, with what test files among them assert about functions in the others. Each task

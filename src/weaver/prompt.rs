@@ -14,18 +14,16 @@ pub(super) use shots::own_tasks;
 use shots::{CALL_SHOT, CHECK_SHOTS, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
 /// Kept with every dream; changes whenever a word does that models were asked with before.
-pub const PROMPT_VERSION: &str = "weave-3";
+pub const PROMPT_VERSION: &str = "weave-4";
 
 /// First words of each kind of request, by which tests recognise it.
 pub const TASK_MARK: &str = "Invent one Python programming task";
-pub const VISIBLE_MARK: &str = "Write checks for the ordinary behaviour";
-pub const HIDDEN_MARK: &str = "Write checks for the edge cases";
+pub const CHECKS_MARK: &str = "Write 6 checks of";
 pub const CALLS_MARK: &str = "Write different calls";
 
-/// Asked for, so that three are left after settling when a quarter of the values are wrong.
-pub(super) const VISIBLE_ASKED: usize = 6;
-/// As above, for two.
-pub(super) const HIDDEN_ASKED: usize = 5;
+/// Half of them ordinary, half of them edge cases. Of eleven in two requests a small model worked out three in four, of
+/// six in one request seven in eight; asked for eight it found no end three times in nine.
+pub(super) const CHECKS_ASKED: usize = 6;
 
 /// Calls asked for where the real function answers them: some raise an error or give no plain value.
 const CALLS_ASKED: usize = 12;
@@ -74,8 +72,16 @@ const TASK_SYSTEM: &str = "You write short, exact programming exercises about pu
     precisely what goes in, what comes out and what happens in the edge cases, so that two people who never met would \
     write functions with equal results.";
 
-const CHECK_SYSTEM: &str =
-    "You are a careful Python tester. You work results out by hand, step by step, and never guess.";
+/// All rules stand here, before the example: the request itself is then read in half the time.
+const CHECK_SYSTEM: &str = "You are a careful Python tester. You work results out by hand, step by step, and never guess. For each \
+    task you write exactly 6 checks of its function: 3 of typical inputs, each testing something else that the task says, then 3 \
+    of edge cases: empty input, one element, repeated or equal values, limits.\n\
+    - Small inputs, at most 4 elements or 12 characters, whose result is easy to work out by hand.\n\
+    - One line each: `assert name(...) == value`, where value is a plain Python literal.\n\
+    - For an error that the task names: `with raises(ThatError): name(...)` on one line. Where it names none, no check for an \
+    error.\n\
+    - Only what the task says for certain. No two alike, none that the task shows, no comments.\n\
+    You answer with one ```python block and nothing else.";
 
 const CALL_SYSTEM: &str = "You write calls that try out a documented Python function. You never write the function itself.";
 
@@ -260,7 +266,7 @@ fn fence(data: &str) -> String {
 }
 
 /// The request for checks, from the task's text alone.
-pub(super) fn checks(scenario: &Scenario, hidden: bool) -> Vec<Message> {
+pub(super) fn checks(scenario: &Scenario) -> Vec<Message> {
     let mut messages = vec![message(Role::System, CHECK_SYSTEM)];
     // One example is enough and is read in half the time of two.
     let names_an_error = names_an_error(&scenario.task_prompt);
@@ -268,48 +274,21 @@ pub(super) fn checks(scenario: &Scenario, hidden: bool) -> Vec<Message> {
         .iter()
         .find(|s| s.task.contains("Raise") == names_an_error);
     if let Some(shot) = shot {
-        let (task, name) = (shot.task, shot.name);
-        let answer: &[&str] = if hidden { &shot.hidden } else { &shot.visible };
-        messages.push(message(Role::User, check_request(task, name, hidden)));
+        messages.push(message(Role::User, check_request(shot.task, shot.name)));
         messages.push(message(
             Role::Assistant,
-            format!("```python\n{}\n```", answer.join("\n")),
+            format!("```python\n{}\n```", shot.checks.join("\n")),
         ));
     }
     messages.push(message(
         Role::User,
-        check_request(&scenario.task_prompt, &scenario.entry_point, hidden),
+        check_request(&scenario.task_prompt, &scenario.entry_point),
     ));
     messages
 }
 
-fn check_request(task: &str, name: &str, hidden: bool) -> String {
-    let (mark, count) = if hidden {
-        (HIDDEN_MARK, HIDDEN_ASKED)
-    } else {
-        (VISIBLE_MARK, VISIBLE_ASKED)
-    };
-    let focus = if hidden {
-        "empty input, one element, repeated or equal values, limits, and inputs that a careless programmer gets wrong"
-    } else {
-        "typical inputs, each testing something else that the task says"
-    };
-    let errors = if names_an_error(task) {
-        format!(
-            "- For the error that the task names: `with raises(ThatError): {name}(...)` on one line.\n"
-        )
-    } else {
-        "- The task names no error, so write no check for one.\n".to_owned()
-    };
-    let task = task.trim();
-    format!(
-        "Task:\n{task}\n\n{mark} of `{name}`: {count} checks, {focus}.\n\
-         - Small inputs, at most 4 elements or 12 characters, whose result is easy to work out by hand.\n\
-         - One line each: `assert {name}(...) == value`, where value is a plain Python literal.\n\
-         {errors}\
-         - Only what the task says for certain. No two alike, no comments.\n\
-         Answer with one ```python block and nothing else."
-    )
+fn check_request(task: &str, name: &str) -> String {
+    format!("Task:\n{}\n\n{CHECKS_MARK} `{name}`.", task.trim())
 }
 
 /// The request for calls whose results the real function will tell.
@@ -495,22 +474,25 @@ mod tests {
     }
 
     #[test]
-    fn every_example_check_is_lifted() {
+    fn every_example_check_is_lifted_and_they_are_as_many_as_are_asked_for() {
         for shot in CHECK_SHOTS {
-            assert_eq!(
-                parse::checks(&shot.visible.join("\n"), shot.name).len(),
-                VISIBLE_ASKED
-            );
-            assert_eq!(
-                parse::checks(&shot.hidden.join("\n"), shot.name).len(),
-                HIDDEN_ASKED
-            );
+            let lifted = parse::checks(&shot.checks.join("\n"), shot.name);
+            assert_eq!(lifted.len(), CHECKS_ASKED);
         }
+        let asked = format!(" {CHECKS_ASKED} checks");
+        assert!(CHECK_SYSTEM.contains(&asked) && CHECKS_MARK.contains(&asked));
     }
 
     #[test]
-    fn only_tasks_that_name_an_error_are_asked_for_one() {
-        assert!(check_request("Raise ValueError if empty.", "f", false).contains("with raises"));
-        assert!(!check_request("Return the sum.", "f", false).contains("with raises"));
+    fn only_tasks_that_name_an_error_are_shown_one() {
+        let shown = |task: &str| {
+            let scenario = Scenario {
+                task_prompt: task.to_owned(),
+                ..Scenario::default()
+            };
+            checks(&scenario)[2].content.contains("with raises")
+        };
+        assert!(shown("Raise ValueError if empty."));
+        assert!(!shown("Return the sum."));
     }
 }

@@ -10,6 +10,7 @@ mod doctor;
 mod energy;
 mod energy_load;
 mod experience;
+mod given;
 mod graphics;
 mod guardian;
 mod journal;

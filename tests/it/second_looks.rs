@@ -3,7 +3,7 @@
 
 use dreamer::coder::prompt::{REPAIR_MARK, SOLVE_MARK};
 use dreamer::config::LlmChoice;
-use dreamer::weaver::prompt::{HIDDEN_MARK, VISIBLE_MARK};
+use dreamer::weaver::prompt::CHECKS_MARK;
 
 use crate::session::{backends, given, know, night, request, saved, settings};
 use crate::support::World;
@@ -45,10 +45,8 @@ async fn sorts_in_place() -> FakeLlm {
     let def = "def top_three(numbers):\n";
     FakeLlm::scripted(move |asked| {
         let asked = asked.question();
-        if asked.contains(VISIBLE_MARK) {
-            coded("assert top_three([1, 5, 3, 4]) == [5, 4, 3]\nassert top_three([]) == []\nassert top_three([2]) == [2]\nassert top_three([7, 7, 1, 0]) == [7, 7, 1]")
-        } else if asked.contains(HIDDEN_MARK) {
-            coded("assert top_three([-1, -5, -3, -2]) == [-1, -2, -3]\nassert top_three([0, 9]) == [9, 0]\nassert top_three([3, 1, 2, 4, 5]) == [5, 4, 3]")
+        if asked.contains(CHECKS_MARK) {
+            coded("assert top_three([1, 5, 3, 4]) == [5, 4, 3]\nassert top_three([-1, -5, -3, -2]) == [-1, -2, -3]\nassert top_three([3, 1, 2, 4, 5]) == [5, 4, 3]\nassert top_three([]) == []\nassert top_three([2]) == [2]\nassert top_three([7, 7, 1, 0]) == [7, 7, 1]\nassert top_three([0, 9]) == [9, 0]")
         } else if asked.contains(REPAIR_MARK) {
             assert!(asked.contains("changes its argument"), "{asked}");
             coded(&format!("{def}    return sorted(numbers, reverse=True)[:3]"))

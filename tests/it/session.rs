@@ -262,51 +262,6 @@ async fn a_documented_function_is_written_anew_and_held_against_the_real_one() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn given_tasks_are_solved_and_each_dream_names_its_line() {
-    let Some(backend) = backends().await.into_iter().next() else {
-        return;
-    };
-    let world = World::new();
-    let llm = FakeLlm::competent().await;
-    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
-    let report = night(&settings, given(fake_llm::some_task())).await;
-    assert_eq!(
-        (report.dreams_attempted, report.dreams_successful),
-        (1, 1),
-        "{report:?}"
-    );
-    let line = saved(&settings.output_dir)[0]["provenance"]["tasks_line"].clone();
-    assert!(
-        line.as_str().is_some_and(|line| line.contains('7')),
-        "{line}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn given_tasks_without_a_model_are_an_error_with_a_hint() {
-    let world = World::new();
-    let settings = settings(&world, SandboxChoice::Auto, LlmChoice::Forbidden);
-    let task = serde_json::from_str(r#"{"task_prompt": "write f"}"#).unwrap();
-    let report = night(
-        &settings,
-        RemRequest {
-            tasks: vec![task],
-            ..request(1)
-        },
-    )
-    .await;
-    assert_eq!(report.status, SessionStatus::Error);
-    assert!(
-        report
-            .hints
-            .iter()
-            .any(|hint| hint.contains("DREAMING_LLM_URL")),
-        "{:?}",
-        report.hints
-    );
-}
-
 /// Sandboxes of this process that are still alive.
 fn left_behind(settings: &Settings) -> usize {
     let mine = format!("{}-{}", settings.sandbox.namespace, std::process::id());

@@ -262,7 +262,8 @@ fn a_user_installs_the_service_and_takes_it_back(machine: &Machine) {
 
 /// A tree of control groups that is read-only, and a user who may make none: signals stop the dream, and say so.
 fn without_groups_a_wake_is_named_a_lesser_one_and_never_missed(machine: &Machine) {
-    let look = "dreamer doctor --json; echo; timeout 100 dreamer wake-test --rounds 2 --backend bubblewrap --json";
+    // 1 says that two rounds were slower than promised, which a busy machine may be; 2 that nothing was measured.
+    let look = "dreamer doctor --json; echo; timeout 100 dreamer wake-test --rounds 2 --backend bubblewrap --json || [ $? = 1 ]";
     let read_only = "for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts); do mount -o remount,bind,ro $m; done; \
                      ! mkdir /sys/fs/cgroup/unified/any /sys/fs/cgroup/any 2>/dev/null || exit 9; \
                      export DREAMING_DATA_DIR=/tmp/dreams;";

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use dreamer::coder::{CodeError, Coder};
 use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::{
-    CheckKind, Cluster, Difficulty, Fragment, FragmentKind, Source, TaskLine, WakeReason,
+    Check, CheckKind, Cluster, Difficulty, Fragment, FragmentKind, Source, TaskLine, WakeReason,
 };
 use dreamer::llm::LlmClient;
 use dreamer::similarity;
 use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
 use dreamer::tree::Tree;
-use dreamer::weaver::{ScenarioWeaver, WeaveError};
+use dreamer::weaver::{ScenarioWeaver, WeaveError, parse};
 use futures_util::StreamExt;
 
 use crate::support;
@@ -75,7 +75,7 @@ async fn a_cluster_becomes_a_scenario_with_both_suites() {
         .await
         .unwrap();
     assert_eq!(woven.scenario.entry_point, "rotate_left");
-    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (6, 5));
+    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (5, 4));
     assert!(!woven.thought.is_empty());
     assert!(woven.tokens.completion > 0);
     for asked in &fake.asked()[1..] {
@@ -105,7 +105,7 @@ async fn a_task_like_a_known_one_is_refused_before_its_checks_are_asked_for() {
             .all(|n| matches!(n, Err(WeaveError::TooSimilar(_)))),
         "{names:?}"
     );
-    assert_eq!(fake.asked().len(), 5 * 3 + 2);
+    assert_eq!(fake.asked().len(), 5 * 2 + 2);
 }
 
 static CLUSTERS: std::sync::LazyLock<Vec<Cluster>> = std::sync::LazyLock::new(clusters);
@@ -119,7 +119,7 @@ async fn scenarios_are_woven_only_as_they_are_asked_for_and_end_with_the_permit(
         weaver.weave_multiple_scenarios(&permit, &CLUSTERS, Difficulty::Simple, &[], Vec::new());
     let mut stream = std::pin::pin!(stream);
     assert!(stream.next().await.is_some_and(|w| w.is_ok()));
-    assert_eq!(fake.asked().len(), 3);
+    assert_eq!(fake.asked().len(), 2);
     holder.end(WakeReason::Wake);
     let next = stream.next().await.expect("the interruption is told");
     assert_eq!(
@@ -190,8 +190,8 @@ async fn a_given_task_finds_its_name_and_gets_checks() {
         (scenario.entry_point.as_str(), spent.prompt),
         ("rotate_left", 0)
     );
-    let woven = weaver.checks_for(&permit, &scenario).await.unwrap();
-    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (6, 5));
+    let woven = weaver.checks_for(&permit, &scenario, &[], 0).await.unwrap();
+    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (5, 4));
 
     let error = FakeLlm::always(Behaviour::Say("{\"entry_point\": \"tally\"}".to_owned())).await;
     let weaver = ScenarioWeaver::new(client(error.url()).await);
@@ -206,20 +206,15 @@ async fn a_given_task_finds_its_name_and_gets_checks() {
 
 #[tokio::test]
 async fn errors_that_the_task_does_not_name_are_not_tested_for() {
-    let fake = FakeLlm::scripted(|asked| {
-        let hidden = asked
-            .question()
-            .contains(dreamer::weaver::prompt::HIDDEN_MARK);
-        let range = if hidden { 10..15 } else { 0..6 };
-        let lines: Vec<_> = range
-            .map(|i| format!("assert total([{i}]) == {i}"))
-            .collect();
-        let mut text = lines.join("\n");
-        text.push('\n');
-        text.push_str("with raises(TypeError): total(None)\nwith raises(ValueError): total([])\n");
-        Behaviour::Say(text)
-    })
-    .await;
+    let mut lines: Vec<String> = (0..6)
+        .map(|i| format!("assert total([{i}]) == {i}"))
+        .collect();
+    lines.push("with raises(TypeError): total(None)".to_owned());
+    lines.extend([
+        "with raises(ValueError): total([])".to_owned(),
+        "with raises(ValueError): total([])".to_owned(),
+    ]);
+    let fake = FakeLlm::always(Behaviour::Say(lines.join("\n"))).await;
     let weaver = ScenarioWeaver::new(client(fake.url()).await);
     let (permit, _holder) = operator();
     let scenario = dreamer::dream::Scenario {
@@ -227,7 +222,7 @@ async fn errors_that_the_task_does_not_name_are_not_tested_for() {
         entry_point: "total".to_owned(),
         ..Default::default()
     };
-    let woven = weaver.checks_for(&permit, &scenario).await.unwrap();
+    let woven = weaver.checks_for(&permit, &scenario, &[], 0).await.unwrap();
     let all: Vec<_> = woven.checks.iter().chain(&woven.hidden_checks).collect();
     let raises: Vec<_> = all
         .iter()
@@ -239,7 +234,47 @@ async fn errors_that_the_task_does_not_name_are_not_tested_for() {
         ["total([])"],
         "in one suite only, and never TypeError"
     );
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 7);
+}
+
+/// A check that another gave.
+fn beside(call: &str) -> Vec<Check> {
+    parse::checks(&format!("assert {call} == 9"), "total")
+}
+
+#[tokio::test]
+async fn few_checks_are_asked_for_once_more_and_do_where_others_stand_beside_them() {
+    let three = "assert total([1]) == 1\nassert total([]) == 0\nassert total([1, 2]) == 3";
+    let fake = FakeLlm::always(Behaviour::Say(three.to_owned())).await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let scenario = dreamer::dream::Scenario {
+        task_prompt: "Write `total(xs)`, the sum of a list.".to_owned(),
+        entry_point: "total".to_owned(),
+        ..Default::default()
+    };
+    let alone = weaver
+        .checks_for(&permit, &scenario, &[], 0)
+        .await
+        .unwrap_err();
+    assert!(
+        alone
+            .to_string()
+            .contains("only 3 checks could be read, where 5"),
+        "{alone}"
+    );
+    assert_eq!(fake.asked().len(), 2);
+    let mut there = beside("total([4])");
+    there.extend(beside("total([5])"));
+    let woven = weaver.checks_for(&permit, &scenario, &there, 0).await;
+    let woven = woven.unwrap();
+    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (1, 2));
+    assert_eq!(fake.asked().len(), 3);
+    // What is there already is no new check.
+    there.extend(beside("total([])"));
+    let woven = weaver.checks_for(&permit, &scenario, &there, 0).await;
+    let woven = woven.unwrap();
+    assert_eq!((woven.checks.len(), woven.hidden_checks.len()), (0, 2));
 }
 
 #[tokio::test]

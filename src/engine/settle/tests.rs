@@ -298,3 +298,26 @@ fn what_the_task_states_is_added_where_nobody_asked_and_never_against_evidence()
     assert_eq!(checks[6], (Suite::Hidden, stated[0].clone()));
     assert_eq!(checks[0], example(Suite::Visible, 0, "1", Origin::Source));
 }
+
+#[test]
+fn what_the_source_answers_counts_among_the_confirmed() {
+    let model = suite([1, 2, 3, 97, 98, 99], Origin::Model);
+    let Settlement::Unsettled { why, .. } = settle(&model, &pair([1, 2, 3, 4, 5, 6]), &[]) else {
+        panic!("three of six are too few");
+    };
+    assert!(why.contains("confirms only 3 of 6"), "{why}");
+
+    let shown = [7, 8].map(|n| example(Suite::Visible, n, "0", Origin::Source));
+    let checks: Vec<_> = model.into_iter().chain(shown).collect();
+    let answers = |code| {
+        let mut solution = tried(code, [1, 2, 3, 4, 5, 6]);
+        let zero = || Answer::Value(Value::Int("0".to_owned()));
+        solution.answers.extend([zero(), zero()]);
+        solution
+    };
+    let settled = settle(&checks, &[answers("a"), answers("b")], &[]);
+    assert!(
+        matches!(&settled, Settlement::Settled { dropped, .. } if dropped.len() == 3),
+        "{settled:?}"
+    );
+}

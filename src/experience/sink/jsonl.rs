@@ -184,8 +184,7 @@ mod tests {
         };
         let mut sink = Jsonl::new(folder.path().join("events.jsonl"), rotation);
         let (ids, now) = (EventIds::new(), clock::utc());
-        let line =
-            || Line::written(Event::new("x", "y"), ids.next(now), now, &mut Vec::new()).unwrap();
+        let line = || Line::of(Event::new("x", "y"), ids.next(now), now).unwrap();
         let mut told = Vec::new();
         for n in 0..4 {
             sink.write(&vec![line(); n + 3]).unwrap();

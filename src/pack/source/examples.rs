@@ -1,5 +1,9 @@
 //! Doctests and asserts become examples: a call, what it gives, and the statements it needs before it; pure.
 
+mod forms;
+mod imports;
+mod tests_told;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tree_sitter::Node;
@@ -8,9 +12,12 @@ use super::doctest::Step;
 use super::literal::is_literal;
 use super::safe;
 use super::syntax::{
-    Import, expression_of, free_names, imports, lone_expression, named_children, names_bound,
-    names_in, parse, preorder, text_of, unwrapped,
+    free_names, imports, lone_expression, named_children, names_bound, names_in, parse, preorder,
+    text_of, unwrapped,
 };
+
+use forms::{compared, is_call, judges, raised};
+pub(super) use tests_told::read_tests;
 
 /// Longest call and longest expected value, in bytes; a longer one is data, not an example.
 const MOST_CALL: usize = 1_000;
@@ -156,53 +163,6 @@ impl Stream {
         });
     }
 
-    fn import(&mut self, imported: &[Import], text: &str, place: Place) {
-        for import in imported {
-            let last = import.module.rsplit('.').next().unwrap_or_default();
-            let first = import.module.split('.').next().unwrap_or_default();
-            let path = match &import.name {
-                Some(name) => format!("{}.{name}", import.module),
-                // `import a.b` binds `a`.
-                None if import.binds == first => first.to_owned(),
-                None => import.module.clone(),
-            };
-            if place.own.iter().any(|own| own == last) {
-                // The document's own definitions stand in the solution already.
-                if import.name.as_deref() != Some(import.binds.as_str()) {
-                    self.poisoned.insert(import.binds.clone());
-                }
-                continue;
-            }
-            if import.binds == "*" || !safe::allowed(&import.module, place.libraries) {
-                self.poisoned.insert(import.binds.clone());
-                continue;
-            }
-            self.poisoned.remove(&import.binds);
-            self.imported.insert(import.binds.clone(), path);
-            self.modules.insert(import.module.clone());
-            let single = match (&import.name, imported.len()) {
-                (_, 1) => text.to_owned(),
-                (Some(name), _) if *name == import.binds => {
-                    format!("from {} import {name}", import.module)
-                }
-                (Some(name), _) => {
-                    format!("from {} import {name} as {}", import.module, import.binds)
-                }
-                (None, _) if import.module.split('.').next() == Some(import.binds.as_str()) => {
-                    format!("import {}", import.module)
-                }
-                (None, _) => format!("import {} as {}", import.module, import.binds),
-            };
-            self.push(Part {
-                text: single,
-                binds: vec![import.binds.clone()],
-                reads: HashSet::new(),
-                free: HashSet::new(),
-                import: true,
-            });
-        }
-    }
-
     /// An expression with the output that stands below it.
     fn expression(&mut self, expression: Node, source: &str, want: &str) {
         if let Some(class) = raised(want) {
@@ -317,40 +277,6 @@ impl Stream {
         self.poisoned.extend(names_bound(statement, source));
     }
 
-    /// An import that the document is understood to have made.
-    pub(super) fn understood(&mut self, module: &str, name: &str) {
-        self.imported
-            .insert(name.to_owned(), format!("{module}.{name}"));
-        self.modules.insert(module.to_owned());
-        self.push(Part {
-            text: format!("from {module} import {name}"),
-            binds: vec![name.to_owned()],
-            reads: HashSet::new(),
-            free: HashSet::new(),
-            import: true,
-        });
-    }
-
-    /// Imports of names that the document goes on to define itself are forgotten.
-    pub(super) fn forget_imports(&mut self, defined: &HashSet<&str>) {
-        self.parts
-            .retain(|p| !(p.import && p.binds.iter().any(|b| defined.contains(b.as_str()))));
-        self.imported
-            .retain(|name, _| !defined.contains(name.as_str()));
-    }
-
-    /// The line that imports a name, and the module it imports from.
-    pub(super) fn import_of(&self, name: &str) -> Option<(&str, &str)> {
-        let mut imports = self.parts.iter().rev().filter(|p| p.import);
-        let part = imports.find(|p| p.binds.iter().any(|b| b == name))?;
-        let path = self.imported.get(name)?;
-        let module = match part.text.strip_prefix("from ") {
-            Some(rest) => rest.split(' ').next().unwrap_or_default(),
-            None => path.as_str(),
-        };
-        Some((&part.text, module))
-    }
-
     fn push(&mut self, part: Part) {
         for name in &part.binds {
             self.poisoned.remove(name);
@@ -445,181 +371,4 @@ impl Stream {
             bound,
         })
     }
-
-    /// Takes over what a section has imported: later ones may count on it.
-    pub(super) fn learn(&mut self, section: &Self) {
-        for part in section.parts.iter().filter(|p| p.import) {
-            self.push(part.clone());
-        }
-        for (name, path) in &section.imported {
-            self.imported.insert(name.clone(), path.clone());
-        }
-        self.modules.extend(section.modules.iter().cloned());
-    }
-}
-
-/// Class that the last line of a traceback names, without its module.
-fn raised(want: &str) -> Option<String> {
-    if !want.starts_with("Traceback (") {
-        return None;
-    }
-    let line = want
-        .lines()
-        .skip(1)
-        .find(|l| !l.is_empty() && !l.starts_with(char::is_whitespace))?;
-    let class = line.split(':').next()?.trim().rsplit('.').next()?;
-    let plain = !class.is_empty() && class.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    plain.then(|| class.to_owned())
-}
-
-/// The call and the literal it equals: an expression with its output, or both sides of a comparison that holds.
-fn compared<'t>(
-    expression: Node<'t>,
-    source: &str,
-    want: &str,
-) -> (Option<Node<'t>>, Option<String>) {
-    let root = unwrapped(expression);
-    if matches!(root.kind(), "not_operator" | "boolean_operator") {
-        return (None, None);
-    }
-    if root.kind() != "comparison_operator" {
-        return (Some(root), Some(want.to_owned()));
-    }
-    let sides = named_children(root);
-    let [left, right] = sides.as_slice() else {
-        return (None, None);
-    };
-    let operator = source
-        .get(left.end_byte()..right.start_byte())
-        .unwrap_or_default()
-        .trim();
-    let literal = |node: &Node| is_literal(text_of(*node, source));
-    let (call, value) = match operator {
-        "==" if literal(right) => (left, right),
-        "==" if literal(left) => (right, left),
-        "is" if matches!(right.kind(), "none" | "true" | "false") => (left, right),
-        _ => return (None, None),
-    };
-    if want != "True" {
-        return (None, None);
-    }
-    (
-        Some(unwrapped(*call)),
-        Some(text_of(*value, source).to_owned()),
-    )
-}
-
-/// A call somewhere in it: a bare variable or a literal shows nothing.
-fn is_call(expression: Node) -> bool {
-    preorder(expression, |_| true)
-        .iter()
-        .any(|n| n.kind() == "call")
-}
-
-/// True where the expression compares what a call gave: the judging belongs outside of the candidate's interpreter.
-fn judges(expression: Node) -> bool {
-    preorder(expression, |n| n.kind() != "lambda")
-        .into_iter()
-        .filter(|n| {
-            matches!(
-                n.kind(),
-                "comparison_operator" | "not_operator" | "boolean_operator"
-            )
-        })
-        .any(|n| n.kind() != "comparison_operator" || is_call(n))
-}
-
-/// Asserts and their kin in one function of a test file, or at the top of a module; `stream` already knows the module.
-pub(super) fn read_tests(body: Node, source: &str, stream: &mut Stream, place: Place) {
-    for statement in named_children(body) {
-        match statement.kind() {
-            "assert_statement" => stream.assertion(statement, source),
-            "with_statement" => expected_error(statement, source, stream),
-            "expression_statement" => match expression_of(statement) {
-                Some(expression) => unittest_call(expression, source, stream),
-                None => stream.statement(statement, source, place),
-            },
-            "import_statement" | "import_from_statement" => {
-                stream.statement(statement, source, place);
-            }
-            _ => stream.poison(statement, source),
-        }
-    }
-}
-
-/// `with pytest.raises(ValueError): call` and unittest's `assertRaises`.
-fn expected_error(statement: Node, source: &str, stream: &mut Stream) {
-    let nodes = preorder(statement, |n| n.kind() != "block");
-    let context = nodes.iter().find(|n| n.kind() == "call");
-    let Some((callee, arguments)) = context.and_then(|c| call_parts(*c, source)) else {
-        return;
-    };
-    if !matches!(callee, "pytest.raises" | "raises" | "self.assertRaises") {
-        return;
-    }
-    let class = arguments
-        .first()
-        .map(|a| text_of(*a, source))
-        .unwrap_or_default();
-    let body = statement
-        .child_by_field_name("body")
-        .map(named_children)
-        .unwrap_or_default();
-    if let ([only], true) = (body.as_slice(), is_class_name(class))
-        && let Some(call) = expression_of(*only)
-    {
-        let class = class.rsplit('.').next().unwrap_or_default();
-        stream.example(call, source, Told::Raises(class.to_owned()));
-    }
-}
-
-/// `self.assertEqual(call, literal)` and `self.assertIsNone(call)`.
-fn unittest_call(expression: Node, source: &str, stream: &mut Stream) {
-    let Some((callee, arguments)) = call_parts(expression, source) else {
-        return;
-    };
-    match (callee, arguments.as_slice()) {
-        (
-            "self.assertEqual" | "self.assertListEqual" | "self.assertDictEqual",
-            [left, right, ..],
-        ) => {
-            let literal = |node: &Node| is_literal(text_of(*node, source));
-            if literal(right) {
-                stream.example(
-                    *left,
-                    source,
-                    Told::Value(text_of(*right, source).to_owned()),
-                );
-            } else if literal(left) {
-                stream.example(
-                    *right,
-                    source,
-                    Told::Value(text_of(*left, source).to_owned()),
-                );
-            }
-            stream.effect(*left, source);
-            stream.effect(*right, source);
-        }
-        ("self.assertIsNone", [call]) => {
-            stream.example(*call, source, Told::Value("None".to_owned()));
-        }
-        _ => stream.effect(expression, source),
-    }
-}
-
-fn is_class_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
-}
-
-/// Callee's text and arguments of a call.
-fn call_parts<'t, 's>(node: Node<'t>, source: &'s str) -> Option<(&'s str, Vec<Node<'t>>)> {
-    if node.kind() != "call" {
-        return None;
-    }
-    let callee = node.child_by_field_name("function")?;
-    let arguments = node.child_by_field_name("arguments")?;
-    Some((text_of(callee, source), named_children(arguments)))
 }

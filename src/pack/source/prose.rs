@@ -4,8 +4,8 @@ mod html;
 mod markdown;
 mod rest;
 
+use super::docstring::dedented;
 use super::doctest;
-use super::module::dedented;
 
 /// Sections of one document; a generated page may hold many thousands.
 const MOST_SECTIONS: usize = 2_000;

@@ -11,8 +11,9 @@ use crate::pack::key_of;
 
 /// Checks of one task; more examples than this prove nothing more.
 const MOST_CHECKS: usize = 40;
-/// Visible examples that the prompt shows.
+/// Visible examples that the prompt shows, and bytes of them: one may hold a whole file.
 const MOST_SHOWN: usize = 5;
+const MOST_SHOWN_BYTES: usize = 1_500;
 /// Prose in a prompt, in characters; a section may go on about other things.
 const MOST_PROSE: usize = 1_500;
 /// Prose shorter than this does not say what to do.
@@ -68,7 +69,7 @@ pub(super) fn proven(context: &Context, examples: &[Example]) -> Vec<SourceTask>
 }
 
 /// True where an example needs the name from the solution, and nothing else from the module or from anywhere.
-fn is_about(example: &Example, name: &str, defined: &HashSet<&str>) -> bool {
+pub(super) fn is_about(example: &Example, name: &str, defined: &HashSet<&str>) -> bool {
     example.needs.len() == 1
         && example.needs.contains(name)
         && !example
@@ -226,10 +227,30 @@ pub fn with_answers(scenario: &mut Scenario, answers: Vec<Check>) -> (Vec<Check>
     (visible, hidden)
 }
 
-/// The visible checks as a reader of the task sees them.
+/// Those that a prompt has room for, in order.
+fn fitting(checks: &[Check]) -> impl Iterator<Item = &Check> {
+    let mut left = MOST_SHOWN_BYTES;
+    let fits = move |check: &&Check| {
+        let told = match &check.kind {
+            CheckKind::Example { expect: told }
+            | CheckKind::Raises { error: told }
+            | CheckKind::Property { holds: told } => told,
+        };
+        let size = check.setup.len() + check.call.len() + told.len();
+        let fits = size <= left;
+        left -= if fits { size } else { 0 };
+        fits
+    };
+    checks.iter().filter(fits).take(MOST_SHOWN)
+}
+
+/// The visible checks as a reader of the task sees them; empty where none has room.
 pub(super) fn shown(checks: &[Check]) -> String {
+    if fitting(checks).next().is_none() {
+        return String::new();
+    }
     let mut text = "\nExamples:\n\n```python\n".to_owned();
-    for (number, check) in checks.iter().take(MOST_SHOWN).enumerate() {
+    for (number, check) in fitting(checks).enumerate() {
         if number > 0 && !check.setup.is_empty() {
             text.push('\n');
         }
@@ -252,7 +273,7 @@ pub(super) fn shown(checks: &[Check]) -> String {
 }
 
 pub(super) fn in_words(checks: &[Check]) -> Vec<String> {
-    let words = checks.iter().take(MOST_SHOWN).map(|check| {
+    let words = fitting(checks).map(|check| {
         let call = check.call.replace('\n', " ");
         match &check.kind {
             CheckKind::Example { expect } => format!("{call} gives {}", expect.replace('\n', " ")),

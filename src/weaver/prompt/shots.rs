@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{CALLS_ASKED, HIDDEN_ASKED, VISIBLE_ASKED};
+use super::{CALLS_ASKED, CHECKS_ASKED};
 
 /// The built-in examples' task texts: a model that copies one has woven nothing.
 pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
@@ -83,8 +83,7 @@ pub(super) const CALL_SHOT: CallShot = CallShot {
 pub(super) struct CheckShot {
     pub(super) task: &'static str,
     pub(super) name: &'static str,
-    pub(super) visible: [&'static str; VISIBLE_ASKED],
-    pub(super) hidden: [&'static str; HIDDEN_ASKED],
+    pub(super) checks: [&'static str; CHECKS_ASKED],
 }
 
 /// One task with an error and one without.
@@ -94,40 +93,26 @@ pub(super) const CHECK_SHOTS: [CheckShot; 2] = [
                every number below `low` is replaced by `low` and every number above `high` by `high`. Raise ValueError \
                if `low` is greater than `high`.",
         name: "clamp_all",
-        visible: [
+        checks: [
             "assert clamp_all([1, 3, 9], 2, 5) == [2, 3, 5]",
             "assert clamp_all([7, 8], 0, 4) == [4, 4]",
             "assert clamp_all([0, 1], 5, 6) == [5, 5]",
-            "assert clamp_all([4, 3, 2], 1, 9) == [4, 3, 2]",
-            "assert clamp_all([-7, 0, 7], -3, 3) == [-3, 0, 3]",
             "with raises(ValueError): clamp_all([1], 5, 2)",
-        ],
-        hidden: [
             "assert clamp_all([], 0, 1) == []",
-            "assert clamp_all([5], 5, 5) == [5]",
-            "assert clamp_all([2, 5], 2, 5) == [2, 5]",
             "assert clamp_all([9, 9], 1, 3) == [3, 3]",
-            "with raises(ValueError): clamp_all([], 1, 0)",
         ],
     },
     CheckShot {
         task: "Write a function `running_totals(numbers: list) -> list` that returns a list in which each element is the \
                sum of all numbers up to and including its place. An empty list gives an empty list.",
         name: "running_totals",
-        visible: [
+        checks: [
             "assert running_totals([1, 2, 3]) == [1, 3, 6]",
             "assert running_totals([10, -4]) == [10, 6]",
             "assert running_totals([5, 0, 5]) == [5, 5, 10]",
-            "assert running_totals([2, 2, 2, 2]) == [2, 4, 6, 8]",
-            "assert running_totals([-1, -2]) == [-1, -3]",
-            "assert running_totals([100, 1]) == [100, 101]",
-        ],
-        hidden: [
             "assert running_totals([]) == []",
             "assert running_totals([7]) == [7]",
             "assert running_totals([0, 0]) == [0, 0]",
-            "assert running_totals([3, -3, 3]) == [3, 0, 3]",
-            "assert running_totals([-5]) == [-5]",
         ],
     },
 ];

@@ -6,18 +6,7 @@ use super::paths::{self, Named};
 pub(super) const LONG_LINES: usize = 450;
 
 /// Looked at and left whole, or waiting for their split.
-pub(super) const LONG_FILES: &[&str] = &[
-    "dream/literal.rs",
-    "energy/gate.rs",
-    "engine/draft.rs",
-    "journal/tests.rs",
-    "pack/source/examples.rs",
-    "pack/source/module.rs",
-    "store/knowledge.rs",
-    "tree/groups.rs",
-    "weaver.rs",
-    "weaver/prompt.rs",
-];
+pub(super) const LONG_FILES: &[&str] = &["journal/tests.rs", "weaver/prompt.rs"];
 
 /// A room may name every layer below its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

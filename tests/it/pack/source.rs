@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use dreamer::dream::{Document, FragmentKind};
+use dreamer::dream::{CheckKind, Document, FragmentKind, Origin};
 use dreamer::pack::offline::CheckTemplate;
-use dreamer::pack::source::{SourceTask, source_tasks, source_tasks_across};
+use dreamer::pack::source::{SourceTask, examples_in, source_tasks, source_tasks_across};
 use proptest::prelude::*;
 
 use super::{job, passes, run, template};
@@ -344,6 +344,51 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn an_example_that_fills_a_page_stays_a_check_and_out_of_the_prompt() {
+    let long = format!("[{}]", "1, ".repeat(1_000));
+    let text = format!(
+        "def ones(n: int) -> list:\n    \"\"\"As many ones as are asked for, in a list.\n\n    >>> ones(1000)\n    {long}\n    >>> ones(0)\n    []\n    >>> ones(1)\n    [1]\n    >>> ones(2)\n    [1, 1]\n    >>> ones(3)\n    [1, 1, 1]\n    \"\"\"\n    return [1] * n\n"
+    );
+    let tasks = source_tasks(&document("a.py", FragmentKind::Python, &text));
+    let [task] = &tasks[..] else {
+        panic!("{tasks:?}");
+    };
+    assert_eq!(task.examples(), 5);
+    let prompt = &task.scenario.task_prompt;
+    assert!(
+        prompt.contains(">>> ones(3)") && prompt.len() < 1_000,
+        "{prompt}"
+    );
+    assert!(
+        task.scenario
+            .test_cases
+            .iter()
+            .all(|words| words.len() < 100)
+    );
+}
+
+#[test]
+fn what_a_task_shows_of_its_function_is_read_in_either_form() {
+    let told = |text: &str| -> Vec<String> {
+        let checks = examples_in(text, "f", &[]);
+        assert!(checks.iter().all(|check| check.origin == Origin::Source));
+        let told = checks.iter().map(|check| match &check.kind {
+            CheckKind::Example { expect } => format!("{} -> {expect}", check.call),
+            other => format!("{} {other:?}", check.call),
+        });
+        told.collect()
+    };
+    let docstring = "def f(x: int) -> int:\n    \"\"\"One more.\n    >>> f(1)\n    2\n    >>> g(1)\n    9\n    >>> f(2)\n    3\n    \"\"\"\n";
+    assert_eq!(told(docstring), ["f(1) -> 2", "f(2) -> 3"]);
+    let fenced = "Do it.\n```python\n>>> f([1])\n[2]\n```\nNot more.";
+    assert_eq!(told(fenced), ["f([1]) -> [2]"]);
+    let asserts = "Do it. Your code should pass these tests:\nassert f(1) == 2\nassert f(1) == 2\nassert g(2) == 3\nassert (f(";
+    assert_eq!(told(asserts), ["f(1) -> 2"]);
+    assert_eq!(told(">>> f(1)\n2\n>>> f(1)\n3\n"), Vec::<String>::new());
+    assert_eq!(told("f(1) is 2, I assert."), Vec::<String>::new());
+}
+
 proptest! {
     #[test]
     fn no_document_makes_the_reader_panic(
@@ -352,6 +397,7 @@ proptest! {
     ) {
         let kind = if ending == "py" { FragmentKind::Python } else { FragmentKind::Prose };
         let document = document(&format!("a.{ending}"), kind, &pieces.concat());
+        let _ = examples_in(&document.text, "f", &[]);
         let tasks = source_tasks_across(&[document.clone(), document], &[]);
         for task in tasks {
             prop_assert!(task.examples() > 0);

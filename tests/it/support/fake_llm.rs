@@ -122,9 +122,19 @@ impl FakeLlm {
 
     /// Weaves, checks and solves the built-in tasks without a mistake.
     pub(crate) async fn competent() -> Self {
+        Self::competent_but(|_| None).await
+    }
+
+    /// Competent, but for the requests to which `other` has an answer of its own.
+    pub(crate) async fn competent_but(
+        other: impl Fn(&Asked) -> Option<Behaviour> + Send + Sync + 'static,
+    ) -> Self {
         let brain = competent::Brain::new(competent::Skill::Full);
-        Self::scripted(move |asked| Behaviour::Say(brain.answer(&asked.question(), asked.number)))
-            .await
+        Self::scripted(move |asked| {
+            let answer = || Behaviour::Say(brain.answer(&asked.question(), asked.number));
+            other(asked).unwrap_or_else(answer)
+        })
+        .await
     }
 
     /// As a small model: about a quarter of the expected values and a third of the solutions are wrong.

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dreamer::coder::prompt::{OPINION_MARK, REPAIR_MARK, SOLVE_MARK};
-use dreamer::weaver::prompt::{CALLS_MARK, HIDDEN_MARK, TASK_MARK, VISIBLE_MARK};
+use dreamer::weaver::prompt::{CALLS_MARK, CHECKS_MARK, TASK_MARK};
 use serde_json::json;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,12 @@ struct Task {
     name: &'static str,
     title: &'static str,
     prompt: &'static str,
-    visible: &'static str,
-    hidden: &'static str,
+    ordinary: &'static str,
+    edges: &'static str,
     /// Two ways to do it, so that independent solutions differ.
     right: [&'static str; 2],
     wrong: &'static str,
-    /// A right line of the visible checks and what a careless model writes in its place.
+    /// A right line of the ordinary checks and what a careless model writes in its place.
     slip: (&'static str, &'static str),
 }
 
@@ -60,15 +60,12 @@ impl Brain {
             let agrees = task.name != TASKS[0].name;
             json!({"input": "", "why": "it looks odd", "does_what_the_task_says": agrees})
                 .to_string()
-        } else if prompt.contains(VISIBLE_MARK) {
-            let checks = if half {
-                task.visible.replacen(task.slip.0, task.slip.1, 1)
-            } else {
-                task.visible.to_owned()
-            };
+        } else if prompt.contains(CHECKS_MARK) {
+            let mut checks = format!("{}\n{}", task.ordinary, task.edges);
+            if half {
+                checks = checks.replacen(task.slip.0, task.slip.1, 1);
+            }
             format!("Here are the checks:\n```python\n{checks}\n```")
-        } else if prompt.contains(HIDDEN_MARK) {
-            format!("```python\n{}\n```", task.hidden)
         } else if prompt.contains(REPAIR_MARK) {
             coded(task.right[0])
         } else if prompt.contains(SOLVE_MARK) {
@@ -140,10 +137,10 @@ const TASKS: [Task; 5] = [
         prompt: "Write a function `rotate_left(items: list, n: int) -> list` that returns a new list with the elements of \
                  `items` rotated to the left by `n` places. `n` is zero or more and may exceed the length. An empty list \
                  gives an empty list.",
-        visible: "assert rotate_left([1, 2, 3], 1) == [2, 3, 1]\nassert rotate_left([1, 2, 3], 0) == [1, 2, 3]\n\
+        ordinary: "assert rotate_left([1, 2, 3], 1) == [2, 3, 1]\nassert rotate_left([1, 2, 3], 0) == [1, 2, 3]\n\
                   assert rotate_left([4, 5], 1) == [5, 4]\nassert rotate_left(['a', 'b', 'c'], 2) == ['c', 'a', 'b']\n\
                   assert rotate_left([1, 2, 3, 4], 3) == [4, 1, 2, 3]\nassert rotate_left([7, 8, 9], 3) == [7, 8, 9]",
-        hidden: "assert rotate_left([], 2) == []\nassert rotate_left([1], 5) == [1]\nassert rotate_left([1, 2, 3], 4) == [2, 3, 1]\n\
+        edges: "assert rotate_left([], 2) == []\nassert rotate_left([1], 5) == [1]\nassert rotate_left([1, 2, 3], 4) == [2, 3, 1]\n\
                  assert rotate_left([1, 2], 7) == [2, 1]\nassert rotate_left([0, 0, 1], 2) == [1, 0, 0]",
         right: [
             "def rotate_left(items, n):\n    if not items:\n        return []\n    n %= len(items)\n    return items[n:] + items[:n]",
@@ -157,10 +154,10 @@ const TASKS: [Task; 5] = [
         title: "Count words",
         prompt: "Write a function `count_words(text: str) -> dict` that returns how often each word occurs in `text`. Words \
                  are separated by white space and are turned to lower case. An empty text gives an empty dict.",
-        visible: "assert count_words('a b a') == {'a': 2, 'b': 1}\nassert count_words('One one') == {'one': 2}\n\
+        ordinary: "assert count_words('a b a') == {'a': 2, 'b': 1}\nassert count_words('One one') == {'one': 2}\n\
                   assert count_words('x') == {'x': 1}\nassert count_words('a, a') == {'a,': 1, 'a': 1}\n\
                   assert count_words('b B b') == {'b': 3}\nassert count_words('p q r') == {'p': 1, 'q': 1, 'r': 1}",
-        hidden: "assert count_words('') == {}\nassert count_words('   ') == {}\nassert count_words(' z  Z ') == {'z': 2}\n\
+        edges: "assert count_words('') == {}\nassert count_words('   ') == {}\nassert count_words(' z  Z ') == {'z': 2}\n\
                  assert count_words('a\\nb a') == {'a': 2, 'b': 1}\nassert count_words('A') == {'a': 1}",
         right: [
             "from collections import Counter\n\n\ndef count_words(text):\n    return dict(Counter(text.lower().split()))",
@@ -175,10 +172,10 @@ const TASKS: [Task; 5] = [
         prompt: "Write a function `merge_ranges(ranges: list) -> list` that takes a list of `(start, end)` tuples of integers \
                  in any order and returns a list of tuples, sorted by start, in which ranges that overlap or touch at an end \
                  are joined into one. An empty list gives an empty list. Raise ValueError if a start is greater than its end.",
-        visible: "assert merge_ranges([(1, 3), (2, 4)]) == [(1, 4)]\nassert merge_ranges([(5, 6), (1, 2)]) == [(1, 2), (5, 6)]\n\
+        ordinary: "assert merge_ranges([(1, 3), (2, 4)]) == [(1, 4)]\nassert merge_ranges([(5, 6), (1, 2)]) == [(1, 2), (5, 6)]\n\
                   assert merge_ranges([(1, 2), (2, 3)]) == [(1, 3)]\nassert merge_ranges([(1, 9), (2, 3)]) == [(1, 9)]\n\
                   assert merge_ranges([(0, 1), (3, 4), (4, 8)]) == [(0, 1), (3, 8)]\nwith raises(ValueError): merge_ranges([(2, 1)])",
-        hidden: "assert merge_ranges([]) == []\nassert merge_ranges([(3, 3)]) == [(3, 3)]\n\
+        edges: "assert merge_ranges([]) == []\nassert merge_ranges([(3, 3)]) == [(3, 3)]\n\
                  assert merge_ranges([(1, 2), (1, 2)]) == [(1, 2)]\nassert merge_ranges([(-2, 0), (-5, -3)]) == [(-5, -3), (-2, 0)]\n\
                  with raises(ValueError): merge_ranges([(1, 2), (5, 4)])",
         right: [
@@ -193,10 +190,10 @@ const TASKS: [Task; 5] = [
         title: "Run lengths",
         prompt: "Write a function `run_lengths(text: str) -> list` that returns a list of `(character, count)` tuples, one for \
                  each run of equal neighbouring characters in `text`, in order. An empty text gives an empty list.",
-        visible: "assert run_lengths('aab') == [('a', 2), ('b', 1)]\nassert run_lengths('abc') == [('a', 1), ('b', 1), ('c', 1)]\n\
+        ordinary: "assert run_lengths('aab') == [('a', 2), ('b', 1)]\nassert run_lengths('abc') == [('a', 1), ('b', 1), ('c', 1)]\n\
                   assert run_lengths('zzzz') == [('z', 4)]\nassert run_lengths('abba') == [('a', 1), ('b', 2), ('a', 1)]\n\
                   assert run_lengths('aA') == [('a', 1), ('A', 1)]\nassert run_lengths('112') == [('1', 2), ('2', 1)]",
-        hidden: "assert run_lengths('') == []\nassert run_lengths('q') == [('q', 1)]\nassert run_lengths('aba') == [('a', 1), ('b', 1), ('a', 1)]\n\
+        edges: "assert run_lengths('') == []\nassert run_lengths('q') == [('q', 1)]\nassert run_lengths('aba') == [('a', 1), ('b', 1), ('a', 1)]\n\
                  assert run_lengths('  x') == [(' ', 2), ('x', 1)]\nassert run_lengths('xxyyxx') == [('x', 2), ('y', 2), ('x', 2)]",
         right: [
             "from itertools import groupby\n\n\ndef run_lengths(text):\n    return [(key, len(list(group))) for key, group in groupby(text)]",
@@ -211,9 +208,9 @@ const TASKS: [Task; 5] = [
         prompt: "Write a function `parse_duration(text: str) -> int` that turns a text such as '1h30m15s' into seconds. The \
                  units are h, m and s, each at most once and in this order, each after a whole number; any may be missing, \
                  but not all. Raise ValueError for every other text.",
-        visible: "assert parse_duration('1h') == 3600\nassert parse_duration('2m') == 120\nassert parse_duration('9s') == 9\n\
+        ordinary: "assert parse_duration('1h') == 3600\nassert parse_duration('2m') == 120\nassert parse_duration('9s') == 9\n\
                   assert parse_duration('1m1s') == 61\nassert parse_duration('1h1m') == 3660\nwith raises(ValueError): parse_duration('abc')",
-        hidden: "assert parse_duration('0s') == 0\nassert parse_duration('10m') == 600\nwith raises(ValueError): parse_duration('')\n\
+        edges: "assert parse_duration('0s') == 0\nassert parse_duration('10m') == 600\nwith raises(ValueError): parse_duration('')\n\
                  with raises(ValueError): parse_duration('1s1h')\nassert parse_duration('1h0m1s') == 3601",
         right: [
             "import re\n\n\ndef parse_duration(text):\n    match = re.fullmatch(r'(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?', text)\n    if not text or not match:\n        raise ValueError(text)\n    hours, minutes, seconds = (int(part or 0) for part in match.groups())\n    return hours * 3600 + minutes * 60 + seconds",

@@ -1,0 +1,105 @@
+//! A cluster of the owner's text becomes a draft; and what woven and given tasks have in common: their checks and first
+//! solutions come of their text alone.
+
+use super::{Asked, Drafted, first_solutions};
+use crate::clock;
+use crate::dream::{Candidate, Check, Generator, Scenario, Topic};
+use crate::engine::plan::Weave;
+use crate::engine::tools::Writers;
+use crate::engine::{EngineError, Scene, Tally};
+use crate::similarity;
+use crate::weaver::{WeaveError, WovenChecks};
+
+impl Scene<'_> {
+    pub(super) async fn weave(
+        &self,
+        plan: Weave,
+        tally: &mut Tally,
+    ) -> Result<Drafted, EngineError> {
+        let Weave {
+            cluster,
+            libraries,
+            difficulty,
+        } = plan;
+        let Some(writers) = self.writers else {
+            return Err(EngineError::NoModel);
+        };
+        let began = clock::monotonic();
+        let _asking = self.tools.asking(writers);
+        let known = self.tools.known();
+        let task = writers
+            .weaver
+            .weave_task(self.permit, &cluster, difficulty, &libraries, &known)
+            .await;
+        // Whatever came of it, the next session should look elsewhere first.
+        self.engine.knowledge.mark_dreamed(cluster.id)?;
+        let refused = |error: WeaveError| match error {
+            WeaveError::Llm(error) => Err(error.into()),
+            refusal => Ok(Drafted::refused(cluster.label.clone(), refusal.to_string())),
+        };
+        let task = match task {
+            Ok(task) => task,
+            Err(error) => return refused(error),
+        };
+        tally.spent(task.tokens);
+        let (suites, early) = self
+            .checks_and_solutions(writers, &task.scenario, &[], task.seed, tally)
+            .await?;
+        let suites = suites.and_then(|suites| {
+            let new = writers
+                .weaver
+                .refuse_known(&task.scenario, &suites.checks, &known);
+            new.map(|()| suites)
+        });
+        let suites = match suites {
+            Ok(suites) => suites,
+            Err(error) => return refused(error),
+        };
+        self.tools
+            .remember(similarity::sketch(&task.scenario, &suites.checks));
+        let candidate = Candidate {
+            scenario: task.scenario,
+            code: String::new(),
+            checks: suites.checks,
+            hidden_checks: suites.hidden_checks,
+        };
+        let mut draft = self.begin(candidate, Generator::Llm);
+        draft.began = began;
+        draft.early = early;
+        draft.name_the_model(writers);
+        draft.provenance.sources = cluster.fragments.into_iter().map(|f| f.source).collect();
+        draft.topic = Some(Topic {
+            cluster: Some(cluster.id),
+            label: cluster.label,
+        });
+        draft.thought = Some(task.thought);
+        Ok(Drafted::Ready(Box::new(draft)))
+    }
+
+    /// Checks and the first solutions are written from the task's text alone, and no solution may see a check: they are
+    /// asked for at once where the server works on several requests.
+    pub(super) async fn checks_and_solutions(
+        &self,
+        writers: &Writers,
+        scenario: &Scenario,
+        there: &[Check],
+        seed: u64,
+        tally: &mut Tally,
+    ) -> Result<(Result<WovenChecks, WeaveError>, Option<Asked>), EngineError> {
+        let suites = writers
+            .weaver
+            .checks_for(self.permit, scenario, there, seed);
+        let (suites, early) = if writers.llm.slots() > 1 {
+            let early = self.code(scenario, first_solutions(there.iter()), 0);
+            let (suites, early) = tokio::join!(suites, early);
+            (suites, Some(early?))
+        } else {
+            (suites.await, None)
+        };
+        tally.spent(early.as_ref().map(Asked::spent).unwrap_or_default());
+        if let Ok(suites) = &suites {
+            tally.spent(suites.tokens);
+        }
+        Ok((suites, early))
+    }
+}

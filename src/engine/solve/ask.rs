@@ -1,0 +1,115 @@
+//! What the coder is asked for: solutions that know nothing of each other, and a mended one.
+
+use super::Fault;
+use crate::coder::{CodeError, Solution};
+use crate::dream::{Scenario, Tokens};
+use crate::engine::borrowed::is_copy;
+use crate::engine::draft::Draft;
+use crate::engine::settle::Tried;
+use crate::engine::{EngineError, Scene};
+
+/// What a question for solutions gave.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Asked {
+    pub(in crate::engine) asked: usize,
+    pub(in crate::engine) solutions: Vec<Solution>,
+}
+
+impl Asked {
+    pub(in crate::engine) fn spent(&self) -> Tokens {
+        let mut spent = Tokens::default();
+        for solution in &self.solutions {
+            spent.add(solution.usage);
+        }
+        spent
+    }
+}
+
+/// A solution that has not been run yet.
+pub(super) struct Fresh {
+    pub(super) code: String,
+    pub(super) spent: Tokens,
+    pub(super) mended_from: Option<usize>,
+}
+
+impl Fresh {
+    pub(super) fn new(solution: Solution) -> Self {
+        Self {
+            code: solution.code,
+            spent: solution.usage,
+            mended_from: None,
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// The best solution so far, mended once after what was seen of it; `None` where no code came of it.
+    pub(super) async fn mend(
+        &self,
+        scenario: &Scenario,
+        tried: &[Tried],
+        fault: Option<Fault>,
+    ) -> Result<Option<Fresh>, EngineError> {
+        let (Some(writers), Some(fault)) = (self.writers, fault) else {
+            return Ok(None);
+        };
+        let _asking = self.tools.asking(writers);
+        let code = &tried[fault.solution].code;
+        let repaired = writers
+            .coder
+            .repair(self.permit, scenario, code, &fault.seen)
+            .await;
+        match repaired {
+            Ok(solution) => Ok(Some(Fresh {
+                mended_from: Some(fault.solution),
+                ..Fresh::new(solution)
+            })),
+            Err(CodeError::Llm(error)) => Err(error.into()),
+            Err(CodeError::NoCode(_)) => Ok(None),
+        }
+    }
+
+    /// Up to `wanted` new solutions; fewer where the model gave no code or the same twice.
+    pub(in crate::engine) async fn code(
+        &self,
+        scenario: &Scenario,
+        wanted: usize,
+        offset: usize,
+    ) -> Result<Asked, EngineError> {
+        let Some(writers) = self.writers else {
+            return Err(EngineError::NoModel);
+        };
+        let _asking = self.tools.asking(writers);
+        let solved = writers
+            .coder
+            .solve(self.permit, scenario, wanted, offset)
+            .await;
+        let solutions = match solved {
+            Ok(solutions) => solutions,
+            Err(CodeError::Llm(error)) => return Err(error.into()),
+            Err(refusal @ CodeError::NoCode(_)) => {
+                tracing::debug!(scenario = self.number, %refusal, "the coder gave nothing");
+                Vec::new()
+            }
+        };
+        Ok(Asked {
+            asked: wanted,
+            solutions,
+        })
+    }
+
+    /// Leaves out what proves nothing.
+    pub(super) fn usable(&self, draft: &Draft, mut fresh: Vec<Fresh>) -> Vec<Fresh> {
+        fresh.retain(|one| {
+            let copied = is_copy(draft, &one.code);
+            if copied {
+                tracing::debug!(
+                    scenario = self.number,
+                    "a solution imports what it should write anew"
+                );
+            }
+            !copied && !one.code.trim().is_empty()
+        });
+        fresh
+    }
+}

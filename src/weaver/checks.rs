@@ -1,0 +1,122 @@
+//! Checks for a scenario, asked for from its text alone.
+
+use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
+use crate::dream::{Check, CheckKind, Scenario, Tokens};
+use crate::supervisor::permit::WorkPermit;
+use prompt::PROMPT_VERSION;
+
+/// What the Guardian asks for; with fewer a scenario is not worth solving.
+const LEAST_VISIBLE: usize = 3;
+const LEAST_HIDDEN: usize = 2;
+
+/// Of a model that goes on and on; what it was asked for came first.
+const MOST_CHECKS: usize = 9;
+
+/// Six checks have 60 to 180 tokens.
+const CHECK_TOKENS: u32 = 220;
+
+/// Twelve calls have 120 to 250 tokens.
+const CALL_TOKENS: u32 = 300;
+
+/// Expected values want care, not ideas.
+const CHECK_TEMPERATURE: f64 = 0.2;
+/// Calls want variety, and nothing about them can be wrong.
+const CALL_TEMPERATURE: f64 = 0.4;
+
+impl ScenarioWeaver {
+    /// Checks for a given scenario, from its text alone, beside those that are `there` already: none of them is asked for
+    /// twice.
+    ///
+    /// # Errors
+    /// As `weave_scenario`.
+    pub async fn checks_for(
+        &self,
+        permit: &WorkPermit,
+        scenario: &Scenario,
+        there: &[Check],
+        seed: u64,
+    ) -> Result<WovenChecks, WeaveError> {
+        let least = (LEAST_VISIBLE + LEAST_HIDDEN)
+            .saturating_sub(there.len())
+            .max(LEAST_HIDDEN);
+        let mut keys: Vec<_> = there.iter().map(parse::key).collect();
+        let mut spent = Tokens::default();
+        let mut checks: Vec<Check> = Vec::new();
+        // A second round only where the first one gave too few.
+        for round in 0..2_u64 {
+            let seed = seed.wrapping_add(round * 1_000);
+            let (found, used) = self.ask_checks(permit, scenario, seed).await?;
+            spent = sum(spent, used);
+            for check in found {
+                let key = parse::key(&check);
+                if checks.len() < MOST_CHECKS && !keys.contains(&key) {
+                    keys.push(key);
+                    checks.push(check);
+                }
+            }
+            if checks.len() >= least {
+                break;
+            }
+        }
+        if checks.len() < least {
+            return Err(WeaveError::TooFewChecks {
+                found: checks.len(),
+                least,
+            });
+        }
+        // The edge cases came last.
+        let hidden = (checks.len() / 2).max(LEAST_HIDDEN);
+        let hidden_checks = checks.split_off(checks.len() - hidden);
+        Ok(WovenChecks {
+            checks,
+            hidden_checks,
+            tokens: spent,
+            prompt_version: PROMPT_VERSION,
+        })
+    }
+
+    /// Calls that try a documented function, for the real one to answer.
+    ///
+    /// # Errors
+    /// `Llm` alone: no usable call is an empty list.
+    pub async fn calls_for(
+        &self,
+        permit: &WorkPermit,
+        scenario: &Scenario,
+    ) -> Result<(Vec<parse::Call>, Tokens), WeaveError> {
+        let messages = prompt::calls(scenario);
+        let reply = self
+            .ask(permit, messages, None, CALL_TEMPERATURE, CALL_TOKENS, 0)
+            .await?;
+        let calls = parse::calls(&reply.text, &scenario.entry_point);
+        Ok((calls, tokens(&reply)))
+    }
+
+    async fn ask_checks(
+        &self,
+        permit: &WorkPermit,
+        scenario: &Scenario,
+        seed: u64,
+    ) -> Result<(Vec<Check>, Tokens), WeaveError> {
+        let messages = prompt::checks(scenario);
+        let reply = self
+            .ask(
+                permit,
+                messages,
+                None,
+                CHECK_TEMPERATURE,
+                CHECK_TOKENS,
+                seed,
+            )
+            .await?;
+        let mut checks = parse::checks(&reply.text, &scenario.entry_point);
+        // Models like to test for errors that nobody asked for.
+        checks.retain(|check| match &check.kind {
+            CheckKind::Raises { error } => scenario
+                .task_prompt
+                .contains(error.rsplit('.').next().unwrap_or(error)),
+            CheckKind::Example { .. } | CheckKind::Property { .. } => true,
+        });
+        Ok((checks, tokens(&reply)))
+    }
+}

@@ -1,0 +1,150 @@
+//! Sessions over tasks that a person gave (`dream --tasks`).
+
+use dreamer::coder::prompt::SOLVE_MARK;
+use dreamer::config::{LlmChoice, SandboxChoice};
+use dreamer::dream::{RemRequest, SessionStatus, TaskLine};
+use dreamer::weaver::prompt::CHECKS_MARK;
+
+use crate::session::{backends, given, night, request, saved, settings};
+use crate::support::World;
+use crate::support::fake_llm::{self, Asked, Behaviour, FakeLlm};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_tasks_are_solved_and_each_dream_names_its_line() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let llm = FakeLlm::competent().await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    let report = night(&settings, given(fake_llm::some_task())).await;
+    assert_eq!(
+        (report.dreams_attempted, report.dreams_successful),
+        (1, 1),
+        "{report:?}"
+    );
+    let line = saved(&settings.output_dir)[0]["provenance"]["tasks_line"].clone();
+    assert!(
+        line.as_str().is_some_and(|line| line.contains('7')),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_and_solutions_are_asked_for_at_once() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let is_checks = |asked: &Asked| asked.question().contains(CHECKS_MARK);
+    let llm =
+        FakeLlm::competent_but(move |asked| is_checks(asked).then_some(Behaviour::Hang)).await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    // Nobody answers the request for checks, and the three for solutions come all the same.
+    tokio::select! {
+        report = night(&settings, given(fake_llm::some_task())) => panic!("{report:?}"),
+        () = llm.wait_for_requests(4) => {}
+    }
+    let asked = llm.asked();
+    assert_eq!(asked.iter().filter(|asked| is_checks(asked)).count(), 1);
+    let solves = |asked: &&Asked| asked.question().contains(SOLVE_MARK);
+    assert_eq!(asked.iter().filter(solves).count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_tasks_without_a_model_are_an_error_with_a_hint() {
+    let world = World::new();
+    let settings = settings(&world, SandboxChoice::Auto, LlmChoice::Forbidden);
+    let task = serde_json::from_str(r#"{"task_prompt": "write f"}"#).unwrap();
+    let report = night(
+        &settings,
+        RemRequest {
+            tasks: vec![task],
+            ..request(1)
+        },
+    )
+    .await;
+    assert_eq!(report.status, SessionStatus::Error);
+    assert!(
+        report
+            .hints
+            .iter()
+            .any(|hint| hint.contains("DREAMING_LLM_URL")),
+        "{:?}",
+        report.hints
+    );
+}
+
+/// Two ways to write this function are known to the fake, and they agree.
+const RUNS: &str = "Write a function `run_lengths(text: str) -> list` that returns a list of `(character, count)` tuples, one \
+                    for each run of equal neighbouring characters in `text`, in order. An empty text gives an empty list.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_given_task_shows_is_evidence_and_no_agreement_outweighs_it() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    for (example, kept) in [
+        (">>> run_lengths('aab')\n[('a', 2), ('b', 1)]", true),
+        (">>> run_lengths('aab')\n[('b', 1), ('a', 2)]", false),
+        ("assert run_lengths('ccc') == [('c', 3)]", true),
+        ("assert run_lengths('ccc') == [('c', 4)]", false),
+    ] {
+        let world = World::new();
+        let llm = FakeLlm::competent().await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{example}"))).await;
+        assert_eq!(
+            report.dreams_successful,
+            u64::from(kept),
+            "{example}: {report:?}"
+        );
+        for dream in saved(&settings.output_dir) {
+            let checks = dream["checks"].as_array().expect("checks");
+            let shown: Vec<&str> = checks
+                .iter()
+                .filter(|check| check["origin"] == "source")
+                .filter_map(|check| check["call"].as_str())
+                .collect();
+            assert!(
+                matches!(shown[..], [call] if example.contains(call)),
+                "{dream}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_too_long_costs_its_task_and_a_server_that_takes_none_ends_the_session() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    for (too_long, saved, status) in [
+        ("rotate_left", 1, SessionStatus::Completed),
+        ("Write", 0, SessionStatus::Error),
+    ] {
+        let world = World::new();
+        let llm = FakeLlm::competent_but(move |asked| {
+            let words = r#"{"error":{"type":"exceed_context_size_error"}}"#;
+            let refused = Behaviour::Status(400, Vec::new(), words.to_owned());
+            asked.question().contains(too_long).then_some(refused)
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let mut request = given(fake_llm::some_task());
+        let first = request.tasks[0].clone();
+        let other = TaskLine {
+            task_prompt: RUNS.to_owned(),
+            ..first.clone()
+        };
+        request.tasks = vec![first.clone(), other, first];
+        let report = night(&settings, request).await;
+        assert_eq!(
+            (report.dreams_successful, report.status),
+            (saved, status),
+            "{report:?}"
+        );
+        let told = |hint: &String| hint.contains("turned requests away");
+        assert!(report.hints.iter().any(told), "{report:?}");
+    }
+}
