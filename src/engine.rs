@@ -38,22 +38,18 @@ mod peers;
 mod plan;
 mod plants;
 pub mod progress;
+mod scenarios;
 mod scene;
 pub mod settle;
+mod shares;
 mod solve;
 pub mod tally;
 mod tell;
 mod tools;
 
-use arms::Arms;
-use budget::Budget;
-use finish::Outcome;
-use learned::Learned;
-use plan::Planner;
 use progress::{Progress, ProgressEvent};
 use scene::Scene;
 use tally::Tally;
-use tell::Story;
 use tools::Tools;
 
 /// Held while the model server works for us, so that its load counts as ours.
@@ -65,10 +61,6 @@ pub type Containers = Arc<dyn Fn(bool) -> Box<dyn Send> + Send + Sync>;
 
 /// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
 const MOST_UNDECIDED: u32 = 3;
-
-/// Said where a server takes a request for too much; its own words are in the log.
-const TURNED_AWAY: &str = "the model server turned requests away, and their tasks were left (the log has its words): where they \
-                           were too long, give it a larger context for each of its slots";
 
 /// How long the end of a session waits for its sandboxes to be gone: within the two seconds that a wake has.
 const SETTLING: Duration = Duration::from_millis(1500);
@@ -327,112 +319,5 @@ impl Rem<'_> {
             tracing::debug!(%error, "not everything could be swept");
         }
         ended
-    }
-
-    /// Scenario after scenario, until the budget, the material or the permit ends.
-    async fn scenarios(&self, tools: &Tools, tally: &mut Tally) -> Result<(), EngineError> {
-        let Rem {
-            engine,
-            permit,
-            request,
-            ..
-        } = *self;
-        let budget = Budget {
-            scenarios: request.max_scenarios,
-            time: request.for_duration,
-        };
-        let planner = Planner::new(engine, request, tools.model().is_some());
-        let mut planner = permit.race(planner).await??;
-        let night = night::night_of(&clock::local()).to_string();
-        let libraries = tools.libraries();
-        let mut learned = Learned::load(
-            &engine.store,
-            self.session,
-            request.complexity,
-            libraries,
-            &night,
-        )?;
-        let mut arms = Arms::new(tools.writers.iter().map(|w| w.arm.clone()).collect());
-        let (mut begun, mut undecided) = (0, 0);
-        loop {
-            permit.ask()?;
-            let elapsed = clock::monotonic() - self.started;
-            if budget.spent(begun, elapsed).is_some() {
-                return Ok(());
-            }
-            learned.refresh(&engine.store, self.session)?;
-            let Some((plan, mut decisions)) = planner.next(&mut learned)? else {
-                say_spent(&planner, request, tools, tally);
-                return Ok(());
-            };
-            begun += 1;
-            let number = tally.tried();
-            let among = arms.at(clock::monotonic());
-            let asked = learned.model(among);
-            let writers = asked.as_ref().and_then(|(n, _)| {
-                let arm = &among[*n];
-                tools.writers.iter().find(|writers| writers.arm == *arm)
-            });
-            if plan.asks_a_model() {
-                decisions.extend(asked.map(|(_, decision)| decision));
-            }
-            let mut told = learned.tell(&plan, decisions);
-            told.arm = writers.map(|writers| writers.arm.clone());
-            let scene = Scene {
-                engine,
-                tools,
-                permit,
-                progress: self.progress,
-                session: self.session,
-                number,
-                story: Story::begin(&engine.experience, self.session, number),
-                writers,
-                told: &told,
-                began: clock::monotonic(),
-            };
-            let played = scene.play(plan, tally).await;
-            scene.story.end();
-            // A killed process keeps its counts so far.
-            engine.store.update_session(&tally.so_far())?;
-            let played = match played {
-                Err(EngineError::Llm(error))
-                    if error.is_about_the_request() && undecided + 1 < MOST_UNDECIDED =>
-                {
-                    tracing::warn!(scenario = number, %error, "a request was turned away");
-                    tally.hint(TURNED_AWAY.to_owned());
-                    Ok(Outcome::Undecided(error.to_string()))
-                }
-                Err(EngineError::Llm(error)) => match &told.arm {
-                    // The others still answer.
-                    Some(silent) if arms.rest(silent, clock::monotonic()) => {
-                        tally.hint(format!("{silent} was left out for a while: {error}"));
-                        undecided = 0;
-                        continue;
-                    }
-                    _ => Err(EngineError::Llm(error)),
-                },
-                other => other,
-            };
-            match played? {
-                Outcome::Decided => undecided = 0,
-                Outcome::Undecided(why) => {
-                    undecided += 1;
-                    if undecided >= MOST_UNDECIDED {
-                        return Err(EngineError::Undecided(why));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Names the next step once the pack has nothing new.
-fn say_spent(planner: &Planner, request: &RemRequest, tools: &Tools, tally: &mut Tally) {
-    if request.tasks.is_empty() && tools.model().is_none() && planner.pack_is_spent() {
-        tally.hint(
-                "the offline pack is spent: every task was tried with every parameter. Start a model server \
-                 (Ollama, llama.cpp, LM Studio, vLLM) and the next session weaves new tasks from your documents"
-                    .to_owned(),
-            );
     }
 }

@@ -198,6 +198,21 @@ pub struct Funnel {
 }
 
 impl Funnel {
+    /// Adds the counts of another.
+    pub fn add(&mut self, more: Self) {
+        self.tried += more.tried;
+        self.woven += more.woven;
+        self.parsed += more.parsed;
+        self.ran += more.ran;
+        self.settled += more.settled;
+        self.passed += more.passed;
+        self.steady += more.steady;
+        self.agreed += more.agreed;
+        self.adequate += more.adequate;
+        self.new += more.new;
+        self.kept += more.kept;
+    }
+
     /// Name and count of each stage, in order.
     #[must_use]
     pub fn stages(&self) -> [(&'static str, u64); 11] {
@@ -217,7 +232,7 @@ impl Funnel {
     }
 }
 
-/// What the session spent in one phase of its scenarios.
+/// What the session spent in one phase of its scenarios; seconds of several that were in play at once count each.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Spent {
     pub seconds: f64,
@@ -238,6 +253,25 @@ pub struct Measured {
     /// Class of planted bad candidates (`certain`, `shown`) to how many got through.
     #[serde(default)]
     pub plants: BTreeMap<String, PlantRate>,
+}
+
+impl Measured {
+    /// Adds what was measured after it: rates that count on over sessions are taken as they came last.
+    pub fn add(&mut self, more: Self) {
+        self.funnel.add(more.funnel);
+        for (phase, spent) in more.spent {
+            let sum = self.spent.entry(phase).or_default();
+            sum.seconds += spent.seconds;
+            sum.tokens.add(spent.tokens);
+        }
+        for (gate, count) in more.gates {
+            let sum = self.gates.entry(gate).or_default();
+            sum.passed += count.passed;
+            sum.failed += count.failed;
+            sum.seconds += count.seconds;
+        }
+        self.plants.extend(more.plants);
+    }
 }
 
 /// One gate over a session.

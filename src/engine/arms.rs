@@ -36,8 +36,12 @@ impl Arms {
         asked
     }
 
-    /// Takes a model that failed from the list for a while; the last one stays, and the answer is false.
+    /// Takes a model that failed from the list for a while; the last one stays, and the answer is false. One that rests
+    /// already failed another scenario that was in play.
     pub(super) fn rest(&mut self, arm: &ArmKey, now: Instant) -> bool {
+        if !self.asked.contains(arm) {
+            return true;
+        }
         if self.asked.len() < 2 {
             return false;
         }
@@ -63,6 +67,10 @@ mod tests {
         let now = clock::monotonic();
         let mut arms = Arms::new(vec![a.clone(), b.clone()]);
         assert!(arms.rest(&a, now));
+        assert!(
+            arms.rest(&a, now),
+            "it rests already, and the other is there"
+        );
         assert_eq!(arms.at(now + REST / 2), std::slice::from_ref(&b));
         assert!(!arms.rest(&b, now), "nobody else could be asked");
         assert_eq!(arms.at(now + REST / 2), std::slice::from_ref(&b));

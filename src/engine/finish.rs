@@ -116,6 +116,7 @@ impl Scene<'_> {
         tally.settled();
         self.story.solved(&draft, tokens, None);
         self.story.settled(&candidate, dropped.len());
+        let _turn = self.tools.shelf.lock().await;
         self.phase(Phase::Proving, tally);
         let context = Context {
             known: Some(self.known_to(&draft)?),

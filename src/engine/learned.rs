@@ -205,7 +205,7 @@ impl Scene<'_> {
             outcome: taught.outcome,
             tier: taught.tier,
             reasons: taught.reasons,
-            seconds: (clock::monotonic() - self.began).as_secs_f64(),
+            seconds: self.share.spent(clock::monotonic()).as_secs_f64(),
             tokens: taught.tokens.prompt + taught.tokens.completion,
             phase: self.told.phase,
             group: self.told.group.clone(),

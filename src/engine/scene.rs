@@ -3,9 +3,9 @@
 use super::DreamEngine;
 use super::learned::Told;
 use super::progress::Progress;
+use super::shares::Share;
 use super::tell::Story;
 use super::tools::{Tools, Writers};
-use crate::clock;
 use crate::ids::SessionId;
 use crate::journal::Dirs;
 use crate::supervisor::permit::WorkPermit;
@@ -23,7 +23,7 @@ pub(super) struct Scene<'a> {
     pub(super) writers: Option<&'a Writers>,
     /// Why it is dreamed.
     pub(super) told: &'a Told,
-    pub(super) began: clock::Instant,
+    pub(super) share: Share<'a>,
 }
 
 impl Scene<'_> {

@@ -1,5 +1,6 @@
-//! What a session has done so far, and the report that it becomes. Counts only; decides nothing.
+//! What a session, or one of its scenarios, has done so far, and the report that it becomes. Counts only; decides nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::progress::Phase;
@@ -10,7 +11,7 @@ use crate::dream::{
 };
 use crate::ids::SessionId;
 
-/// The running count of one session.
+/// The running count of a session, or of one scenario until the session's takes it in.
 #[derive(Debug)]
 pub struct Tally {
     report: SessionReport,
@@ -43,6 +44,39 @@ impl Tally {
         SessionReport {
             status: SessionStatus::Interrupted,
             ..self.report.clone()
+        }
+    }
+
+    /// Adds what one scenario counted for itself.
+    pub fn absorb(&mut self, scenario: Self) {
+        let SessionReport {
+            session_id: _,
+            status: _,
+            duration_seconds: _,
+            dreams_attempted,
+            dreams_successful,
+            success_rate: _,
+            wake_reason: _,
+            tiers,
+            rejections,
+            tokens,
+            generator,
+            measured,
+            requeued,
+            model: _,
+            hints,
+        } = scenario.report;
+        let report = &mut self.report;
+        report.dreams_attempted += dreams_attempted;
+        report.dreams_successful += dreams_successful;
+        add(&mut report.tiers, tiers);
+        add(&mut report.rejections, rejections);
+        report.tokens.add(tokens);
+        add(&mut report.generator, generator);
+        report.measured.add(*measured);
+        report.requeued += requeued;
+        for hint in hints {
+            self.hint(hint);
         }
     }
 
@@ -196,6 +230,12 @@ impl Tally {
     }
 }
 
+fn add(counts: &mut BTreeMap<String, u64>, more: BTreeMap<String, u64>) {
+    for (name, count) in more {
+        *counts.entry(name).or_default() += count;
+    }
+}
+
 /// The stage that a candidate has reached once it is through a gate.
 fn stage_behind<'f>(funnel: &'f mut Funnel, gate: &str) -> Option<&'f mut u64> {
     match gate {
@@ -259,6 +299,35 @@ mod tests {
             .funnel;
         let reached = (funnel.passed, funnel.steady, funnel.agreed, funnel.adequate);
         assert_eq!(reached, (1, 1, 1, 0));
+    }
+
+    #[test]
+    fn a_session_adds_up_what_its_scenarios_counted() {
+        let one = |tier| {
+            let mut tally = Tally::begin(SessionId::new());
+            tally.woven();
+            tally.spent(Tokens {
+                prompt: 2,
+                completion: 1,
+            });
+            tally.rejected(&[Reason::Flaky]);
+            tally.saved(tier, Generator::Source);
+            tally.hint("once".to_owned());
+            tally
+        };
+        let mut session = Tally::begin(SessionId::new());
+        session.tried();
+        session.absorb(one(Tier::Gold));
+        session.absorb(one(Tier::Silver));
+        let report = session.close(SessionStatus::Completed, None, Duration::ZERO);
+        assert_eq!((report.dreams_attempted, report.dreams_successful), (4, 2));
+        assert_eq!(report.rejections, BTreeMap::from([("flaky".to_owned(), 2)]));
+        let tiers = ["gold", "silver"].map(|tier| (tier.to_owned(), 1));
+        assert_eq!(report.tiers, BTreeMap::from(tiers));
+        assert_eq!((report.tokens.prompt, report.tokens.completion), (4, 2));
+        let funnel = report.measured.funnel;
+        assert_eq!((funnel.tried, funnel.woven, funnel.kept), (1, 2, 2));
+        assert_eq!(report.hints, ["once"]);
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(super) struct Tools {
     pub(super) tasks_file: String,
     /// Sketches of saved dreams and of this session's tasks: a new task must be unlike them.
     known: Mutex<Vec<Sketch>>,
+    /// Held from what a dream must be unlike to its place on the shelf: of two scenarios in play, one may be the other's
+    /// likeness.
+    pub(super) shelf: tokio::sync::Mutex<()>,
 }
 
 /// The parts that ask a model.
@@ -171,6 +174,7 @@ impl Tools {
                 .clone()
                 .unwrap_or_else(|| "line".to_owned()),
             known: Mutex::new(sketches.into_iter().map(|(_, sketch)| sketch).collect()),
+            shelf: tokio::sync::Mutex::default(),
         })
     }
 

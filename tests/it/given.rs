@@ -76,7 +76,7 @@ async fn given_tasks_without_a_model_are_an_error_with_a_hint() {
 }
 
 /// Two ways to write this function are known to the fake, and they agree.
-const RUNS: &str = "Write a function `run_lengths(text: str) -> list` that returns a list of `(character, count)` tuples, one \
+pub(crate) const RUNS: &str = "Write a function `run_lengths(text: str) -> list` that returns a list of `(character, count)` tuples, one \
                     for each run of equal neighbouring characters in `text`, in order. An empty text gives an empty list.";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod at_once;
 mod config;
 mod control;
 mod desktop;

@@ -91,7 +91,7 @@ pub(crate) fn given(task_prompt: String) -> RemRequest {
 }
 
 /// A supervisor over real parts and a scripted machine.
-fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
+pub(crate) fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
     let senses = Script::calm();
     let mut parts = App::open(settings)
         .expect("the parts join")

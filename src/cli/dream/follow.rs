@@ -1,4 +1,4 @@
-//! A session as it goes by, a line a scenario on stderr.
+//! A session as it goes by on stderr, two lines a scenario, each with its number: several may be in play.
 
 use std::io::Write;
 
@@ -48,20 +48,26 @@ pub(crate) fn line(event: &ProgressEvent) -> Option<String> {
             title,
             generator,
         } => Some(format!("{scenario:>4}  {}  ({generator})", clean(title))),
-        ProgressEvent::Saved { tier, dream_id, .. } => {
-            Some(format!("      saved   {tier}  {dream_id}"))
-        }
+        ProgressEvent::Saved {
+            scenario,
+            tier,
+            dream_id,
+        } => Some(format!("{scenario:>4}  saved   {tier}  {dream_id}")),
         ProgressEvent::Rejected {
-            reasons, detail, ..
+            scenario,
+            reasons,
+            detail,
         } => {
             let first = detail.lines().next().unwrap_or_default();
             Some(format!(
-                "      fell    {}: {}",
+                "{scenario:>4}  fell    {}: {}",
                 reasons.join(", "),
                 clean(first)
             ))
         }
-        ProgressEvent::Requeued { why, .. } => Some(format!("      put back ({})", clean(why))),
+        ProgressEvent::Requeued { scenario, why } => {
+            Some(format!("{scenario:>4}  put back ({})", clean(why)))
+        }
         ProgressEvent::Phase { phase, .. } => match phase {
             Phase::Weaving | Phase::Coding | Phase::Running | Phase::Proving | Phase::Saving => {
                 None

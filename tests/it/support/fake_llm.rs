@@ -129,8 +129,20 @@ impl FakeLlm {
     pub(crate) async fn competent_but(
         other: impl Fn(&Asked) -> Option<Behaviour> + Send + Sync + 'static,
     ) -> Self {
+        Self::competent_with(Looks::default().slots, other).await
+    }
+
+    /// As above, on a server that works on so many requests at once.
+    pub(crate) async fn competent_with(
+        slots: usize,
+        other: impl Fn(&Asked) -> Option<Behaviour> + Send + Sync + 'static,
+    ) -> Self {
         let brain = competent::Brain::new(competent::Skill::Full);
-        Self::scripted(move |asked| {
+        let looks = Looks {
+            slots,
+            ..Looks::default()
+        };
+        Self::start(looks, move |asked| {
             let answer = || Behaviour::Say(brain.answer(&asked.question(), asked.number));
             other(asked).unwrap_or_else(answer)
         })

@@ -1,0 +1,262 @@
+//! Scenario after scenario, some at once, until the budget, the material or the permit ends.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::arms::Arms;
+use super::budget::Budget;
+use super::finish::Outcome;
+use super::learned::{Learned, Told};
+use super::plan::{Plan, Planner};
+use super::scene::Scene;
+use super::shares::Shares;
+use super::tally::Tally;
+use super::tell::Story;
+use super::tools::{Tools, Writers};
+use super::{EngineError, MOST_UNDECIDED, Rem};
+use crate::clock;
+use crate::dream::{ArmKey, RemRequest};
+use crate::journal::night;
+
+/// Said where a server takes a request for too much; its own words are in the log.
+const TURNED_AWAY: &str = "the model server turned requests away, and their tasks were left (the log has its words): where they \
+                           were too long, give it a larger context for each of its slots";
+
+/// Requests that a scenario makes at once in its first step; in its other steps one to three, and none while it runs.
+const REQUESTS: usize = 4;
+
+/// Scenarios at once at most: each has its sandboxes.
+const MOST_AT_ONCE: usize = 4;
+
+/// How many scenarios keep a server of so many slots busy.
+fn at_once(slots: usize) -> usize {
+    match slots / REQUESTS {
+        0 => 1,
+        full => (full + 1).min(MOST_AT_ONCE),
+    }
+}
+
+/// Where a session stands between two scenarios.
+struct Course {
+    planner: Planner,
+    learned: Learned,
+    arms: Arms,
+    budget: Budget,
+    begun: u32,
+    /// Undecided ones in a row.
+    undecided: u32,
+}
+
+/// A scenario that may begin.
+struct Begun<'a> {
+    plan: Plan,
+    told: Told,
+    number: u64,
+    writers: Option<&'a Writers>,
+}
+
+/// A scenario that was played.
+struct Played {
+    number: u64,
+    arm: Option<ArmKey>,
+    tally: Tally,
+    outcome: Result<Outcome, EngineError>,
+}
+
+impl Rem<'_> {
+    /// Those in play when the session ends for some reason play on to their own end: a wake ends them at once.
+    pub(super) async fn scenarios(
+        &self,
+        tools: &Tools,
+        tally: &mut Tally,
+    ) -> Result<(), EngineError> {
+        let mut course = self.course(tools).await?;
+        let slots = tools.writers.iter().map(|writers| writers.llm.slots());
+        let at_once = at_once(slots.max().unwrap_or(1));
+        let shares = Shares::new(clock::monotonic());
+        let mut playing = FuturesUnordered::new();
+        let mut ended = None;
+        loop {
+            while ended.is_none() && playing.len() < at_once {
+                match self.next(&mut course, tools, tally) {
+                    Ok(Some(begun)) => playing.push(self.play(begun, tools, &shares)),
+                    Ok(None) => ended = Some(Ok(())),
+                    Err(error) => ended = Some(Err(error)),
+                }
+            }
+            let Some(played) = playing.next().await else {
+                return ended.unwrap_or(Ok(()));
+            };
+            if let Err(error) = self.after(played, &mut course, tally)
+                && !matches!(ended, Some(Err(_)))
+            {
+                ended = Some(Err(error));
+            }
+        }
+    }
+
+    async fn course(&self, tools: &Tools) -> Result<Course, EngineError> {
+        let Rem {
+            engine, request, ..
+        } = *self;
+        let planner = Planner::new(engine, request, tools.model().is_some());
+        Ok(Course {
+            planner: self.permit.race(planner).await??,
+            learned: Learned::load(
+                &engine.store,
+                self.session,
+                request.complexity,
+                tools.libraries(),
+                &night::night_of(&clock::local()).to_string(),
+            )?,
+            arms: Arms::new(tools.writers.iter().map(|w| w.arm.clone()).collect()),
+            budget: Budget {
+                scenarios: request.max_scenarios,
+                time: request.for_duration,
+            },
+            begun: 0,
+            undecided: 0,
+        })
+    }
+
+    /// What to dream next, and with which model; nothing where the budget or the material is spent.
+    fn next<'t>(
+        &self,
+        course: &mut Course,
+        tools: &'t Tools,
+        tally: &mut Tally,
+    ) -> Result<Option<Begun<'t>>, EngineError> {
+        self.permit.ask()?;
+        let now = clock::monotonic();
+        if course
+            .budget
+            .spent(course.begun, now - self.started)
+            .is_some()
+        {
+            return Ok(None);
+        }
+        let learned = &mut course.learned;
+        learned.refresh(&self.engine.store, self.session)?;
+        let Some((plan, mut decisions)) = course.planner.next(learned)? else {
+            say_spent(&course.planner, self.request, tools, tally);
+            return Ok(None);
+        };
+        course.begun += 1;
+        let among = course.arms.at(now);
+        let asked = learned.model(among);
+        let writers = asked.as_ref().and_then(|(n, _)| {
+            let arm = &among[*n];
+            tools.writers.iter().find(|writers| writers.arm == *arm)
+        });
+        if plan.asks_a_model() {
+            decisions.extend(asked.map(|(_, decision)| decision));
+        }
+        let mut told = learned.tell(&plan, decisions);
+        told.arm = writers.map(|writers| writers.arm.clone());
+        Ok(Some(Begun {
+            plan,
+            told,
+            number: tally.tried(),
+            writers,
+        }))
+    }
+
+    async fn play(&self, begun: Begun<'_>, tools: &Tools, shares: &Shares) -> Played {
+        let Begun {
+            plan,
+            told,
+            number,
+            writers,
+        } = begun;
+        let mut tally = Tally::begin(self.session.clone());
+        let scene = Scene {
+            engine: self.engine,
+            tools,
+            permit: self.permit,
+            progress: self.progress,
+            session: self.session,
+            number,
+            story: Story::begin(&self.engine.experience, self.session, number),
+            writers,
+            told: &told,
+            share: shares.begin(clock::monotonic()),
+        };
+        let outcome = scene.play(plan, &mut tally).await;
+        scene.story.end();
+        scene.share.end(clock::monotonic());
+        Played {
+            number,
+            arm: told.arm,
+            tally,
+            outcome,
+        }
+    }
+
+    /// What a played scenario means for the session; an error where it is its end.
+    fn after(
+        &self,
+        played: Played,
+        course: &mut Course,
+        tally: &mut Tally,
+    ) -> Result<(), EngineError> {
+        let Played {
+            number,
+            arm,
+            tally: its,
+            outcome,
+        } = played;
+        tally.absorb(its);
+        // A killed process keeps its counts so far.
+        self.engine.store.update_session(&tally.so_far())?;
+        let outcome = match outcome {
+            Err(EngineError::Llm(error))
+                if error.is_about_the_request() && course.undecided + 1 < MOST_UNDECIDED =>
+            {
+                tracing::warn!(scenario = number, %error, "a request was turned away");
+                tally.hint(TURNED_AWAY.to_owned());
+                Outcome::Undecided(error.to_string())
+            }
+            Err(EngineError::Llm(error)) => match arm {
+                // The others still answer.
+                Some(silent) if course.arms.rest(&silent, clock::monotonic()) => {
+                    tally.hint(format!("{silent} was left out for a while: {error}"));
+                    Outcome::Decided
+                }
+                _ => return Err(EngineError::Llm(error)),
+            },
+            other => other?,
+        };
+        match outcome {
+            Outcome::Decided => course.undecided = 0,
+            Outcome::Undecided(why) => {
+                course.undecided += 1;
+                if course.undecided >= MOST_UNDECIDED {
+                    return Err(EngineError::Undecided(why));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names the next step once the pack has nothing new.
+fn say_spent(planner: &Planner, request: &RemRequest, tools: &Tools, tally: &mut Tally) {
+    if request.tasks.is_empty() && tools.model().is_none() && planner.pack_is_spent() {
+        tally.hint(
+            "the offline pack is spent: every task was tried with every parameter. Start a model server \
+             (Ollama, llama.cpp, LM Studio, vLLM) and the next session weaves new tasks from your documents"
+                .to_owned(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_once;
+
+    #[test]
+    fn a_server_of_few_slots_gets_one_scenario_and_none_gets_more_than_four() {
+        let slots = [0, 1, 3, 4, 7, 8, 12, 256];
+        assert_eq!(slots.map(at_once), [1, 1, 1, 2, 2, 3, 4, 4]);
+    }
+}
