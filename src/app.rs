@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{ExperienceSink, Settings};
-use crate::energy::host::HostSenses;
+use crate::energy::host::{self, HostSenses};
 use crate::energy::own::OwnWork;
-use crate::engine::DreamEngine;
+use crate::engine::{DreamEngine, Processors};
 use crate::experience::{self, ExperienceStream, Rotation, SinkChoice};
 use crate::journal::{self, Dirs};
 use crate::knowledge::Knowledge;
@@ -33,7 +33,6 @@ pub struct App {
     engine: CurrentEngine,
     own: OwnWork,
     servers: Servers,
-    experience: ExperienceStream,
 }
 
 /// The engine that the next session runs on: settings that are read again make another one.
@@ -59,6 +58,11 @@ impl std::fmt::Debug for App {
 impl App {
     /// Opens the store, finishes or clears away what a crash left, and joins the parts.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
+        Self::open_on(settings, Arc::new(host::processors))
+    }
+
+    /// As above, on a machine whose processors are counted like this.
+    pub fn open_on(settings: &Settings, processors: Processors) -> anyhow::Result<Self> {
         let store = Arc::new(Store::open(&settings.database())?);
         journal::recover(&store, &Dirs::of(settings))
             .context("cannot finish what an earlier run began")?;
@@ -69,7 +73,23 @@ impl App {
         let pack = Arc::new(OfflinePack::load()?);
         let servers = Servers::new(&settings.llm, &tree, open_log(settings))?;
         let experience = experience_of(settings)?;
-        let engine = engine(settings, &store, &pack, &experience, &own, &servers);
+        let engine = DreamEngine {
+            settings: settings.clone(),
+            knowledge: Knowledge::new(Arc::clone(&store)),
+            store: Arc::clone(&store),
+            pack,
+            servers: servers.clone(),
+            experience,
+            in_flight: {
+                let own = own.clone();
+                Arc::new(move |url| Box::new(own.begin_llm(url)))
+            },
+            containers: {
+                let own = own.clone();
+                Arc::new(move |counted| Box::new(own.begin_containers(counted)))
+            },
+            processors,
+        };
         Ok(Self {
             settings: settings.clone(),
             store,
@@ -77,7 +97,6 @@ impl App {
             engine: CurrentEngine(Arc::new(Mutex::new(Arc::new(engine)))),
             own,
             servers,
-            experience,
         })
     }
 
@@ -98,16 +117,8 @@ impl App {
             settings.energy.priority = self.settings.energy.priority;
             kept.push("DREAMING_PROCESS_PRIORITY");
         }
-        let pack = Arc::clone(&self.engine.get().pack);
         self.servers.reload(&settings.llm);
-        let engine = engine(
-            &settings,
-            &self.store,
-            &pack,
-            &self.experience,
-            &self.own,
-            &self.servers,
-        );
+        let engine = self.engine.get().under(settings.clone());
         *self.engine.lock() = Arc::new(engine);
         self.settings = settings.clone();
         (settings, kept)
@@ -229,31 +240,5 @@ fn options_of(settings: &Settings) -> experience::Options {
             bytes: asked.archive_mb << 20,
         },
         folder: usual.folder.clone(),
-    }
-}
-
-fn engine(
-    settings: &Settings,
-    store: &Arc<Store>,
-    pack: &Arc<OfflinePack>,
-    experience: &ExperienceStream,
-    own: &OwnWork,
-    servers: &Servers,
-) -> DreamEngine {
-    DreamEngine {
-        settings: settings.clone(),
-        store: Arc::clone(store),
-        knowledge: Knowledge::new(Arc::clone(store)),
-        pack: Arc::clone(pack),
-        servers: servers.clone(),
-        experience: experience.clone(),
-        in_flight: {
-            let own = own.clone();
-            Arc::new(move |url| Box::new(own.begin_llm(url)))
-        },
-        containers: {
-            let own = own.clone();
-            Arc::new(move |counted| Box::new(own.begin_containers(counted)))
-        },
     }
 }

@@ -59,6 +59,9 @@ pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
 /// them.
 pub type Containers = Arc<dyn Fn(bool) -> Box<dyn Send> + Send + Sync>;
 
+/// Seconds that the machine's processors worked, and all that they had, since it started; nothing where that is not known.
+pub type Processors = Arc<dyn Fn() -> Option<(f64, f64)> + Send + Sync>;
+
 /// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
 const MOST_UNDECIDED: u32 = 3;
 
@@ -151,6 +154,7 @@ pub struct DreamEngine {
     pub experience: ExperienceStream,
     pub in_flight: InFlight,
     pub containers: Containers,
+    pub processors: Processors,
 }
 
 impl std::fmt::Debug for DreamEngine {
@@ -160,6 +164,22 @@ impl std::fmt::Debug for DreamEngine {
 }
 
 impl DreamEngine {
+    /// The same parts under other settings.
+    #[must_use]
+    pub fn under(&self, settings: Settings) -> Self {
+        Self {
+            settings,
+            store: Arc::clone(&self.store),
+            knowledge: self.knowledge.clone(),
+            pack: Arc::clone(&self.pack),
+            servers: self.servers.clone(),
+            experience: self.experience.clone(),
+            in_flight: Arc::clone(&self.in_flight),
+            containers: Arc::clone(&self.containers),
+            processors: Arc::clone(&self.processors),
+        }
+    }
+
     /// One REM phase. Always answers with a full report; a wake ends it within the time that killing takes.
     pub async fn enter_rem_phase(
         &self,

@@ -67,6 +67,12 @@ impl Default for Roots {
     }
 }
 
+/// Seconds that this machine's processors worked, and all that they had, since it started. Nothing where no file tells.
+#[must_use]
+pub fn processors() -> Option<(f64, f64)> {
+    processes::machine(&Roots::default().proc).ok()
+}
+
 /// This machine.
 pub struct HostSenses {
     roots: Roots,

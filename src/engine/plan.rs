@@ -226,15 +226,44 @@ impl Planner {
             return Ok(None);
         };
         Ok(match candidates[place].0 {
-            Place::Open(n) => {
-                let task = self.open.remove(n);
-                task.map(|task| (Plan::Source(Box::new(task)), vec![decision]))
+            Place::Open(first) => {
+                let mut decisions = vec![decision];
+                let at = self.as_hard_as_wanted(first, learned, &mut decisions);
+                let task = self.open.remove(at);
+                task.map(|task| (Plan::Source(Box::new(task)), decisions))
             }
             Place::Cluster(n) => {
                 let cluster = self.clusters.remove(n);
                 cluster.map(|cluster| weave(cluster, vec![decision], learned))
             }
         })
+    }
+
+    /// Of the module whose next function is at `first`: the one that is as hard as the module's ladder says, or nearest to
+    /// that.
+    fn as_hard_as_wanted(
+        &self,
+        first: usize,
+        learned: &mut Learned,
+        decisions: &mut Vec<Decision>,
+    ) -> usize {
+        let next = &self.open[first];
+        let module = module_of(&next.source.path);
+        let (wanted, decision) = learned.difficulty(&module, &next.scenario.libraries);
+        let Some(mut decision) = decision else {
+            // A person's word; all that are left are as hard as that.
+            return first;
+        };
+        let left = self.open.iter().enumerate();
+        let left = left.filter(|(_, task)| module_of(&task.source.path) == module);
+        let (at, found) = nearest(left.map(|(n, task)| (n, task.scenario.difficulty)), wanted)
+            .unwrap_or((first, wanted));
+        if found != wanted {
+            found.as_str().clone_into(&mut decision.chosen);
+            decision.how = format!("no {} one is left; {}", wanted.as_str(), decision.how);
+        }
+        decisions.push(decision);
+        at
     }
 
     /// The next function of some modules: those whose turn it is, and those that fared best.
@@ -315,6 +344,14 @@ enum Place {
     Cluster(usize),
 }
 
+/// The first that is as hard as wanted, else the first of those nearest to it.
+fn nearest(
+    tasks: impl Iterator<Item = (usize, Difficulty)>,
+    wanted: Difficulty,
+) -> Option<(usize, Difficulty)> {
+    tasks.min_by_key(|(_, difficulty)| (*difficulty as u8).abs_diff(wanted as u8))
+}
+
 /// A cluster to weave from, with the libraries whose turn it is and as hard as their ladder says.
 fn weave(
     cluster: Cluster,
@@ -349,4 +386,19 @@ fn in_turn(tasks: VecDeque<SourceTask>) -> VecDeque<SourceTask> {
         .collect();
     placed.sort_by_key(|(place, _)| *place);
     placed.into_iter().map(|(_, task)| task).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_is_as_hard_as_wanted_is_taken_else_the_nearest() {
+        use Difficulty::{Complex, Medium, Simple};
+        let left = || [Simple, Complex, Simple, Complex].into_iter().enumerate();
+        assert_eq!(nearest(left(), Complex), Some((1, Complex)));
+        assert_eq!(nearest(left(), Medium), Some((0, Simple)));
+        assert_eq!(nearest(left().skip(1), Simple), Some((2, Simple)));
+        assert_eq!(nearest(left().filter(|_| false), Simple), None);
+    }
 }

@@ -28,7 +28,8 @@ const REQUESTS: usize = 4;
 /// Scenarios at once at most: each has its sandboxes.
 const MOST_AT_ONCE: usize = 4;
 
-/// How many scenarios keep a server of so many slots busy.
+/// How many scenarios keep a server of so many slots busy that does not compute on the processors: where it does, one
+/// scenario's model and another's sandboxes would only take them from each other.
 fn at_once(slots: usize) -> usize {
     match slots / REQUESTS {
         0 => 1,
@@ -72,11 +73,16 @@ impl Rem<'_> {
     ) -> Result<(), EngineError> {
         let mut course = self.course(tools).await?;
         let slots = tools.writers.iter().map(|writers| writers.llm.slots());
-        let at_once = at_once(slots.max().unwrap_or(1));
+        let most = at_once(slots.max().unwrap_or(1));
         let shares = Shares::new(clock::monotonic());
         let mut playing = FuturesUnordered::new();
         let mut ended = None;
         loop {
+            let at_once = if tools.processors_stay_free() {
+                most
+            } else {
+                1
+            };
             while ended.is_none() && playing.len() < at_once {
                 match self.next(&mut course, tools, tally) {
                     Ok(Some(begun)) => playing.push(self.play(begun, tools, &shares)),

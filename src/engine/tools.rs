@@ -17,7 +17,7 @@ use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
 
-use super::{DreamEngine, EngineError, InFlight, SETTLING, Tally};
+use super::{DreamEngine, EngineError, InFlight, Processors, SETTLING, Tally};
 
 pub(super) struct Tools {
     pub(super) sandbox: Arc<dyn Sandbox>,
@@ -27,6 +27,9 @@ pub(super) struct Tools {
     /// The model server that this session had started; it ends with this.
     pub(super) server: Option<Hold>,
     in_flight: InFlight,
+    processors: Processors,
+    /// Seconds that the processors worked, and all that they had, while a model was asked.
+    asked: Mutex<(f64, f64)>,
     /// Where given tasks came from, for provenance.
     pub(super) tasks_file: String,
     /// Sketches of saved dreams and of this session's tasks: a new task must be unlike them.
@@ -44,6 +47,34 @@ pub(super) struct Writers {
     /// What its outcomes are counted under.
     pub(super) arm: ArmKey,
 }
+
+/// Held while a model is asked.
+pub(super) struct Asking<'a> {
+    _in_flight: Box<dyn Send>,
+    tools: &'a Tools,
+    since: Option<(f64, f64)>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let now = (self.tools.processors)();
+        if let (Some((worked, had)), Some((worked_now, had_now))) = (self.since, now) {
+            let mut asked = self
+                .tools
+                .asked
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            asked.0 += worked_now - worked;
+            asked.1 += had_now - had;
+        }
+    }
+}
+
+/// Seconds of the processors after which their share of work is believed.
+const ENOUGH_SECONDS: f64 = 2.0;
+/// A model on the processors takes half of them (llama.cpp's usual number of threads, one a core) or all; one on a graphics
+/// card one thread of four and more.
+const FREE: f64 = 0.4;
 
 /// The pack's scenarios as finished examples for a weaver: those that tell the text they came from.
 fn worked(pack: &OfflinePack) -> Vec<Example> {
@@ -169,6 +200,8 @@ impl Tools {
             writers,
             server,
             in_flight: Arc::clone(&engine.in_flight),
+            processors: Arc::clone(&engine.processors),
+            asked: Mutex::default(),
             tasks_file: request
                 .tasks_file
                 .clone()
@@ -217,8 +250,19 @@ impl Tools {
     }
 
     /// Held around every question to this model.
-    pub(super) fn asking(&self, writers: &Writers) -> Box<dyn Send> {
-        (self.in_flight)(writers.llm.url())
+    pub(super) fn asking(&self, writers: &Writers) -> Asking<'_> {
+        Asking {
+            _in_flight: (self.in_flight)(writers.llm.url()),
+            tools: self,
+            since: (self.processors)(),
+        }
+    }
+
+    /// Whether the processors stay free while a model is asked: it computes on a graphics card or elsewhere. False until
+    /// that is known.
+    pub(super) fn processors_stay_free(&self) -> bool {
+        let (worked, had) = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        had >= ENOUGH_SECONDS && worked < FREE * had
     }
 
     /// The part of a dream's provenance that is the same for the whole session.

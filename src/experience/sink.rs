@@ -100,6 +100,9 @@ struct State {
     /// When the oldest of the queue came.
     since: Option<Instant>,
     in_flight: usize,
+    /// Events at the queue's head that were sent as one batch and failed: they go again as they were, or a server that took
+    /// them and could not say so would take them twice.
+    again: usize,
     taken: u64,
     flushed: u64,
     dropped: u64,
@@ -121,6 +124,7 @@ impl State {
                 return;
             };
             self.bytes -= oldest.text.len();
+            self.again = self.again.saturating_sub(1);
             self.dropped += 1;
         }
     }
@@ -259,6 +263,7 @@ impl Sink {
                     }
                     state.trouble = Some(why);
                     state.since = Some(clock::monotonic());
+                    state.again = batch.len();
                     for line in batch.into_iter().rev() {
                         state.queue.push_front(line);
                     }
@@ -301,7 +306,10 @@ impl Sink {
                     .unwrap_or_else(PoisonError::into_inner),
             };
         }
-        let count = state.queue.len().min(self.batching.events);
+        let count = match std::mem::take(&mut state.again) {
+            0 => state.queue.len().min(self.batching.events),
+            again => again,
+        };
         let batch: Vec<_> = state.queue.drain(..count).collect();
         state.in_flight = count;
         if state.queue.is_empty() {

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use sha2::{Digest, Sha256};
+
 /// A topic's label is a few words; what is longer is no name. Escaped three times as long it still is a file name of
 /// fewer than 255 bytes.
 pub const MAX_NAME_BYTES: usize = 80;
@@ -36,20 +38,23 @@ pub fn checked(name: &str) -> Result<&str, NameError> {
     Ok(name)
 }
 
-/// The nearest name to a text that people or models wrote: on one line, cut where it is too long.
+/// The nearest name to a text that people or models wrote: on one line; one that is too long is cut and ends in digits of
+/// its whole text, so that no two of them become one.
 #[must_use]
 pub fn fitted(text: &str) -> String {
     let line: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    let mut end = line.len().min(MAX_NAME_BYTES);
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    match line[..end].trim() {
+    match line.trim() {
         "" => "unnamed".to_owned(),
-        name => name.to_owned(),
+        name if name.len() <= MAX_NAME_BYTES => name.to_owned(),
+        name => {
+            let digest = Sha256::digest(name);
+            let digits = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+            let kept = name.floor_char_boundary(MAX_NAME_BYTES - 9);
+            format!("{}~{digits:08x}", name[..kept].trim_end())
+        }
     }
 }
 
@@ -131,6 +136,23 @@ mod tests {
             );
             assert!(file.len() < 255);
             assert_eq!(from_file_name(&file).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn whatever_a_topic_is_called_it_gets_a_name_of_its_own() {
+        let long = "The history of sorting, ".repeat(5);
+        let (one, two) = (format!("{long}merges"), format!("{long}heaps"));
+        let names = [&one, &two].map(|text| fitted(text));
+        assert_ne!(names[0], names[1]);
+        assert!(names[0].starts_with("The history of sorting, "));
+        assert_eq!(fitted(&one), names[0]);
+        assert_eq!(fitted(" \n"), "unnamed");
+        let short = "x".repeat(MAX_NAME_BYTES);
+        assert_eq!(fitted(&format!(" {short}\u{7}")), short);
+        for text in [one, "🦀".repeat(2_500)] {
+            let name = fitted(&text);
+            assert_eq!(checked(&name), Ok(name.as_str()));
         }
     }
 

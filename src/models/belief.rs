@@ -36,7 +36,10 @@ struct Belief {
     successes: f64,
     failures: f64,
     seconds: f64,
-    squared_seconds: f64,
+    /// A failure is charged with the mean of what was charged before at least: one that fails at once is not quick, it is
+    /// only short, and no failure may speak for its model.
+    charged: f64,
+    squared_charged: f64,
     /// Of successes alone.
     success_seconds: f64,
 }
@@ -50,7 +53,8 @@ impl Belief {
         self.successes *= discount;
         self.failures *= discount;
         self.seconds *= discount;
-        self.squared_seconds *= discount;
+        self.charged *= discount;
+        self.squared_charged *= discount;
         self.success_seconds *= discount;
     }
 
@@ -58,9 +62,13 @@ impl Belief {
         (self.tries() > 1e-9 && self.seconds > 0.0).then(|| self.seconds / self.tries())
     }
 
-    /// Standard deviation of the seconds over their mean.
+    fn mean_charged(&self) -> Option<f64> {
+        (self.tries() > 1e-9 && self.charged > 0.0).then(|| self.charged / self.tries())
+    }
+
+    /// Standard deviation of the seconds charged over their mean.
     fn spread(&self, mean: f64) -> f64 {
-        let variance = self.squared_seconds / self.tries() - mean * mean;
+        let variance = self.squared_charged / self.tries() - mean * mean;
         (variance.max(0.0).sqrt() / mean).min(MOST_SPREAD)
     }
 }
@@ -104,10 +112,17 @@ impl Thompson {
         }
         if let Some(belief) = self.arms.get_mut(arm) {
             let (success, seconds) = (success.clamp(0.0, 1.0), seconds.clamp(0.0, 1e6));
+            let least = if success < 0.5 {
+                belief.mean_charged().unwrap_or_default()
+            } else {
+                0.0
+            };
+            let charged = seconds.max(least);
+            belief.charged += charged;
+            belief.squared_charged += charged * charged;
+            belief.seconds += seconds;
             belief.successes += success;
             belief.failures += 1.0 - success;
-            belief.seconds += seconds;
-            belief.squared_seconds += seconds * seconds;
             belief.success_seconds += success * seconds;
         }
     }
@@ -136,7 +151,7 @@ impl Thompson {
         if successes > 1e-3 && seconds > 0.0 {
             return seconds / successes;
         }
-        let tries = self.arms.values().filter_map(Belief::mean_seconds);
+        let tries = self.arms.values().filter_map(Belief::mean_charged);
         let longest = tries.fold(0.0, f64::max);
         if longest > 0.0 { longest } else { 1.0 }
     }
@@ -157,20 +172,23 @@ impl Thompson {
     }
 }
 
-/// What a try may take on average, given what was seen. How fast a model is, is told by its successes: one that fails at
-/// once is not quick, it is only short.
-fn seconds_drawn(belief: &Belief, usual: f64, chance: &mut Chance) -> f64 {
+/// What a try takes on average, given what was seen. How fast a model is, is told by its successes.
+fn seconds_believed(belief: &Belief, usual: f64) -> f64 {
     let success =
         (belief.success_seconds + TRIES_OF_OTHERS * usual) / (belief.successes + TRIES_OF_OTHERS);
-    let Some(mean) = belief.mean_seconds() else {
-        return success;
-    };
-    let spread = belief.spread(mean);
+    success.max(belief.mean_charged().unwrap_or_default())
+}
+
+/// As above, with what is not known of it left to chance.
+fn seconds_drawn(belief: &Belief, usual: f64, chance: &mut Chance) -> f64 {
+    let mean = seconds_believed(belief, usual);
+    let spread = belief
+        .mean_charged()
+        .map_or(0.0, |charged| belief.spread(charged));
     if spread < 1e-9 {
-        return success.max(mean);
+        return mean;
     }
     let doubt = spread / (belief.tries() + TRIES_OF_OTHERS).sqrt();
-    let mean = success.max(mean);
     (mean * (1.0 + doubt * chance.normal())).max(LEAST_SHARE * mean)
 }
 
@@ -219,7 +237,8 @@ mod tests {
         assert!(fast > 950, "{fast}");
     }
 
-    /// The exact law, without a draw: after a failure a model is believed less, whatever came before.
+    /// The exact law, without a draw: after a failure a model is believed less, whatever came before and however short the
+    /// failure was, both per try and per second.
     #[test]
     fn every_failure_lowers_the_rate_that_is_believed() {
         let arm = |n: u64| ArmKey {
@@ -240,11 +259,23 @@ mod tests {
                 beliefs.learn(&arm(chance.bits() % 3), success, 60.0 * chance.unit());
             }
             let loser = arm(0);
+            let per_second = |beliefs: &Thompson, pass: f64, usual: f64| {
+                let belief = beliefs.arms.get(&loser).copied().unwrap_or_default();
+                pass / seconds_believed(&belief, usual)
+            };
             for n in 0..6 {
                 let (_, before, _) = beliefs.figures(&loser);
-                beliefs.learn(&loser, 0.0, 60.0 * chance.unit());
+                let usual = beliefs.usual_seconds();
+                let speed = per_second(&beliefs, before, usual);
+                let short = chance.happens(0.5);
+                beliefs.learn(&loser, 0.0, if short { 0.0 } else { 60.0 } * chance.unit());
                 let (_, after, _) = beliefs.figures(&loser);
                 assert!(after < before, "{seed}, failure {n}: {before} to {after}");
+                let slowed = per_second(&beliefs, after, usual);
+                assert!(
+                    slowed < speed,
+                    "{seed}, failure {n}: {speed} to {slowed} a second"
+                );
             }
         }
     }

@@ -230,3 +230,43 @@ pub fn reinforcement(
     let status: ReinforcementStatus = serde_json::from_str(&text)?;
     Ok(Some(status.as_of(now)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_that_is_stopped_stays_where_it_stood_and_another_may_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("d.db")).unwrap();
+        let arm = ArmKey {
+            endpoint: "here".to_owned(),
+            model: "m".to_owned(),
+            prompt: "1".to_owned(),
+        };
+        for n in 0..=i64::try_from(REPLAY_STEP).unwrap() {
+            let fact = AttemptFact {
+                arm: Some(arm.clone()),
+                ..AttemptFact::example(n, n % 2 == 0)
+            };
+            store.record_fact(&fact).unwrap();
+        }
+        let now = Timestamp::from_second(5_000).unwrap();
+        let params = ReinforcementParams::default();
+        let run = begin_reinforcement(&store, "r", params.clone(), now).unwrap();
+        let busy = begin_reinforcement(&store, "s", params.clone(), now);
+        assert!(matches!(busy, Err(ModelsError::Running)));
+        assert!(store.stop_reinforcement().unwrap());
+        let ended = run_reinforcement(&store, run).unwrap();
+        assert_eq!(ended.status, RunState::Stopped);
+        assert_eq!(ended.replayed, REPLAY_STEP as u64, "it looks after a step");
+        assert!(ended.outcomes > ended.replayed && !ended.weights.is_empty());
+        assert_eq!(reinforcement(&store, now).unwrap().unwrap(), ended);
+        let next = begin_reinforcement(&store, "s", params, now).unwrap();
+        let ended = run_reinforcement(&store, next).unwrap();
+        assert_eq!(
+            (ended.status, ended.replayed),
+            (RunState::Completed, REPLAY_STEP as u64 + 1)
+        );
+    }
+}

@@ -90,6 +90,7 @@ impl RewardPunish {
             return;
         }
         self.add(arm);
+        let before = self.weight(arm).unwrap_or_default();
         self.decay();
         let (sum, count) = self.seconds;
         let usual = if count > 0.0 { sum / count } else { seconds };
@@ -112,6 +113,13 @@ impl RewardPunish {
                 arm,
                 lr * size.min(MOST_PUNISHMENT) * punishment_multiplier / often,
             );
+        }
+        // Forgetting moves everybody towards the equal share, but nobody up by a failure or down by a success.
+        let drift = self.weight(arm).unwrap_or_default() - before;
+        if success >= 0.5 {
+            self.reward(arm, -drift);
+        } else {
+            self.punish(arm, drift);
         }
     }
 
@@ -226,6 +234,26 @@ mod tests {
                     world.punish(&arm, step);
                     prop_assert!(world.weight(&arm).unwrap() <= before);
                 }
+                sound_in(&world)?;
+            }
+        }
+
+        #[test]
+        fn a_failure_never_raises_and_a_success_never_lowers_who_is_known(
+            count in 1..6_usize,
+            min in 0.0..0.2_f64,
+            max in 0.3..1.0_f64,
+            decay in 0.0..1.0_f64,
+            outcomes in prop::collection::vec((0..6_usize, any::<bool>(), 0.0..1e5_f64), 1..12),
+        ) {
+            let mut world = world(count, Bounds { min, max }, decay);
+            for (n, success, seconds) in outcomes {
+                let arm = arm(n % count);
+                let before = world.weight(&arm).unwrap();
+                world.learn(&arm, f64::from(u8::from(success)), seconds);
+                let after = world.weight(&arm).unwrap();
+                let (low, high) = if success { (before, after) } else { (after, before) };
+                prop_assert!(low <= high + 1e-9, "{before} to {after}");
                 sound_in(&world)?;
             }
         }

@@ -1,42 +1,60 @@
-//! Sessions with several scenarios in play, on a server that works on four requests at once.
+//! Sessions with several scenarios in play: on a server that works on four requests at once, and not on the processors.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dreamer::config::LlmChoice;
+use dreamer::app::App;
+use dreamer::config::{LlmChoice, SandboxChoice, Settings};
 use dreamer::dream::{RemRequest, SessionStatus, WakeReason};
 
-use crate::given::RUNS;
-use crate::session::{backends, given, night, saved, settings, supervise};
+use crate::session::{backends, given, saved, settings, supervise_app};
 use crate::support::World;
 use crate::support::fake_llm::{self, Asked, Behaviour, FakeLlm};
 
-fn two(first: &str, second: &str) -> RemRequest {
-    let mut request = given(first.to_owned());
-    request.tasks.extend(given(second.to_owned()).tasks);
+fn tasks(prompts: impl IntoIterator<Item = String>) -> RemRequest {
+    let mut request = given(String::new());
+    let tasks = prompts.into_iter().map(|prompt| given(prompt).tasks);
+    request.tasks = tasks.flatten().collect();
     request
+}
+
+/// A machine whose processors worked `share` of the time, whenever somebody looks.
+fn machine(settings: &Settings, share: f64) -> App {
+    let looks = AtomicU32::new(0);
+    let count = move || {
+        let had = 10.0 * f64::from(looks.fetch_add(1, Ordering::SeqCst));
+        Some((share * had, had))
+    };
+    App::open_on(settings, Arc::new(count)).expect("the parts join")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_scenario_that_waits_holds_up_no_other_and_a_wake_puts_it_back() {
     for backend in backends().await {
         let world = World::new();
-        let slow = |asked: &Asked| asked.question().contains("run_lengths");
-        let llm =
-            FakeLlm::competent_with(4, move |asked| slow(asked).then_some(Behaviour::Hang)).await;
+        let slow = fake_llm::more_tasks().next().expect("a second task");
+        let hangs = slow.clone();
+        let llm = FakeLlm::competent_with(4, move |asked| {
+            asked.question().contains(&hangs).then_some(Behaviour::Hang)
+        })
+        .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
-        let (supervisor, _senses) = supervise(&settings);
+        let (supervisor, _senses) = supervise_app(&machine(&settings, 0.2));
+        let others = fake_llm::more_tasks().nth(1);
+        let all = [fake_llm::some_task(), slow].into_iter().chain(others);
         let session = supervisor
-            .request(two(RUNS, &fake_llm::some_task()))
+            .request(tasks(all))
             .await
             .expect("it is accepted");
-        let other_is_saved = async {
-            while saved(&settings.output_dir).is_empty() {
+        let others_are_saved = async {
+            while saved(&settings.output_dir).len() < 2 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_mins(1), other_is_saved)
+        tokio::time::timeout(Duration::from_mins(1), others_are_saved)
             .await
-            .expect("the second task does not wait for the first");
+            .expect("the third task does not wait for the second");
         assert!(supervisor.wake(WakeReason::Wake).await);
         let report = supervisor.finished(&session).await.expect("a report");
         supervisor.shutdown().await;
@@ -46,10 +64,50 @@ async fn one_scenario_that_waits_holds_up_no_other_and_a_wake_puts_it_back() {
             report.dreams_successful,
             report.requeued,
         );
-        assert_eq!(counts, (2, 1, 1), "{backend:?}: {report:?}");
-        assert_eq!(report.tiers.get("gold"), Some(&1));
-        assert!(report.tokens.completion > 0, "{report:?}");
+        assert_eq!(counts, (3, 2, 1), "{backend:?}: {report:?}");
+        assert_eq!(report.tiers.get("gold"), Some(&2));
     }
+}
+
+/// How many requests the server ever had at once, with so much of the processors at work.
+async fn most_requests(backend: SandboxChoice, share: f64) -> usize {
+    let world = World::new();
+    let task = fake_llm::some_task();
+    let first = task.clone();
+    // All but the first task's hang.
+    let theirs = move |asked: &Asked| asked.question().contains(&first);
+    let llm =
+        FakeLlm::competent_with(4, move |asked| (!theirs(asked)).then_some(Behaviour::Hang)).await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    let (supervisor, _senses) = supervise_app(&machine(&settings, share));
+    let all = std::iter::once(task.clone()).chain(fake_llm::more_tasks());
+    let session = supervisor
+        .request(tasks(all))
+        .await
+        .expect("it is accepted");
+    let hanging = || {
+        let asked = llm.asked().into_iter();
+        asked.filter(|one| !one.question().contains(&task)).count()
+    };
+    while hanging() < 4 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // A second scenario's requests would come within milliseconds of the first one's.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let most = hanging();
+    assert!(supervisor.wake(WakeReason::Wake).await);
+    supervisor.finished(&session).await.expect("a report");
+    supervisor.shutdown().await;
+    most
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_on_the_processors_gets_one_scenario_at_a_time_and_one_elsewhere_two() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    assert_eq!(most_requests(backend, 0.9).await, 4);
+    assert_eq!(most_requests(backend, 0.2).await, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,9 +118,15 @@ async fn of_two_alike_that_are_in_play_one_is_saved() {
     let world = World::new();
     let llm = FakeLlm::competent_with(4, |_| None).await;
     let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
-    let task = fake_llm::some_task();
-    let report = night(&settings, two(&task, &task)).await;
+    let twin = fake_llm::more_tasks().next().expect("a second task");
+    let (supervisor, _senses) = supervise_app(&machine(&settings, 0.2));
+    let session = supervisor
+        .request(tasks([fake_llm::some_task(), twin.clone(), twin]))
+        .await
+        .expect("it is accepted");
+    let report = supervisor.finished(&session).await.expect("a report");
+    supervisor.shutdown().await;
     assert_eq!(report.status, SessionStatus::Completed);
-    assert_eq!(saved(&settings.output_dir).len(), 1, "{report:?}");
+    assert_eq!(saved(&settings.output_dir).len(), 2, "{report:?}");
     assert_eq!(report.rejections.get("duplicate"), Some(&1), "{report:?}");
 }

@@ -91,11 +91,13 @@ pub(crate) fn given(task_prompt: String) -> RemRequest {
 }
 
 /// A supervisor over real parts and a scripted machine.
-pub(crate) fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
+fn supervise(settings: &Settings) -> (SupervisorHandle, Script) {
+    supervise_app(&App::open(settings).expect("the parts join"))
+}
+
+pub(crate) fn supervise_app(app: &App) -> (SupervisorHandle, Script) {
     let senses = Script::calm();
-    let mut parts = App::open(settings)
-        .expect("the parts join")
-        .parts(Purpose::Requests);
+    let mut parts = app.parts(Purpose::Requests);
     parts.senses = senses.senses();
     (Supervisor::start(parts), senses)
 }

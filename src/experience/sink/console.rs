@@ -36,3 +36,28 @@ fn shown(line: &Line) -> String {
         line.source.escape_debug(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experience::{Event, EventIds};
+
+    #[test]
+    fn an_event_is_one_line_that_no_terminal_obeys() {
+        let now = clock::utc();
+        let event = Event {
+            reward: Some(0.5),
+            done: true,
+            ..Event::new("dream\u{1b}[31m.saved\nnext", "engine\u{7}")
+        };
+        let line = Line::of(event, EventIds::new().next(now), now).unwrap();
+        let shown = shown(&line);
+        assert_eq!(
+            shown,
+            format!(
+                "experience {} dream\\u{{1b}}[31m.saved\\nnext engine\\u{{7}} reward 0.5 done\n",
+                clock::stamp(line.at)
+            )
+        );
+    }
+}

@@ -175,6 +175,14 @@ mod tests {
     use crate::config::Id;
     use crate::experience::{Event, EventIds};
 
+    fn archives_in(folder: &Path) -> usize {
+        let names = fs::read_dir(folder).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().ends_with(archive::ENDING))
+            .count()
+    }
+
     #[test]
     fn an_archive_that_is_removed_is_told_with_the_number_of_its_events() {
         let folder = tempfile::tempdir().unwrap();
@@ -196,12 +204,31 @@ mod tests {
             .unwrap();
         }
         assert_eq!(told, [(false, Some(3)), (false, Some(4))]);
-        let archives = fs::read_dir(folder.path()).unwrap();
-        let archives = archives.filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().ends_with(archive::ENDING)
-        });
-        assert_eq!(archives.count(), 2);
+        assert_eq!(archives_in(folder.path()), 2);
+    }
+
+    #[test]
+    fn an_old_file_is_turned_whoever_began_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let rotation = Rotation {
+            age: Duration::from_secs(1),
+            ..Rotation::default()
+        };
+        let path = folder.path().join("events.jsonl");
+        let mut sink = Jsonl::new(path.clone(), rotation);
+        let (ids, now) = (EventIds::new(), clock::utc());
+        let line = || Line::of(Event::new("x", "y"), ids.next(now), now).unwrap();
+        let turned = || archives_in(folder.path());
+        sink.write(&[line()]).unwrap();
+        sink.write(&[line()]).unwrap();
+        assert_eq!(turned(), 0);
+        std::thread::sleep(rotation.age);
+        sink.write(&[line()]).unwrap();
+        assert_eq!(turned(), 1);
+        std::thread::sleep(rotation.age);
+        let mut next_run = Jsonl::new(path, rotation);
+        next_run.write(&[line()]).unwrap();
+        assert_eq!(turned(), 2);
     }
 
     #[test]

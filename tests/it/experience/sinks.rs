@@ -106,7 +106,7 @@ fn a_locked_database_stalls_nobody_and_gets_everything_later() {
     assert_eq!(numbers_of(&store), (0..5000).collect::<Vec<_>>());
 }
 
-/// Answers with these, one a request, the last one for ever; 0 = never.
+/// Answers with these, one a request, the last one for ever; 0 = never, 1 = takes the batch and breaks the connection.
 #[derive(Clone)]
 struct Server {
     answers: Arc<Vec<u16>>,
@@ -118,10 +118,11 @@ struct Server {
 async fn answer(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let turn = server.asked.fetch_add(1, Ordering::SeqCst);
     let status = server.answers[turn.min(server.answers.len() - 1)];
+    let breaks = status == 1;
     if status == 0 {
         std::future::pending::<()>().await;
     }
-    let status = StatusCode::from_u16(status).expect("a status");
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     if status.is_success() {
         let events: Vec<Json> = serde_json::from_slice(&body).expect("an array");
         let numbers = events
@@ -133,6 +134,10 @@ async fn answer(State(server): State<Server>, headers: HeaderMap, body: Bytes) -
             .to_owned();
         let mut taken = server.taken.lock().expect("nobody panicked");
         taken.insert(key, numbers.collect());
+    }
+    if breaks {
+        // Unwinds without the panic's message: the connection ends without an answer.
+        std::panic::resume_unwind(Box::new(()));
     }
     status
 }
@@ -177,6 +182,27 @@ fn a_server_that_fails_gets_the_batch_again_and_again() {
     assert_eq!(numbers, (0..600).collect::<Vec<_>>());
     assert!(taken.values().all(|batch| batch.len() <= 256));
     assert!(server.asked.load(Ordering::SeqCst) >= 6);
+}
+
+#[test]
+fn what_a_server_took_without_an_answer_is_sent_again_as_it_was_though_more_has_come() {
+    let world = World::new();
+    let (server, address, _runtime) = serve(&[1, 200]);
+    let (stream, _) = open(&world, vec![SinkChoice::Http(address)]);
+    write_all(&stream, 0..10);
+    wait_for(|| server.asked.load(Ordering::SeqCst) == 1);
+    // In its first pause, a quarter of a second.
+    write_all(&stream, 10..20);
+    wait_for(|| figures(&stream, "http").flushed == 20);
+    balanced(&stream);
+    let taken = server.taken.lock().unwrap();
+    let mut batches: Vec<Vec<u64>> = taken.values().cloned().collect();
+    batches.sort();
+    assert_eq!(
+        batches.concat(),
+        (0..20).collect::<Vec<_>>(),
+        "each event once: {batches:?}"
+    );
 }
 
 #[test]

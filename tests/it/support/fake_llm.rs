@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 mod competent;
 
-pub(crate) use competent::{PAGE, some_task};
+pub(crate) use competent::{PAGE, more_tasks, some_task};
 
 /// What the fake does with one chat request.
 #[derive(Debug, Clone)]

@@ -84,6 +84,11 @@ pub(crate) fn some_task() -> String {
     TASKS[0].prompt.to_owned()
 }
 
+/// Others that it can solve.
+pub(crate) fn more_tasks() -> impl Iterator<Item = String> {
+    TASKS[1..].iter().map(|task| task.prompt.to_owned())
+}
+
 fn task_answer(task: &Task) -> String {
     json!({
         "reject": "",
