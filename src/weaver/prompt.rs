@@ -14,7 +14,7 @@ pub(super) use shots::own_tasks;
 use shots::{CALL_SHOT, CHECK_SHOTS, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
 /// Kept with every dream; changes whenever a word does that models were asked with before.
-pub const PROMPT_VERSION: &str = "weave-4";
+pub const PROMPT_VERSION: &str = "weave-5";
 
 /// First words of each kind of request, by which tests recognise it.
 pub const TASK_MARK: &str = "Invent one Python programming task";
@@ -75,7 +75,8 @@ const TASK_SYSTEM: &str = "You write short, exact programming exercises about pu
 /// All rules stand here, before the example: the request itself is then read in half the time.
 const CHECK_SYSTEM: &str = "You are a careful Python tester. You work results out by hand, step by step, and never guess. For each \
     task you write exactly 6 checks of its function: 3 of typical inputs, each testing something else that the task says, then 3 \
-    of edge cases: empty input, one element, repeated or equal values, limits.\n\
+    that a careless programmer would get wrong: an exception or a rule that is easily overlooked, values of another kind than \
+    usual, empty input, equal values.\n\
     - Small inputs, at most 4 elements or 12 characters, whose result is easy to work out by hand.\n\
     - One line each: `assert name(...) == value`, where value is a plain Python literal.\n\
     - For an error that the task names: `with raises(ThatError): name(...)` on one line. Where it names none, no check for an \
