@@ -82,9 +82,7 @@ impl Scene<'_> {
             early.clone()
         } else {
             let wanted = first_solutions(checks.iter().map(|(_, check)| check));
-            let early = self.code(scenario, wanted, 0).await?;
-            tally.spent(early.spent());
-            early
+            self.code(scenario, wanted, 0, tally).await?
         };
         let first = early.asked;
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
@@ -98,8 +96,7 @@ impl Scene<'_> {
                 if asked >= MOST {
                     return Ok(no_code(draft));
                 }
-                let more = self.code(scenario, STEP, asked).await?;
-                tally.spent(more.spent());
+                let more = self.code(scenario, STEP, asked, tally).await?;
                 asked += more.asked;
                 fresh = more.solutions.into_iter().map(Fresh::new).collect();
                 continue;
@@ -147,10 +144,9 @@ impl Scene<'_> {
             self.phase(Phase::Coding, tally);
             let (again, more) = tokio::join!(
                 self.mend(scenario, &tried, fault),
-                self.code(scenario, STEP.min(most - asked), asked)
+                self.code(scenario, STEP.min(most - asked), asked, tally)
             );
             let (again, more) = (again?, more?);
-            tally.spent(more.spent());
             asked += more.asked;
             if let Some(again) = &again {
                 tally.spent(again.spent);

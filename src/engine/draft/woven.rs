@@ -90,13 +90,12 @@ impl Scene<'_> {
             .weaver
             .checks_for(self.permit, scenario, there, seed);
         let (suites, early) = if writers.llm.slots() > 1 {
-            let early = self.code(scenario, first_solutions(there.iter()), 0);
+            let early = self.code(scenario, first_solutions(there.iter()), 0, tally);
             let (suites, early) = tokio::join!(suites, early);
             (suites, Some(early?))
         } else {
             (suites.await, None)
         };
-        tally.spent(early.as_ref().map(Asked::spent).unwrap_or_default());
         if let Ok(suites) = &suites {
             tally.spent(suites.tokens);
         }

@@ -6,23 +6,13 @@ use crate::dream::{Scenario, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::settle::Tried;
-use crate::engine::{EngineError, Scene};
+use crate::engine::{EngineError, Scene, Tally};
 
 /// What a question for solutions gave.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Asked {
     pub(in crate::engine) asked: usize,
     pub(in crate::engine) solutions: Vec<Solution>,
-}
-
-impl Asked {
-    pub(in crate::engine) fn spent(&self) -> Tokens {
-        let mut spent = Tokens::default();
-        for solution in &self.solutions {
-            spent.add(solution.usage);
-        }
-        spent
-    }
 }
 
 /// A solution that has not been run yet.
@@ -69,12 +59,13 @@ impl Scene<'_> {
         }
     }
 
-    /// Up to `wanted` new solutions; fewer where the model gave no code or the same twice.
+    /// Up to `wanted` new solutions, with their tokens counted; fewer where the model gave no code or the same twice.
     pub(in crate::engine) async fn code(
         &self,
         scenario: &Scenario,
         wanted: usize,
         offset: usize,
+        tally: &mut Tally,
     ) -> Result<Asked, EngineError> {
         let Some(writers) = self.writers else {
             return Err(EngineError::NoModel);
@@ -92,6 +83,9 @@ impl Scene<'_> {
                 Vec::new()
             }
         };
+        for solution in &solutions {
+            tally.spent(solution.usage);
+        }
         Ok(Asked {
             asked: wanted,
             solutions,
