@@ -118,7 +118,10 @@ impl App {
             kept.push("DREAMING_PROCESS_PRIORITY");
         }
         self.servers.reload(&settings.llm);
-        let engine = self.engine.get().under(settings.clone());
+        let engine = DreamEngine {
+            settings: settings.clone(),
+            ..DreamEngine::clone(&self.engine.get())
+        };
         *self.engine.lock() = Arc::new(engine);
         self.settings = settings.clone();
         (settings, kept)

@@ -144,6 +144,7 @@ impl EngineError {
 }
 
 /// The parts that a session joins.
+#[derive(Clone)]
 pub struct DreamEngine {
     pub settings: Settings,
     pub store: Arc<Store>,
@@ -164,22 +165,6 @@ impl std::fmt::Debug for DreamEngine {
 }
 
 impl DreamEngine {
-    /// The same parts under other settings.
-    #[must_use]
-    pub fn under(&self, settings: Settings) -> Self {
-        Self {
-            settings,
-            store: Arc::clone(&self.store),
-            knowledge: self.knowledge.clone(),
-            pack: Arc::clone(&self.pack),
-            servers: self.servers.clone(),
-            experience: self.experience.clone(),
-            in_flight: Arc::clone(&self.in_flight),
-            containers: Arc::clone(&self.containers),
-            processors: Arc::clone(&self.processors),
-        }
-    }
-
     /// One REM phase. Always answers with a full report; a wake ends it within the time that killing takes.
     pub async fn enter_rem_phase(
         &self,

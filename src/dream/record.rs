@@ -185,6 +185,33 @@ pub struct Attempt {
     pub thought: Option<String>,
 }
 
+#[cfg(test)]
+impl Attempt {
+    /// One that was rejected for nothing, for tests to fill in what they are about.
+    pub(crate) fn example(session: &SessionId) -> Self {
+        Self {
+            attempt_id: AttemptId::new(),
+            session_id: session.clone(),
+            at: Timestamp::UNIX_EPOCH,
+            outcome: AttemptOutcome::Rejected,
+            reasons: Vec::new(),
+            why: String::new(),
+            gates: Vec::new(),
+            scenario: Scenario::default(),
+            code: String::new(),
+            checks: Vec::new(),
+            hidden_checks: Vec::new(),
+            dropped_checks: Vec::new(),
+            generator: Generator::Llm,
+            provenance: Provenance::default(),
+            topic: None,
+            seconds: 1.0,
+            tokens: Tokens::default(),
+            thought: None,
+        }
+    }
+}
+
 /// One entry of the LessonsStore.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lesson {

@@ -109,10 +109,7 @@ impl Scene<'_> {
                     checks.extend(open_questions(draft, &checks, &fresh));
                 }
             }
-            for Fresh {
-                code, mended_from, ..
-            } in fresh
-            {
+            for Fresh { code, mended_from } in fresh {
                 if tried.iter().all(|earlier| differ(&earlier.code, &code)) {
                     let answers = self.observe(&code, &checks).await?;
                     tried.push(Tried {
@@ -148,10 +145,11 @@ impl Scene<'_> {
             );
             let (again, more) = (again?, more?);
             asked += more.asked;
-            if let Some(again) = &again {
-                tally.spent(again.spent);
+            fresh = Vec::new();
+            if let Some((again, spent)) = again {
+                tally.spent(spent);
+                fresh.push(again);
             }
-            fresh = again.into_iter().collect();
             fresh.extend(more.solutions.into_iter().map(Fresh::new));
         }
     }

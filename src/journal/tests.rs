@@ -12,11 +12,9 @@ use tempfile::TempDir;
 use super::shelf::{Part, Publishing, STEPS, Step};
 use super::*;
 use crate::dream::{
-    Alternative, Attempt, AttemptFact, AttemptOutcome, Check, CheckKind, Choice, Decision,
-    GateOutcome, Origin, Scenario, SessionReport, SessionStatus, Source, Tries, Trigger,
-    WakeReason,
+    Alternative, Attempt, AttemptFact, Check, CheckKind, Choice, Decision, GateOutcome, Origin,
+    Scenario, SessionReport, SessionStatus, Source, Tries, Trigger, WakeReason,
 };
-use crate::ids::AttemptId;
 use crate::store::Statistics;
 
 /// A fresh place: database, output folder, and a file of somebody else's in it.

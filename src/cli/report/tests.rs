@@ -7,7 +7,7 @@ use crate::dream::{
     AttemptOutcome, Funnel, GateReport, Generator, Measured, Origin, Provenance, Review, Scenario,
     Spent, Tier, Tokens, WakeReason,
 };
-use crate::ids::{AttemptId, DreamId, SessionId};
+use crate::ids::{DreamId, SessionId};
 
 fn session() -> SessionId {
     SessionId::parse("01a1fc634a4a72788b04591ca1a10d5e").unwrap()
@@ -52,24 +52,10 @@ fn scenario(title: &str) -> Scenario {
 
 fn attempt(title: &str, outcome: AttemptOutcome, reasons: &[&str]) -> Attempt {
     Attempt {
-        attempt_id: AttemptId::new(),
-        session_id: session(),
-        at: jiff::Timestamp::UNIX_EPOCH,
         outcome,
         reasons: reasons.iter().map(|&reason| reason.to_owned()).collect(),
-        why: String::new(),
-        gates: Vec::new(),
         scenario: scenario(title),
-        code: String::new(),
-        checks: Vec::new(),
-        hidden_checks: Vec::new(),
-        dropped_checks: Vec::new(),
-        generator: Generator::Llm,
-        provenance: Provenance::default(),
-        topic: None,
-        seconds: 1.0,
-        tokens: Tokens::default(),
-        thought: None,
+        ..Attempt::example(&session())
     }
 }
 

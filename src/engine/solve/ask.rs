@@ -18,7 +18,6 @@ pub(in crate::engine) struct Asked {
 /// A solution that has not been run yet.
 pub(super) struct Fresh {
     pub(super) code: String,
-    pub(super) spent: Tokens,
     pub(super) mended_from: Option<usize>,
 }
 
@@ -26,20 +25,20 @@ impl Fresh {
     pub(super) fn new(solution: Solution) -> Self {
         Self {
             code: solution.code,
-            spent: solution.usage,
             mended_from: None,
         }
     }
 }
 
 impl Scene<'_> {
-    /// The best solution so far, mended once after what was seen of it; `None` where no code came of it.
+    /// The best solution so far, mended once after what was seen of it, and what that took; `None` where no code came of
+    /// it.
     pub(super) async fn mend(
         &self,
         scenario: &Scenario,
         tried: &[Tried],
         fault: Option<Fault>,
-    ) -> Result<Option<Fresh>, EngineError> {
+    ) -> Result<Option<(Fresh, Tokens)>, EngineError> {
         let (Some(writers), Some(fault)) = (self.writers, fault) else {
             return Ok(None);
         };
@@ -50,10 +49,14 @@ impl Scene<'_> {
             .repair(self.permit, scenario, code, &fault.seen)
             .await;
         match repaired {
-            Ok(solution) => Ok(Some(Fresh {
-                mended_from: Some(fault.solution),
-                ..Fresh::new(solution)
-            })),
+            Ok(solution) => {
+                let spent = solution.usage;
+                let fresh = Fresh {
+                    mended_from: Some(fault.solution),
+                    ..Fresh::new(solution)
+                };
+                Ok(Some((fresh, spent)))
+            }
             Err(CodeError::Llm(error)) => Err(error.into()),
             Err(CodeError::NoCode(_)) => Ok(None),
         }

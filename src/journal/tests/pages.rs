@@ -6,12 +6,8 @@ use jiff::tz::TimeZone;
 
 fn attempt(session: &SessionId, title: &str, reasons: &[&str]) -> Attempt {
     Attempt {
-        attempt_id: AttemptId::new(),
-        session_id: session.clone(),
         at: Timestamp::from_second(1_700_000_100).unwrap(),
-        outcome: AttemptOutcome::Rejected,
         reasons: reasons.iter().map(|&reason| reason.to_owned()).collect(),
-        why: String::new(),
         gates: vec![GateReport {
             gate: "hidden_checks".to_owned(),
             outcome: GateOutcome::Fail,
@@ -25,15 +21,8 @@ fn attempt(session: &SessionId, title: &str, reasons: &[&str]) -> Attempt {
             ..Scenario::default()
         },
         code: "def f(x):\n    return x + 1\n".to_owned(),
-        checks: Vec::new(),
-        hidden_checks: Vec::new(),
-        dropped_checks: Vec::new(),
-        generator: Generator::Llm,
-        provenance: Provenance::default(),
-        topic: None,
         seconds: 3.0,
-        tokens: Tokens::default(),
-        thought: None,
+        ..Attempt::example(session)
     }
 }
 
