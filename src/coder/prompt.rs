@@ -18,6 +18,22 @@ const SYSTEM: &str = "You are an expert Python programmer who writes short, corr
     no printing, no comments, no docstring.";
 const LEAVE_ARGUMENTS: &str = " You leave arguments as they are: sort or change a copy.";
 
+/// A solved task, shown before the real one: with it a model of 1.5 billion parameters writes a fifth less (no comments, no
+/// explanation) and more of it is right. Plain loops, because that is what such a model gets right.
+const SHOT_TASK: &str = "Write a function `late_trains(rows: list, limit: int) -> list` that takes pairs of a train's name and its \
+    delay in minutes and returns the names of the trains that are delayed by more than `limit`, the longest delay first. Equal \
+    delays are in alphabetical order. A negative delay counts as 0. An empty list gives an empty list.\n\n\
+    >>> late_trains([('B', 7), ('A', 9)], 5)\n['A', 'B']";
+const SHOT_NAME: &str = "late_trains";
+const SHOT_CODE: &str = "\
+def late_trains(rows: list, limit: int) -> list:
+    late = []
+    for name, delay in rows:
+        delay = max(delay, 0)
+        if delay > limit:
+            late.append((-delay, name))
+    return [name for _, name in sorted(late)]";
+
 /// Ways to go about it, in turn with the temperatures.
 const WAYS: [&str; 6] = [
     "Read every sentence of the task and follow it exactly.",
@@ -29,20 +45,28 @@ const WAYS: [&str; 6] = [
 ];
 
 pub(super) fn solve(scenario: &Scenario, number: usize) -> Vec<Message> {
-    let mut text = format!("Task:\n{}\n", scenario.task_prompt.trim());
+    let mut text = scenario.task_prompt.trim().to_owned();
     if !scenario.test_cases.is_empty() {
-        text.push_str("\nIt will be tested for:\n");
+        text.push_str("\n\nIt will be tested for:");
         for case in &scenario.test_cases {
-            text.extend(["- ", case.as_str(), "\n"]);
+            text.extend(["\n- ", case.as_str()]);
         }
     }
     let (name, way) = (&scenario.entry_point, WAYS[number % WAYS.len()]);
-    let imports = libraries(scenario);
-    let request = format!("{text}\n{SOLVE_MARK}, the function `{name}`.{imports} {way}");
+    let shot = solve_request(SHOT_TASK, SHOT_NAME, "", WAYS[0]);
     vec![
         message(Role::System, system(scenario)),
-        message(Role::User, request),
+        message(Role::User, shot),
+        message(Role::Assistant, format!("```python\n{SHOT_CODE}\n```")),
+        message(
+            Role::User,
+            solve_request(&text, name, &libraries(scenario), way),
+        ),
     ]
+}
+
+fn solve_request(task: &str, name: &str, imports: &str, way: &str) -> String {
+    format!("Task:\n{task}\n\n{SOLVE_MARK}, the function `{name}`.{imports} {way}")
 }
 
 fn system(scenario: &Scenario) -> String {
@@ -121,7 +145,8 @@ mod tests {
         let asked: Vec<_> = (0..6).map(|n| solve(&scenario, n)).collect();
         for (n, messages) in asked.iter().enumerate() {
             assert!(asked[..n].iter().all(|earlier| earlier != messages));
-            assert!(messages[1].content.contains("- An empty list gives 0."));
+            let request = &messages.last().unwrap().content;
+            assert!(request.contains("- An empty list gives 0."), "{request}");
         }
     }
 

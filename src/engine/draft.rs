@@ -350,7 +350,10 @@ impl Scene<'_> {
     }
 
     /// A refusal of the weaver is no error of the session; a failure of the server is.
-    fn woven_or_nothing<T>(&self, woven: Result<T, WeaveError>) -> Result<Option<T>, EngineError> {
+    pub(super) fn woven_or_nothing<T>(
+        &self,
+        woven: Result<T, WeaveError>,
+    ) -> Result<Option<T>, EngineError> {
         match woven {
             Ok(woven) => Ok(Some(woven)),
             Err(WeaveError::Llm(error)) => Err(error.into()),

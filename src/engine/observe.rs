@@ -1,12 +1,12 @@
 //! What a solution answers to each check, before anybody judges it. The program that runs a solution never holds an
 //! expected value; a property is asked in an interpreter that never held the solution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::dream::{Check, CheckKind, Observation, Outcome, Served, Suite, Value};
 use crate::sandbox::{Job, Limits, Runner, RunnerSpec};
 
-use super::settle::Answer;
+use super::settle::{Answer, Tried};
 use super::{EngineError, Scene};
 
 /// Any seed will do: the Guardian tries others.
@@ -82,6 +82,44 @@ impl Scene<'_> {
             other => other,
         })
     }
+
+    /// Rewrites calls whose result no solution gave as exact data; true where one was rewritten.
+    pub(super) async fn make_observable(
+        &self,
+        checks: &mut [(Suite, Check)],
+        tried: &mut [Tried],
+    ) -> Result<bool, EngineError> {
+        let mut rewritten = Vec::new();
+        for (c, (_, check)) in checks.iter_mut().enumerate() {
+            let types: HashSet<&str> = tried
+                .iter()
+                .filter_map(|t| match &t.answers[c] {
+                    Answer::Unobservable(type_name) => Some(type_name.as_str()),
+                    Answer::Value(_) | Answer::Raised(_) | Answer::Held(_) | Answer::Ended(_) => {
+                        None
+                    }
+                })
+                .collect();
+            let plain = types
+                .iter()
+                .find_map(|type_name| observable(&check.call, type_name));
+            if let Some(call) = plain {
+                check.call = call;
+                rewritten.push(c);
+            }
+        }
+        if rewritten.is_empty() {
+            return Ok(false);
+        }
+        for one in tried.iter_mut() {
+            let again: Vec<(Suite, Check)> = rewritten.iter().map(|&c| checks[c].clone()).collect();
+            let answers = self.observe(&one.code, &again).await?;
+            for (&c, answer) in rewritten.iter().zip(answers) {
+                one.answers[c] = answer;
+            }
+        }
+        Ok(true)
+    }
 }
 
 fn call_of(code: &str, check: &Check) -> Job {
@@ -102,4 +140,17 @@ fn answer_of(seen: &Observation) -> Answer {
         Outcome::Unobservable { type_name } => Answer::Unobservable(type_name.clone()),
         Outcome::Nothing => Answer::Ended(seen.ending.clone()),
     }
+}
+
+/// The call that makes a result of this type observable; `None` where there is no plain form of it.
+pub(super) fn observable(call: &str, type_name: &str) -> Option<String> {
+    let plain = match type_name {
+        "generator" | "zip" | "map" | "filter" | "enumerate" | "reversed" | "dict_keys"
+        | "dict_values" | "dict_items" | "list_iterator" | "tuple_iterator" | "str_iterator"
+        | "chain" | "islice" | "deque" | "accumulate" | "groupby" | "product" | "permutations"
+        | "combinations" => "list",
+        "Counter" | "OrderedDict" | "defaultdict" | "mappingproxy" => "dict",
+        _ => return None,
+    };
+    Some(format!("{plain}({call})"))
 }

@@ -30,6 +30,8 @@ const LEAST_AGAINST_DISSENT: usize = 2;
 const MOST_ADDED: usize = 6;
 /// Answers that no model wrote which stand in for a second solution.
 pub(super) const ENOUGH_EVIDENCE: usize = 3;
+/// The same where the solution also gives every answer that a model expected without having seen it, and nobody dissents.
+pub(super) const SOME_EVIDENCE: usize = 2;
 /// What the Guardian asks for.
 const LEAST_VISIBLE: usize = 3;
 const LEAST_HIDDEN: usize = 2;
@@ -85,24 +87,28 @@ pub enum Settlement {
         /// The best solution so far and what speaks against it.
         best: Option<usize>,
         why: String,
-        /// True where a further solution could still settle it.
-        more_may_help: bool,
+        needs: Needs,
     },
+}
+
+/// What could still settle it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    Solutions,
+    /// Independent solutions agree and meet few: either side may be at fault, and a further list costs less than solutions.
+    Expectations,
 }
 
 /// Settles `checks` by what the `tried` solutions answered. `stated` are those among them that the task itself states.
 #[must_use]
 pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> Settlement {
-    let unsettled = |best, why: String, more_may_help| Settlement::Unsettled {
-        best,
-        why,
-        more_may_help,
-    };
+    let unsettled = |best, why: String, needs| Settlement::Unsettled { best, why, needs };
     let open = checks.iter().filter(|(_, check)| is_open(check)).count();
     let expecting = checks.len() - open;
     if expecting < LEAST_VISIBLE + LEAST_HIDDEN {
         let why = format!("{expecting} checks are too few to prove anything");
-        return unsettled(None, why, false);
+        return unsettled(None, why, Needs::Nothing);
     }
     let matrix: Vec<Vec<bool>> = tried.iter().map(|t| passes(checks, &t.answers)).collect();
     let answered = |&c: &usize| checks[c].1.origin.is_evidence();
@@ -116,7 +122,7 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
         return unsettled(
             best,
             "no solution gives the answers that the source, or the task itself, gives".to_owned(),
-            true,
+            Needs::Solutions,
         );
     }
     let mut ranked: Vec<Case> = pool
@@ -140,7 +146,7 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
             expecting,
             checks[c].1.call
         );
-        return unsettled(Some(case.solution), why, true);
+        return unsettled(Some(case.solution), why, Needs::Solutions);
     }
     let enough_evidence = evidence.len() >= ENOUGH_EVIDENCE;
     // The winner gives all that the source answers: that speaks for it as much as confirmed expectations do.
@@ -151,7 +157,8 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
             "the best solution confirms only {} of {model_checks} expectations",
             case.confirmed
         );
-        return unsettled(Some(case.solution), why, true);
+        let needs = [Needs::Solutions, Needs::Expectations][case.supporters.min(1)];
+        return unsettled(Some(case.solution), why, needs);
     }
     close(
         case,
@@ -260,7 +267,7 @@ fn close(
         return Settlement::Unsettled {
             best: Some(case.solution),
             why,
-            more_may_help: false,
+            needs: Needs::Nothing,
         };
     }
     let kept = |c: &usize| !case.suspects.contains(c) && !is_open(&checks[*c].1);
@@ -270,14 +277,20 @@ fn close(
     let dissent = (0..tried.len())
         .any(|s| !refuted[s] && s != case.solution && contradicts(case.solution, s, tried, checks));
     let needed = if dissent { LEAST_AGAINST_DISSENT } else { 1 };
+    let foreseen = case.suspects.is_empty() && case.confirmed >= LEAST_CONFIRMED;
     let support = if enough_evidence {
         Some(format!("{evidence} answers that no model wrote"))
+    } else if case.supporters >= needed {
+        Some(format!(
+            "{} independent solutions agree on all {} calls",
+            case.supporters,
+            checks.len()
+        ))
     } else {
-        (case.supporters >= needed).then(|| {
+        (evidence >= SOME_EVIDENCE && foreseen && !dissent).then(|| {
             format!(
-                "{} independent solutions agree on all {} calls",
-                case.supporters,
-                checks.len()
+                "{evidence} answers that no model wrote, and {} that were expected without seeing the code",
+                case.confirmed
             )
         })
     };
@@ -430,20 +443,6 @@ pub(super) fn told(answer: &Answer) -> String {
         Answer::Unobservable(type_name) => format!("a {type_name}"),
         Answer::Ended(ending) => format!("{ending:?}"),
     }
-}
-
-/// The call that makes a result of this type observable; `None` where there is no plain form of it.
-#[must_use]
-pub fn observable(call: &str, type_name: &str) -> Option<String> {
-    let plain = match type_name {
-        "generator" | "zip" | "map" | "filter" | "enumerate" | "reversed" | "dict_keys"
-        | "dict_values" | "dict_items" | "list_iterator" | "tuple_iterator" | "str_iterator"
-        | "chain" | "islice" | "deque" | "accumulate" | "groupby" | "product" | "permutations"
-        | "combinations" => "list",
-        "Counter" | "OrderedDict" | "defaultdict" | "mappingproxy" => "dict",
-        _ => return None,
-    };
-    Some(format!("{plain}({call})"))
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 
 mod ask;
 
-use std::collections::HashSet;
-
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite, Tries};
 use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
@@ -14,7 +12,7 @@ use super::draft::Draft;
 use super::peers::{oracle_of, peers_of};
 use super::progress::Phase;
 use super::settle::{
-    Answer, ENOUGH_EVIDENCE, Settlement, Tried, differ, meets, observable, settle, told,
+    Answer, ENOUGH_EVIDENCE, Needs, SOME_EVIDENCE, Settlement, Tried, differ, meets, settle, told,
     with_stated,
 };
 use super::{EngineError, Scene, Tally};
@@ -23,14 +21,13 @@ use ask::Fresh;
 
 /// Solutions of the first step: two that agree are found in one step more often among three, and with the request for
 /// checks beside them they are four requests, which a server on a processor answers in three quarters of the time that
-/// it takes for them one by one. One is enough where no model wrote the answers.
+/// it takes for them one by one. One is enough where no model wrote the answers, two where it wrote the most of them.
 const FIRST: usize = 3;
+const FIRST_SHOWN: usize = 2;
 /// Solutions of a further step, beside a mended one.
 const STEP: usize = 2;
-/// Solutions at most, beside a mended one: what is not settled by then seldom is.
-const MOST: usize = 5;
-/// As above, where nobody has to agree: what two and a mend missed, few more tries find.
-const MOST_ANSWERED: usize = 2;
+/// As above, where nobody has to agree. What one further step and a mended solution did not settle seldom is.
+const STEP_ANSWERED: usize = 1;
 
 /// Open questions to the solutions of a task that only a model answers: as many as its checks.
 const OPEN: usize = 10;
@@ -85,15 +82,16 @@ impl Scene<'_> {
             self.code(scenario, wanted, 0, tally).await?
         };
         let first = early.asked;
+        let most = first + if first == 1 { STEP_ANSWERED } else { STEP };
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
         let mut asked = first;
         let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
         let mut tried: Vec<Tried> = Vec::new();
-        let mut mended = false;
+        let (mut mended, mut expected) = (false, false);
         loop {
             fresh = self.usable(draft, fresh);
             if fresh.is_empty() && tried.is_empty() {
-                if asked >= MOST {
+                if asked >= most {
                     return Ok(no_code(draft));
                 }
                 let more = self.code(scenario, STEP, asked, tally).await?;
@@ -128,8 +126,15 @@ impl Scene<'_> {
                 tally.ran();
             }
             let settlement = settle(&checks, &tried, &stated);
-            let most = if first == 1 { MOST_ANSWERED } else { MOST };
-            if asked >= most || !wants_more(&settlement) {
+            if needs(&settlement) == Needs::Expectations && !expected {
+                expected = true;
+                self.phase(Phase::Coding, tally);
+                self.expect_more(scenario, &mut checks, &mut tried, tally)
+                    .await?;
+                fresh = Vec::new();
+                continue;
+            }
+            if asked >= most || needs(&settlement) == Needs::Nothing {
                 return Ok(conclude(draft, settlement, &tried));
             }
             let fault = if mended {
@@ -153,53 +158,15 @@ impl Scene<'_> {
             fresh.extend(more.solutions.into_iter().map(Fresh::new));
         }
     }
-
-    /// Rewrites calls whose result no solution gave as exact data; true where one was rewritten.
-    pub(super) async fn make_observable(
-        &self,
-        checks: &mut [(Suite, Check)],
-        tried: &mut [Tried],
-    ) -> Result<bool, EngineError> {
-        let mut rewritten = Vec::new();
-        for (c, (_, check)) in checks.iter_mut().enumerate() {
-            let types: HashSet<&str> = tried
-                .iter()
-                .filter_map(|t| match &t.answers[c] {
-                    Answer::Unobservable(type_name) => Some(type_name.as_str()),
-                    Answer::Value(_) | Answer::Raised(_) | Answer::Held(_) | Answer::Ended(_) => {
-                        None
-                    }
-                })
-                .collect();
-            let plain = types
-                .iter()
-                .find_map(|type_name| observable(&check.call, type_name));
-            if let Some(call) = plain {
-                check.call = call;
-                rewritten.push(c);
-            }
-        }
-        if rewritten.is_empty() {
-            return Ok(false);
-        }
-        for one in tried.iter_mut() {
-            let again: Vec<(Suite, Check)> = rewritten.iter().map(|&c| checks[c].clone()).collect();
-            let answers = self.observe(&one.code, &again).await?;
-            for (&c, answer) in rewritten.iter().zip(answers) {
-                one.answers[c] = answer;
-            }
-        }
-        Ok(true)
-    }
 }
 
 /// How many solutions are asked for first.
 pub(super) fn first_solutions<'a>(checks: impl Iterator<Item = &'a Check>) -> usize {
     let answered = checks.filter(|check| check.origin.is_evidence()).count();
-    if answered >= ENOUGH_EVIDENCE {
-        1
-    } else {
-        FIRST
+    match answered {
+        ENOUGH_EVIDENCE.. => 1,
+        SOME_EVIDENCE.. => FIRST_SHOWN,
+        _ => FIRST,
     }
 }
 
@@ -300,15 +267,12 @@ fn no_code(draft: &Draft) -> Solved {
     }
 }
 
-fn wants_more(settlement: &Settlement) -> bool {
+fn needs(settlement: &Settlement) -> Needs {
     match settlement {
-        Settlement::Settled { .. } => lacks_support(settlement),
-        Settlement::Unsettled { more_may_help, .. } => *more_may_help,
+        Settlement::Settled { support: None, .. } => Needs::Solutions,
+        Settlement::Settled { .. } => Needs::Nothing,
+        Settlement::Unsettled { needs, .. } => *needs,
     }
-}
-
-fn lacks_support(settlement: &Settlement) -> bool {
-    matches!(settlement, Settlement::Settled { support: None, .. })
 }
 
 fn reason_of(draft: &Draft) -> Reason {
@@ -330,9 +294,7 @@ struct Fault {
 /// fails where a result is due. A model's expectation alone is no proof of a fault.
 fn fault_of(settlement: &Settlement, checks: &[(Suite, Check)], tried: &[Tried]) -> Option<Fault> {
     let Settlement::Unsettled {
-        best: Some(best),
-        more_may_help: true,
-        ..
+        best: Some(best), ..
     } = settlement
     else {
         return None;

@@ -20,6 +20,11 @@ const CALL_TOKENS: u32 = 300;
 
 /// Expected values want care, not ideas.
 const CHECK_TEMPERATURE: f64 = 0.2;
+/// Of a further list: at 0.2 five of eight checks were asked about before, at 0.8 half of them, and 21 of the 24 new ones
+/// were right.
+const MORE_TEMPERATURE: f64 = 0.8;
+/// Any other seed than the first list's will do, as long as it is the same when a scenario is tried again.
+const MORE_SEED: u64 = 1_000_000;
 /// Calls want variety, and nothing about them can be wrong.
 const CALL_TEMPERATURE: f64 = 0.4;
 
@@ -45,15 +50,12 @@ impl ScenarioWeaver {
         // A second round only where the first one gave too few.
         for round in 0..2_u64 {
             let seed = seed.wrapping_add(round * 1_000);
-            let (found, used) = self.ask_checks(permit, scenario, seed).await?;
+            let (found, used) = self
+                .ask_checks(permit, scenario, CHECK_TEMPERATURE, seed)
+                .await?;
             spent = sum(spent, used);
-            for check in found {
-                let key = parse::key(&check);
-                if checks.len() < MOST_CHECKS && !keys.contains(&key) {
-                    keys.push(key);
-                    checks.push(check);
-                }
-            }
+            checks.extend(fresh(found, &mut keys));
+            checks.truncate(MOST_CHECKS);
             if checks.len() >= least {
                 break;
             }
@@ -73,6 +75,25 @@ impl ScenarioWeaver {
             tokens: spent,
             prompt_version: PROMPT_VERSION,
         })
+    }
+
+    /// One further list, where too few of those that are `there` were met: what is asked about anew, if anything.
+    ///
+    /// # Errors
+    /// `Llm` alone: no usable check is an empty list.
+    pub async fn more_checks(
+        &self,
+        permit: &WorkPermit,
+        scenario: &Scenario,
+        there: &[&Check],
+    ) -> Result<(Vec<Check>, Tokens), WeaveError> {
+        let (found, spent) = self
+            .ask_checks(permit, scenario, MORE_TEMPERATURE, MORE_SEED)
+            .await?;
+        let mut keys: Vec<_> = there.iter().map(|check| parse::key(check)).collect();
+        let mut found = fresh(found, &mut keys);
+        found.truncate(MOST_CHECKS);
+        Ok((found, spent))
     }
 
     /// Calls that try a documented function, for the real one to answer.
@@ -96,18 +117,12 @@ impl ScenarioWeaver {
         &self,
         permit: &WorkPermit,
         scenario: &Scenario,
+        temperature: f64,
         seed: u64,
     ) -> Result<(Vec<Check>, Tokens), WeaveError> {
         let messages = prompt::checks(scenario);
         let reply = self
-            .ask(
-                permit,
-                messages,
-                None,
-                CHECK_TEMPERATURE,
-                CHECK_TOKENS,
-                seed,
-            )
+            .ask(permit, messages, None, temperature, CHECK_TOKENS, seed)
             .await?;
         let mut checks = parse::checks(&reply.text, &scenario.entry_point);
         // Models like to test for errors that nobody asked for.
@@ -119,4 +134,15 @@ impl ScenarioWeaver {
         });
         Ok((checks, tokens(&reply)))
     }
+}
+
+/// Those that ask what nobody asked before, by their `keys`.
+fn fresh(found: Vec<Check>, keys: &mut Vec<String>) -> Vec<Check> {
+    let mut is_new = |check: &Check| {
+        let key = parse::key(check);
+        let new = !keys.contains(&key);
+        keys.push(key);
+        new
+    };
+    found.into_iter().filter(|check| is_new(check)).collect()
 }

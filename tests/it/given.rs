@@ -148,3 +148,74 @@ async fn a_request_that_is_too_long_costs_its_task_and_a_server_that_takes_none_
         assert!(report.hints.iter().any(told), "{report:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_two_examples_shown_two_solutions_are_asked_for_and_one_opinion_is_enough() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let code = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
+    let solves = |asked: &Asked| asked.question().contains(SOLVE_MARK);
+    let shown = ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
+    for (examples, saved, requests) in [(shown, 1, 2), ("", 0, 5)] {
+        let world = World::new();
+        // Every solution is the same: nobody independent agrees with it.
+        let llm = FakeLlm::competent_but(move |asked| {
+            let alike = Behaviour::Say(format!("```python\n{code}\n```"));
+            solves(asked).then_some(alike)
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{examples}"))).await;
+        assert_eq!(report.dreams_successful, saved, "{examples}: {report:?}");
+        let asked = llm.asked();
+        assert_eq!(asked.iter().filter(|asked| solves(asked)).count(), requests);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_agreed_solutions_meet_few_expectations_the_tester_is_asked_once_more() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let calls = ["aab", "c", "abb", "dd", "eef"];
+    for second_is_right in [true, false] {
+        let world = World::new();
+        let lists = std::sync::atomic::AtomicUsize::new(0);
+        let llm = FakeLlm::competent_but(move |asked| {
+            if !asked.question().contains(CHECKS_MARK) {
+                return None;
+            }
+            let first = lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+            let list = if first {
+                let wrong = calls.map(|call| format!("assert run_lengths('{call}') == ['{call}']"));
+                wrong.join("\n")
+            } else if second_is_right {
+                "assert run_lengths('g') == [('g', 1)]\nassert run_lengths('hh') == [('h', 2)]\nassert run_lengths('ij') == [('i', 1), ('j', 1)]\n\
+                 assert run_lengths('kkl') == [('k', 2), ('l', 1)]\nassert run_lengths('mmm') == [('m', 3)]\nassert run_lengths('n n') == [('n', 1), (' ', 1), ('n', 1)]\n\
+                 assert run_lengths('oop') == [('o', 2), ('p', 1)]\nassert run_lengths('qrr') == [('q', 1), ('r', 2)]\nassert run_lengths('s') == [('s', 1)]"
+                    .to_owned()
+            } else {
+                "assert run_lengths('g') == 'g'\nassert run_lengths('hh') == 'h'".to_owned()
+            };
+            Some(Behaviour::Say(format!("```python\n{list}\n```")))
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(RUNS.to_owned())).await;
+        assert_eq!(
+            report.dreams_successful,
+            u64::from(second_is_right),
+            "{report:?}"
+        );
+        let asked = llm.asked();
+        let lists = asked
+            .iter()
+            .filter(|asked| asked.question().contains(CHECKS_MARK));
+        assert_eq!(lists.count(), 2);
+        for dream in saved(&settings.output_dir) {
+            let dropped = dream["dropped_checks"].as_array().expect("dropped checks");
+            assert_eq!(dropped.len(), calls.len(), "{dropped:?}");
+        }
+    }
+}

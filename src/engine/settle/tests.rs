@@ -75,7 +75,7 @@ fn one_solution_alone_never_overrules_an_expectation() {
         matches!(
             one,
             Settlement::Unsettled {
-                more_may_help: true,
+                needs: Needs::Solutions,
                 ..
             }
         ),
@@ -280,7 +280,7 @@ fn what_the_task_states_is_overruled_by_nobody() {
     let agreed_and_wrong = pair([1, 2, 3, 4, 5, 7]);
     let said = settle(&checks, &agreed_and_wrong, &stated);
     assert!(
-        matches!(&said, Settlement::Unsettled { why, more_may_help: true, .. } if why.contains("the task itself")),
+        matches!(&said, Settlement::Unsettled { why, needs: Needs::Solutions, .. } if why.contains("the task itself")),
         "{said:?}"
     );
     let Settlement::Settled { dropped, .. } = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &stated)
@@ -320,4 +320,52 @@ fn what_the_source_answers_counts_among_the_confirmed() {
         matches!(&settled, Settlement::Settled { dropped, .. } if dropped.len() == 3),
         "{settled:?}"
     );
+}
+
+/// Two answers of the source, then four expectations of a model.
+fn mostly_expected(expected: [i64; 6]) -> Vec<(Suite, Check)> {
+    let mut checks = suite(expected, Origin::Model);
+    for (_, check) in &mut checks[..2] {
+        check.origin = Origin::Source;
+    }
+    checks
+}
+
+#[test]
+fn two_answers_of_the_source_stand_in_for_a_second_solution_where_all_else_is_met() {
+    let supported = |tried: &[Tried], checks: &[(Suite, Check)]| match settle(checks, tried, &[]) {
+        Settlement::Settled { support, .. } => support.is_some(),
+        Settlement::Unsettled { .. } => false,
+    };
+    let right = tried("a", [1, 2, 3, 4, 5, 6]);
+    let met = mostly_expected([1, 2, 3, 4, 5, 6]);
+    assert!(supported(std::slice::from_ref(&right), &met));
+    let missed = mostly_expected([1, 2, 3, 4, 5, 7]);
+    assert!(!supported(std::slice::from_ref(&right), &missed));
+    let mut one_answer = met.clone();
+    one_answer[0].1.origin = Origin::Model;
+    assert!(!supported(&[right], &one_answer));
+    let mut open = met;
+    open.push(example(Suite::Hidden, 9, "None", Origin::Agreement));
+    let answering = |code: &str, last: i64| {
+        let mut one = tried(code, [1, 2, 3, 4, 5, 6]);
+        one.answers
+            .push(Answer::Value(Value::Int(last.to_string())));
+        one
+    };
+    assert!(supported(&[answering("a", 7)], &open));
+    let dissent = [answering("a", 7), answering("b", 8)];
+    assert!(!supported(&dissent, &open));
+}
+
+#[test]
+fn who_agree_and_meet_few_expectations_are_given_more_of_them() {
+    let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
+    let needs = |tried: &[Tried]| match settle(&checks, tried, &[]) {
+        Settlement::Unsettled { needs, .. } => needs,
+        settled @ Settlement::Settled { .. } => panic!("{settled:?}"),
+    };
+    assert_eq!(needs(&pair([1, 2, 3, 4, 5, 6])), Needs::Expectations);
+    let alone = [tried("a", [1, 2, 3, 4, 5, 6])];
+    assert_eq!(needs(&alone), Needs::Solutions);
 }

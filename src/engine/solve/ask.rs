@@ -2,7 +2,7 @@
 
 use super::Fault;
 use crate::coder::{CodeError, Solution};
-use crate::dream::{Scenario, Tokens};
+use crate::dream::{Check, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::settle::Tried;
@@ -93,6 +93,38 @@ impl Scene<'_> {
             asked: wanted,
             solutions,
         })
+    }
+
+    /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them.
+    pub(super) async fn expect_more(
+        &self,
+        scenario: &Scenario,
+        checks: &mut Vec<(Suite, Check)>,
+        tried: &mut [Tried],
+        tally: &mut Tally,
+    ) -> Result<(), EngineError> {
+        let Some(writers) = self.writers else {
+            return Ok(());
+        };
+        let asking = self.tools.asking(writers);
+        let there: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
+        let more = writers
+            .weaver
+            .more_checks(self.permit, scenario, &there)
+            .await;
+        drop(asking);
+        let Some((more, spent)) = self.woven_or_nothing(more)? else {
+            return Ok(());
+        };
+        tally.spent(spent);
+        // Hidden: whoever mends a solution is shown what it gave to a visible one.
+        let more: Vec<(Suite, Check)> = more.into_iter().map(|c| (Suite::Hidden, c)).collect();
+        for one in tried.iter_mut() {
+            let answers = self.observe(&one.code, &more).await?;
+            one.answers.extend(answers);
+        }
+        checks.extend(more);
+        Ok(())
     }
 
     /// Leaves out what proves nothing.
