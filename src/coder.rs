@@ -1,6 +1,8 @@
 //! Coder: a scenario becomes independent solutions, and a failed one may be repaired once. Called by the engine.
 //! Never sees a check that is not shown to it in words, never runs anything, and hands out nothing but code.
 
+use std::ops::Range;
+
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
@@ -57,9 +59,9 @@ impl Coder {
         Self { llm }
     }
 
-    /// `n` tries that know nothing of each other, numbered from `offset` so that a later call goes on where an earlier
-    /// one ended; as many at once as the server works on. Tries without usable code and doubles are left out, so there
-    /// may be fewer than `n`; the client's `spent` counts them all the same.
+    /// Tries that know nothing of each other, one for each of these `numbers`, `at_once` and no more than the server works
+    /// on; a later call goes on where an earlier one ended. Tries without usable code and doubles are left out, so there may
+    /// be fewer than numbers; the client's `spent` counts them all the same.
     ///
     /// # Errors
     /// `Interrupted`, or the last server error or `NoCode` where no try gave a solution.
@@ -67,11 +69,11 @@ impl Coder {
         &self,
         permit: &WorkPermit,
         scenario: &Scenario,
-        n: usize,
-        offset: usize,
+        numbers: Range<usize>,
+        at_once: usize,
     ) -> Result<Vec<Solution>, CodeError> {
         // Boxed, so that the future stays `Send` whatever the lifetimes: a session runs as a task of its own.
-        let tries: Vec<BoxFuture<'_, _>> = (offset..offset + n)
+        let tries: Vec<BoxFuture<'_, _>> = numbers
             .enumerate()
             .map(|(place, number)| {
                 let attempt = self.attempt(permit, scenario, number);
@@ -79,7 +81,7 @@ impl Coder {
             })
             .collect();
         let mut answers: Vec<(usize, Result<Solution, CodeError>)> = stream::iter(tries)
-            .buffer_unordered(self.llm.slots().max(1))
+            .buffer_unordered(at_once.min(self.llm.slots()).max(1))
             .collect()
             .await;
         answers.sort_by_key(|(place, _)| *place);

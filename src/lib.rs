@@ -22,6 +22,7 @@ pub mod ids;
 pub mod memory;
 
 pub mod chance;
+pub mod preface;
 pub mod similarity;
 
 pub mod tree;

@@ -38,6 +38,23 @@ pub struct Message {
     pub content: String,
 }
 
+impl Message {
+    /// A conversation: who is asked, what was asked and answered before, and what is asked now.
+    pub(crate) fn after(system: &str, shown: &[(String, String)], asked: &str) -> Vec<Self> {
+        let message = |role, content: &str| Self {
+            role,
+            content: content.to_owned(),
+        };
+        let mut messages = vec![message(Role::System, system)];
+        for (question, answer) in shown {
+            messages.push(message(Role::User, question));
+            messages.push(message(Role::Assistant, answer));
+        }
+        messages.push(message(Role::User, asked));
+        messages
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
     pub messages: Vec<Message>,

@@ -22,19 +22,19 @@ use crate::journal::night;
 const TURNED_AWAY: &str = "the model server turned requests away, and their tasks were left (the log has its words): where they \
                            were too long, give it a larger context for each of its slots";
 
-/// Requests that a scenario makes at once in its first step; in its other steps one to three, and none while it runs.
-const REQUESTS: usize = 4;
-
 /// Scenarios at once at most: each has its sandboxes.
 const MOST_AT_ONCE: usize = 4;
 
-/// How many scenarios keep a server of so many slots busy that does not compute on the processors: where it does, one
-/// scenario's model and another's sandboxes would only take them from each other.
-fn at_once(slots: usize) -> usize {
-    match slots / REQUESTS {
-        0 => 1,
-        full => (full + 1).min(MOST_AT_ONCE),
-    }
+/// How many scenarios are in play on a server of so many slots, and how many requests each of them may have at once. One
+/// request of each of several scenarios keeps a server busier than several of one, which come to their ends at different
+/// times and are none while its code runs; and what a slot has read of a task serves the task's next request.
+fn at_once(slots: usize, side_by_side: bool) -> (usize, usize) {
+    let scenarios = if side_by_side {
+        slots.clamp(1, MOST_AT_ONCE)
+    } else {
+        1
+    };
+    (scenarios, (slots / scenarios).max(1))
 }
 
 /// Where a session stands between two scenarios.
@@ -73,19 +73,15 @@ impl Rem<'_> {
     ) -> Result<(), EngineError> {
         let mut course = self.course(tools).await?;
         let slots = tools.writers.iter().map(|writers| writers.llm.slots());
-        let most = at_once(slots.max().unwrap_or(1));
+        let slots = slots.max().unwrap_or(1);
         let shares = Shares::new(clock::monotonic());
         let mut playing = FuturesUnordered::new();
         let mut ended = None;
         loop {
-            let at_once = if tools.processors_stay_free() {
-                most
-            } else {
-                1
-            };
-            while ended.is_none() && playing.len() < at_once {
+            let (scenarios, requests) = at_once(slots, tools.side_by_side());
+            while ended.is_none() && playing.len() < scenarios {
                 match self.next(&mut course, tools, tally) {
-                    Ok(Some(begun)) => playing.push(self.play(begun, tools, &shares)),
+                    Ok(Some(begun)) => playing.push(self.play(begun, requests, tools, &shares)),
                     Ok(None) => ended = Some(Ok(())),
                     Err(error) => ended = Some(Err(error)),
                 }
@@ -167,7 +163,13 @@ impl Rem<'_> {
         }))
     }
 
-    async fn play(&self, begun: Begun<'_>, tools: &Tools, shares: &Shares) -> Played {
+    async fn play(
+        &self,
+        begun: Begun<'_>,
+        requests: usize,
+        tools: &Tools,
+        shares: &Shares,
+    ) -> Played {
         let Begun {
             plan,
             told,
@@ -184,6 +186,7 @@ impl Rem<'_> {
             number,
             story: Story::begin(&self.engine.experience, self.session, number),
             writers,
+            requests,
             told: &told,
             share: shares.begin(clock::monotonic()),
         };
@@ -261,8 +264,11 @@ mod tests {
     use super::at_once;
 
     #[test]
-    fn a_server_of_few_slots_gets_one_scenario_and_none_gets_more_than_four() {
-        let slots = [0, 1, 3, 4, 7, 8, 12, 256];
-        assert_eq!(slots.map(at_once), [1, 1, 1, 2, 2, 3, 4, 4]);
+    fn requests_go_to_as_many_scenarios_as_there_may_be_and_then_to_each_of_them() {
+        let slots = [0, 1, 3, 4, 8, 256];
+        let several = slots.map(|slots| at_once(slots, true));
+        assert_eq!(several, [(1, 1), (1, 1), (3, 1), (4, 1), (4, 2), (4, 64)]);
+        let one = slots.map(|slots| at_once(slots, false));
+        assert_eq!(one, [(1, 1), (1, 1), (1, 3), (1, 4), (1, 8), (1, 256)]);
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Scene<'a> {
     pub(super) story: Story,
     /// The model that this scenario asks; `None` where none answers.
     pub(super) writers: Option<&'a Writers>,
+    /// How many requests it may have at once.
+    pub(super) requests: usize,
     /// Why it is dreamed.
     pub(super) told: &'a Told,
     pub(super) share: Share<'a>,

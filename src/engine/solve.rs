@@ -144,10 +144,13 @@ impl Scene<'_> {
             };
             mended |= fault.is_some();
             self.phase(Phase::Coding, tally);
-            let (again, more) = tokio::join!(
-                self.mend(scenario, &tried, fault),
-                self.code(scenario, STEP.min(most - asked), asked, tally)
-            );
+            let again = self.mend(scenario, &tried, fault);
+            let more = self.code(scenario, STEP.min(most - asked), asked, tally);
+            let (again, more) = if self.requests > 1 {
+                tokio::join!(again, more)
+            } else {
+                (again.await, more.await)
+            };
             let (again, more) = (again?, more?);
             asked += more.asked;
             fresh = Vec::new();

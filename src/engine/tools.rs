@@ -27,6 +27,8 @@ pub(super) struct Tools {
     /// The model server that this session had started; it ends with this.
     pub(super) server: Option<Hold>,
     in_flight: InFlight,
+    /// The model server has the sandboxes' own priority.
+    level: bool,
     processors: Processors,
     /// Seconds that the processors worked, and all that they had, while a model was asked.
     asked: Mutex<(f64, f64)>,
@@ -198,6 +200,8 @@ impl Tools {
             guardian: Guardian::new(Arc::clone(&sandbox)),
             sandbox,
             writers,
+            level: engine.settings.energy.priority == 0
+                || server.as_ref().is_some_and(Hold::is_ours),
             server,
             in_flight: Arc::clone(&engine.in_flight),
             processors: Arc::clone(&engine.processors),
@@ -258,11 +262,12 @@ impl Tools {
         }
     }
 
-    /// Whether the processors stay free while a model is asked: it computes on a graphics card or elsewhere. False until
-    /// that is known.
-    pub(super) fn processors_stay_free(&self) -> bool {
+    /// Whether one scenario's code can run while the model answers another: the server stands no higher than the sandboxes
+    /// with the processors, or leaves them free (it computes on a graphics card or elsewhere; false until that is known).
+    /// Beside somebody else's server on the processors sandboxes of the idle class would get next to nothing.
+    pub(super) fn side_by_side(&self) -> bool {
         let (worked, had) = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        had >= ENOUGH_SECONDS && worked < FREE * had
+        self.level || (had >= ENOUGH_SECONDS && worked < FREE * had)
     }
 
     /// The part of a dream's provenance that is the same for the whole session.

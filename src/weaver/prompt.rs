@@ -7,23 +7,20 @@ use serde_json::{Value as Json, json};
 
 use crate::dream::{Check, CheckKind, Cluster, Difficulty, Scenario};
 use crate::llm::{Message, Role};
+pub use crate::preface::CHECKS_MARK;
+use crate::preface::{self, check_request};
 
 mod shots;
 
 pub(super) use shots::own_tasks;
-use shots::{CALL_SHOT, CHECK_SHOTS, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
+use shots::{CALL_SHOT, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
 /// Kept with every dream; changes whenever a word does that models were asked with before.
 pub const PROMPT_VERSION: &str = "weave-6";
 
 /// First words of each kind of request, by which tests recognise it.
 pub const TASK_MARK: &str = "Invent one Python programming task";
-pub const CHECKS_MARK: &str = "Write 6 checks of";
 pub const CALLS_MARK: &str = "Write different calls";
-
-/// Half of them ordinary, half of them edge cases. Of eleven in two requests a small model worked out three in four, of
-/// six in one request seven in eight; asked for eight it found no end three times in nine.
-pub(super) const CHECKS_ASKED: usize = 6;
 
 /// Calls asked for where the real function answers them: some raise an error or give no plain value.
 const CALLS_ASKED: usize = 12;
@@ -71,18 +68,6 @@ const SETTINGS: [&str; 12] = [
 const TASK_SYSTEM: &str = "You write short, exact programming exercises about pure Python functions. A good exercise says \
     precisely what goes in, what comes out and what happens in the edge cases, so that two people who never met would \
     write functions with equal results.";
-
-/// All rules stand here, before the example: the request itself is then read in half the time.
-const CHECK_SYSTEM: &str = "You are a careful Python tester. You work results out by hand, step by step, and never guess. For each \
-    task you write exactly 6 checks of its function: 3 of typical inputs, each testing something else that the task says, then 3 \
-    that a careless programmer would get wrong: an exception or a rule that is easily overlooked, values of another kind than \
-    usual, empty input, equal values.\n\
-    - Small inputs, at most 4 elements or 12 characters, whose result is easy to work out by hand.\n\
-    - One line each: `assert name(...) == value`, where value is a plain Python literal.\n\
-    - For an error that the task names: `with raises(ThatError): name(...)` on one line. Where it names none, no check for an \
-    error.\n\
-    - Only what the task says for certain. No two alike, none that the task shows, no comments.\n\
-    You answer with one ```python block and nothing else.";
 
 const CALL_SYSTEM: &str = "You write calls that try out a documented Python function. You never write the function itself.";
 
@@ -268,28 +253,11 @@ fn fence(data: &str) -> String {
 
 /// The request for checks, from the task's text alone.
 pub(super) fn checks(scenario: &Scenario) -> Vec<Message> {
-    let mut messages = vec![message(Role::System, CHECK_SYSTEM)];
-    // One example is enough and is read in half the time of two.
-    let names_an_error = names_an_error(&scenario.task_prompt);
-    let shot = CHECK_SHOTS
-        .iter()
-        .find(|s| s.task.contains("Raise") == names_an_error);
-    if let Some(shot) = shot {
-        messages.push(message(Role::User, check_request(shot.task, shot.name)));
-        messages.push(message(
-            Role::Assistant,
-            format!("```python\n{}\n```", shot.checks.join("\n")),
-        ));
-    }
-    messages.push(message(
-        Role::User,
-        check_request(&scenario.task_prompt, &scenario.entry_point),
-    ));
-    messages
-}
-
-fn check_request(task: &str, name: &str) -> String {
-    format!("Task:\n{}\n\n{CHECKS_MARK} `{name}`.", task.trim())
+    Message::after(
+        preface::SYSTEM,
+        &preface::shown(&scenario.task_prompt),
+        &check_request(&scenario.task_prompt, &scenario.entry_point),
+    )
 }
 
 /// The request for calls whose results the real function will tell.
@@ -327,11 +295,6 @@ fn call_request(documentation: &str, name: &str) -> String {
          - No function definition, no results, no comments, no assert, no import, no two alike.\n\
          Answer with one ```python block."
     )
-}
-
-/// Whether a task speaks of errors at all.
-pub(super) fn names_an_error(task: &str) -> bool {
-    task.contains("Error") || task.contains("Exception") || task.to_lowercase().contains("raise")
 }
 
 /// The request for a function's name, where a given task has none.

@@ -49,6 +49,20 @@ async fn checks_and_solutions_are_asked_for_at_once() {
     assert_eq!(asked.iter().filter(|asked| is_checks(asked)).count(), 1);
     let solves = |asked: &&Asked| asked.question().contains(SOLVE_MARK);
     assert_eq!(asked.iter().filter(solves).count(), 3);
+    // All begin alike, down to the end of the task's text: a server that has read it for one has read it for all.
+    let before = |asked: &Asked| {
+        let messages = asked.body["messages"].as_array().expect("messages");
+        let (last, shown) = messages.split_last().expect("a message");
+        let last = last["content"].as_str().expect("text");
+        let task = last.find("\n\nWrite ").expect("what is asked for");
+        (shown.to_vec(), last[..task].to_owned())
+    };
+    assert!(
+        asked[1..]
+            .iter()
+            .all(|one| before(one) == before(&asked[0]))
+    );
+    assert!(before(&asked[0]).1.contains(&fake_llm::some_task()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -288,7 +288,10 @@ async fn solutions_are_clean_differ_and_come_in_the_order_of_their_numbers() {
         .await
         .unwrap();
     let coder = Coder::new(llm.clone());
-    let solutions = coder.solve(&permit, &woven.scenario, 2, 0).await.unwrap();
+    let solutions = coder
+        .solve(&permit, &woven.scenario, 0..2, 4)
+        .await
+        .unwrap();
     assert_eq!(
         solutions.iter().map(|s| s.temperature).collect::<Vec<_>>(),
         [0.2, 0.7]
@@ -330,7 +333,7 @@ async fn the_half_competent_fake_makes_mistakes_and_the_competent_one_none() {
             .await
             .unwrap();
         let solved = Coder::new(llm)
-            .solve(&permit, &woven.scenario, 4, 0)
+            .solve(&permit, &woven.scenario, 0..4, 4)
             .await
             .unwrap();
         let wrong = "    return items[n:] + items[:n]\n";
@@ -353,7 +356,7 @@ async fn answers_without_code_give_no_solution() {
         ..Default::default()
     };
     let error = Coder::new(client(fake.url()).await)
-        .solve(&permit, &scenario, 3, 0)
+        .solve(&permit, &scenario, 0..3, 4)
         .await
         .unwrap_err();
     assert!(matches!(error, CodeError::NoCode(name) if name == "rotate_left"));
@@ -395,7 +398,7 @@ async fn a_real_model_is_spoken_to_and_whatever_it_says_ends_in_a_named_result()
             let known = similarity::sketch(&woven.scenario, &woven.checks);
             assert!(similarity::likeness(&known, &known) > 0.99);
             let solved = Coder::new(llm.clone())
-                .solve(&permit, &woven.scenario, 1, 0)
+                .solve(&permit, &woven.scenario, 0..1, 4)
                 .await;
             assert!(
                 matches!(solved, Ok(_) | Err(CodeError::NoCode(_))),

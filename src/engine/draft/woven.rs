@@ -76,8 +76,9 @@ impl Scene<'_> {
         Ok(Drafted::Ready(Box::new(draft)))
     }
 
-    /// Checks and the first solutions are written from the task's text alone, and no solution may see a check: they are
-    /// asked for at once where the server works on several requests.
+    /// Checks and the first solutions are written from the task's text alone, and no solution may see a check: a scenario
+    /// that may have several requests asks for them at once. Else the solutions wait: the server keeps the task's text that
+    /// it has just read.
     pub(super) async fn checks_and_solutions(
         &self,
         writers: &Writers,
@@ -89,7 +90,7 @@ impl Scene<'_> {
         let suites = writers
             .weaver
             .checks_for(self.permit, scenario, there, seed);
-        let (suites, early) = if writers.llm.slots() > 1 {
+        let (suites, early) = if self.requests.min(writers.llm.slots()) > 1 {
             let early = self.code(scenario, first_solutions(there.iter()), 0, tally);
             let (suites, early) = tokio::join!(suites, early);
             (suites, Some(early?))

@@ -76,7 +76,12 @@ impl Scene<'_> {
         let _asking = self.tools.asking(writers);
         let solved = writers
             .coder
-            .solve(self.permit, scenario, wanted, offset)
+            .solve(
+                self.permit,
+                scenario,
+                offset..offset + wanted,
+                self.requests,
+            )
             .await;
         let solutions = match solved {
             Ok(solutions) => solutions,

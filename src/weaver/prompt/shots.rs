@@ -3,7 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::{CALLS_ASKED, CHECKS_ASKED};
+use super::CALLS_ASKED;
+use crate::preface::{CHECK_SHOTS, SHOT_TASK};
 
 /// The built-in examples' task texts: a model that copies one has woven nothing.
 pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
@@ -18,6 +19,7 @@ pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
     answers
         .filter_map(text)
         .chain(CHECK_SHOTS.iter().map(|shot| shot.task.to_owned()))
+        .chain([SHOT_TASK.to_owned()])
 }
 
 /// A text, what was asked about it, and a finished task.
@@ -79,40 +81,3 @@ pub(super) const CALL_SHOT: CallShot = CallShot {
         "clamp_all([1, 2], 5, 4)",
     ],
 };
-
-pub(super) struct CheckShot {
-    pub(super) task: &'static str,
-    pub(super) name: &'static str,
-    pub(super) checks: [&'static str; CHECKS_ASKED],
-}
-
-/// One task with an error and one without.
-pub(super) const CHECK_SHOTS: [CheckShot; 2] = [
-    CheckShot {
-        task: "Write a function `clamp_all(numbers: list, low: int, high: int) -> list` that returns a new list in which \
-               every number below `low` is replaced by `low` and every number above `high` by `high`. Raise ValueError \
-               if `low` is greater than `high`.",
-        name: "clamp_all",
-        checks: [
-            "assert clamp_all([1, 3, 9], 2, 5) == [2, 3, 5]",
-            "assert clamp_all([7, 8], 0, 4) == [4, 4]",
-            "assert clamp_all([0, 1], 5, 6) == [5, 5]",
-            "with raises(ValueError): clamp_all([1], 5, 2)",
-            "assert clamp_all([], 0, 1) == []",
-            "assert clamp_all([9, 9], 1, 3) == [3, 3]",
-        ],
-    },
-    CheckShot {
-        task: "Write a function `running_totals(numbers: list) -> list` that returns a list in which each element is the \
-               sum of all numbers up to and including its place. An empty list gives an empty list.",
-        name: "running_totals",
-        checks: [
-            "assert running_totals([1, 2, 3]) == [1, 3, 6]",
-            "assert running_totals([10, -4]) == [10, 6]",
-            "assert running_totals([5, 0, 5]) == [5, 5, 10]",
-            "assert running_totals([]) == []",
-            "assert running_totals([7]) == [7]",
-            "assert running_totals([0, 0]) == [0, 0]",
-        ],
-    },
-];

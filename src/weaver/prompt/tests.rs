@@ -73,12 +73,12 @@ fn our_own_examples_follow_our_own_form() {
 
 #[test]
 fn every_example_check_is_lifted_and_they_are_as_many_as_are_asked_for() {
-    for shot in CHECK_SHOTS {
+    for shot in preface::CHECK_SHOTS {
         let lifted = parse::checks(&shot.checks.join("\n"), shot.name);
-        assert_eq!(lifted.len(), CHECKS_ASKED);
+        assert_eq!(lifted.len(), preface::CHECKS_ASKED);
     }
-    let asked = format!(" {CHECKS_ASKED} checks");
-    assert!(CHECK_SYSTEM.contains(&asked) && CHECKS_MARK.contains(&asked));
+    let asked = format!(" {} checks", preface::CHECKS_ASKED);
+    assert!(preface::SYSTEM.contains(&asked) && CHECKS_MARK.contains(&asked));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn only_tasks_that_name_an_error_are_shown_one() {
             task_prompt: task.to_owned(),
             ..Scenario::default()
         };
-        checks(&scenario)[2].content.contains("with raises")
+        checks(&scenario)[4].content.contains("with raises")
     };
     assert!(shown("Raise ValueError if empty."));
     assert!(!shown("Return the sum."));

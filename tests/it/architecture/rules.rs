@@ -32,6 +32,7 @@ const ROOMS: &[(&str, Layer)] = &[
     ("config", Layer::Vocabulary),
     ("memory", Layer::Vocabulary),
     ("chance", Layer::Pure),
+    ("preface", Layer::Pure),
     ("similarity", Layer::Pure),
     ("tree", Layer::Tree),
     ("energy::host", Layer::World),
