@@ -11,8 +11,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dreamer::experience::draw::Draw;
@@ -43,8 +44,15 @@ fn say(text: &str) {
     _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Whether any figure fell short, for the exit code.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
 fn verdict(holds: bool) -> &'static str {
-    if holds { "holds" } else { "FALLS SHORT" }
+    if holds {
+        return "holds";
+    }
+    SHORT.store(true, Ordering::Relaxed);
+    "FALLS SHORT"
 }
 
 /// A transition of the size that cpprb is given: eight numbers before and after, an action and a reward.
@@ -309,7 +317,12 @@ fn cpprb(folder: &Path) -> Result<Value, String> {
     serde_json::from_slice(&said).map_err(|error| error.to_string())
 }
 
-fn main() {
+fn main() -> ExitCode {
+    measure();
+    ExitCode::from(u8::from(SHORT.load(Ordering::Relaxed)))
+}
+
+fn measure() {
     // Words choose among the parts: `cargo bench --bench experience -- sample`.
     let words: Vec<String> = std::env::args()
         .skip(1)

@@ -5,6 +5,7 @@
 //! `cargo bench --bench pays -- tries.jsonl [HOURS A NIGHT]`
 
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use dreamer::chance::Chance;
 use dreamer::dream::{ArmKey, AttemptFact};
@@ -60,7 +61,7 @@ fn p_value(differences: &[f64]) -> f64 {
     if z >= 0.0 { tail } else { 1.0 - tail }
 }
 
-fn main() {
+fn main() -> ExitCode {
     let mut args = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with("--"));
@@ -68,41 +69,40 @@ fn main() {
         say(
             "left out: it wants a file of recorded tries; make one with `dreamer learning facts > tries.jsonl`",
         );
-        return;
+        return ExitCode::SUCCESS;
     };
     let hours = args.next().and_then(|h| h.parse().ok()).unwrap_or(HOURS);
     let text = std::fs::read_to_string(&file).expect("the file of tries is readable");
-    let facts: Vec<AttemptFact> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("each line is a recorded try"))
-        .collect();
-    let world = World::of(&facts);
-    if world.arms.is_empty() {
-        say("left out: no recorded try asked a model");
-        return;
-    }
+    let facts = text.lines().map(|line| {
+        serde_json::from_str::<AttemptFact>(line).expect("each line is a recorded try")
+    });
+    // Given tasks come in the order of their file: nights of them choose models alone, and are no nights of documents.
+    let is_given = |fact: &AttemptFact| fact.steps.first().is_some_and(|s| s.name == "given");
+    let (given, found): (Vec<_>, Vec<_>) = facts.partition(is_given);
+    let shown = [("the owner's documents", found), ("given tasks", given)]
+        .map(|(name, facts)| pays(name, &World::of(&facts), hours));
+    ExitCode::from(u8::from(!shown.contains(&true)))
+}
+
+/// Whether enough tries of this kind show that learning pays.
+fn pays(name: &str, world: &World, hours: f64) -> bool {
     say(&format!(
-        "{} recorded tries with {} models, nights of {hours} h, {SEEDS} seeds",
+        "\n{name}: {} recorded tries with {} models, nights of {hours} h, {SEEDS} seeds",
         world.tries,
         world.arms.len()
     ));
-    if world.tries < ENOUGH {
-        say(&format!(
-            "too thin: {ENOUGH} tries are wanted; read what follows as an example"
-        ));
+    if world.arms.is_empty() {
+        say("left out: no recorded try asked a model");
+        return false;
     }
     let seconds = hours * 3600.0;
     let (mut on, mut off) = (Vec::new(), Vec::new());
     for seed in 0..SEEDS {
         let mut rule = Usual(Rule::new(&Strategy::default(), Bounds::default()));
-        let with = nights(
-            &world,
-            Some(&mut rule),
-            NIGHTS,
-            seconds,
-            &mut Chance::seeded(seed),
-        );
-        let without = nights(&world, None, NIGHTS, seconds, &mut Chance::seeded(seed));
+        let mut chance = Chance::seeded(seed);
+        let with = nights(world, Some(&mut rule), NIGHTS, seconds, &mut chance);
+        let mut chance = Chance::seeded(seed);
+        let without = nights(world, None, NIGHTS, seconds, &mut chance);
         let later = |saved: Vec<u32>| f64::from(saved.iter().skip(1).sum::<u32>());
         on.push(later(with));
         off.push(later(without));
@@ -112,18 +112,20 @@ fn main() {
     let differences: Vec<f64> = on.iter().zip(&off).map(|(a, b)| a - b).collect();
     let ratio = mean(&on) / mean(&off).max(1e-9);
     let p = p_value(&differences);
-    say("\n| | verified dreams an hour, nights 2 to 5 |\n|---|---|");
     say(&format!(
-        "| learning off | {:.2} |\n| learning on | {:.2} |",
+        "| verified dreams an hour, nights 2 to 5 | |\n|---|---|\n| learning off | {:.2} |\n| learning on | {:.2} |",
         per_hour(&off),
         per_hour(&on)
     ));
-    let holds = if ratio >= GOAL && p < 0.01 {
-        "holds"
+    let verdict = if world.tries < ENOUGH {
+        format!("too thin to tell, {ENOUGH} tries are wanted")
+    } else if ratio >= GOAL && p < 0.01 {
+        "holds".to_owned()
     } else {
-        "MISSED"
+        "MISSED".to_owned()
     };
     say(&format!(
-        "\nratio {ratio:.2} of at least {GOAL}, p = {p:.1e}: {holds}"
+        "ratio {ratio:.2} of at least {GOAL}, p = {p:.1e}: {verdict}"
     ));
+    verdict == "holds"
 }

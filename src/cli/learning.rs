@@ -185,6 +185,9 @@ fn show_all(store: &Store, strategy: MergeStrategy, context: &Context) -> anyhow
             "too few to choose by, so everything goes in turn"
         }
     ))?;
+    if let Some(note) = kept::left_out(&facts) {
+        say(&note)?;
+    }
     say(&summary(&merged, &view.global.episodes, strategy))?;
     say_ladder(&ladder)?;
     if !joinable.is_empty() {

@@ -25,6 +25,8 @@ pub struct Imported {
     pub known: u64,
     /// Offline models of topics that had none.
     pub models: u64,
+    /// Statistics of what was taken whose discoveries or duration the original counted: these two are left out.
+    pub unkept: u64,
     /// Path and reason.
     pub refused: Vec<(String, String)>,
 }
@@ -118,8 +120,11 @@ impl LearningStore<'_> {
             for session in folders(&topic.join("sessions"))? {
                 let path = session.join("stats.json");
                 match imported.note(&path, self.import_one(&topic, &session, &path))? {
-                    Some(true) => imported.taken += 1,
-                    Some(false) => imported.known += 1,
+                    Some(Some(unkept)) => {
+                        imported.taken += 1;
+                        imported.unkept += unkept;
+                    }
+                    Some(None) => imported.known += 1,
                     None => {}
                 }
             }
@@ -127,7 +132,13 @@ impl LearningStore<'_> {
         Ok(imported)
     }
 
-    fn import_one(self, topic: &Path, session: &Path, path: &Path) -> Result<bool, LearningError> {
+    /// How much of it is not kept; `None` where the session was known.
+    fn import_one(
+        self,
+        topic: &Path,
+        session: &Path,
+        path: &Path,
+    ) -> Result<Option<u64>, LearningError> {
         let text = read(path)?;
         let (snapshot, meta, selection) = layout::from_json(&text).map_err(unreadable(path))?;
         let (topic, session) = (name(topic)?, name(session)?);
@@ -137,9 +148,9 @@ impl LearningStore<'_> {
             session_id: session.clone(),
         };
         if self.exists(&key)? {
-            return Ok(false);
+            return Ok(None);
         }
-        self.save(&SessionFact {
+        let added = self.save(&SessionFact {
             topic,
             session,
             at: meta.at,
@@ -148,7 +159,8 @@ impl LearningStore<'_> {
             group: meta.group,
             selection,
             snapshot,
-        })
+        })?;
+        Ok(added.then_some(meta.unkept))
     }
 
     /// False where none lies there, and where the topic has one: what was analysed here goes before what was elsewhere.

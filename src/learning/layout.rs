@@ -39,6 +39,8 @@ pub struct Meta {
     pub at: Timestamp,
     pub phase: Option<LearningPhase>,
     pub group: Option<String>,
+    /// Statistics with discoveries or a duration, which the original counted and nothing here does.
+    pub unkept: u64,
 }
 
 /// A fact as the original's `stats.json`.
@@ -50,6 +52,7 @@ pub fn fact_to_json(fact: &SessionFact) -> Json {
         at: fact.at,
         phase: fact.phase,
         group: fact.group.clone(),
+        unkept: 0,
     };
     to_json(&fact.snapshot, &meta, &fact.selection)
 }
@@ -177,7 +180,7 @@ pub fn check_version(root: &Json) -> Result<(), LayoutError> {
 pub fn from_json(text: &str) -> Result<(Snapshot<u64>, Meta, Selection), LayoutError> {
     let root: Json = serde_json::from_str(text)?;
     check_version(&root)?;
-    let meta = meta_of(&root["metadata"])?;
+    let mut meta = meta_of(&root["metadata"])?;
     let transitions = &root["episode_transitions"];
     let mut snapshot = Snapshot {
         sessions: number(&root["metadata"], "session_count").unwrap_or(1),
@@ -207,9 +210,11 @@ pub fn from_json(text: &str) -> Result<(Snapshot<u64>, Meta, Selection), LayoutE
     snapshot.trigrams = read_ngrams(object(&root["ngram_stats"], "trigrams")?)?;
     snapshot.quadgrams = read_ngrams(object(&root["ngram_stats"], "quadgrams")?)?;
     for (key, stats) in object(&root, "contextual_stats")? {
+        meta.unkept += u64::from(is_unkept(stats));
         snapshot.contextual.insert(split(key)?, outcomes(stats)?);
     }
     for (key, stats) in object(&root, "action_stats")? {
+        meta.unkept += u64::from(is_unkept(stats));
         snapshot.actions.insert(key.clone(), outcomes(stats)?);
     }
     let selected = &root["selection_performance"];
@@ -238,6 +243,11 @@ pub fn from_json(text: &str) -> Result<(Snapshot<u64>, Meta, Selection), LayoutE
     Ok((snapshot, meta, selection))
 }
 
+fn is_unkept(stats: &Json) -> bool {
+    let counted = |key: &str| stats[key].as_f64().is_some_and(|n| n > 0.0);
+    counted("discoveries") || counted("total_duration")
+}
+
 fn meta_of(given: &Json) -> Result<Meta, LayoutError> {
     let text = |key: &str| given[key].as_str().map(str::to_owned);
     let seconds = number(given, "created_at")?;
@@ -251,6 +261,7 @@ fn meta_of(given: &Json) -> Result<Meta, LayoutError> {
             phase => Some(serde_json::from_value(phase.clone())?),
         },
         group: text("group_id"),
+        unkept: 0,
     })
 }
 
@@ -361,5 +372,15 @@ mod tests {
             from_json(r#"{"version": 1}"#),
             Err(LayoutError::Field(_))
         ));
+    }
+
+    #[test]
+    fn what_the_original_counted_and_nothing_here_keeps_is_told() {
+        let mut told = fact_to_json(&fact());
+        let read = |told: &Json| from_json(&told.to_string()).unwrap().1.unkept;
+        assert_eq!(read(&told), 0);
+        told["action_stats"]["unit"]["discoveries"] = json!(2);
+        told["action_stats"]["end"]["total_duration"] = json!(0.5);
+        assert_eq!(read(&told), 2);
     }
 }

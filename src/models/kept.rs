@@ -14,6 +14,13 @@ use crate::store::{Store, StoreError};
 
 /// Tries that the book is replayed from: some hundred nights; with the usual fading older ones weigh nothing.
 pub const MOST_FACTS: usize = 10_000;
+/// What to tell a person whose older tries were left out.
+#[must_use]
+pub fn left_out(facts: &[AttemptFact]) -> Option<String> {
+    (facts.len() >= MOST_FACTS)
+        .then(|| format!("the newest {MOST_FACTS} tries are counted; older ones, if any, are not"))
+}
+
 /// Outcomes between two looks at whether a replay is to stop.
 const REPLAY_STEP: usize = 500;
 /// How often a change is made anew on what somebody else set meanwhile: two people at once, and one more.
@@ -268,5 +275,13 @@ mod tests {
             (ended.status, ended.replayed),
             (RunState::Completed, REPLAY_STEP as u64 + 1)
         );
+    }
+
+    #[test]
+    fn only_where_tries_may_be_missing_is_it_told() {
+        let of = |count| vec![AttemptFact::example(1, true); count];
+        assert_eq!(left_out(&of(MOST_FACTS - 1)), None);
+        let told = left_out(&of(MOST_FACTS)).unwrap();
+        assert!(told.contains("10000"), "{told}");
     }
 }

@@ -8,7 +8,8 @@ use crate::store::Store;
 
 pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     let store = Store::open(&context.settings.database())?;
-    let book = kept::book(&store, &store.facts(kept::MOST_FACTS)?)?;
+    let facts = store.facts(kept::MOST_FACTS)?;
+    let book = kept::book(&store, &facts)?;
     let views = book.views();
     if context.json {
         say(&serde_json::to_string(&views)?)?;
@@ -16,6 +17,9 @@ pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     }
     if views.is_empty() {
         say("no model was asked yet")?;
+    }
+    if let Some(note) = kept::left_out(&facts) {
+        say(&note)?;
     }
     let seen = store.models()?;
     for view in views {

@@ -15,9 +15,8 @@ pub(super) enum Means {
     Endpoint,
     /// As things always are here; another value is refused, and the words say what to do.
     Always(&'static str, &'static str),
-    /// It means nothing here: at the original's own value it is passed over with a warning, another value is refused. The
-    /// words say what there is instead.
-    Passed(&'static str, &'static str),
+    /// It means nothing here and is passed over with a warning; the words say what there is instead.
+    Passed(&'static str),
 }
 
 use Means::{Always, Backend, Endpoint, Hours, Limit, Megabytes, Passed};
@@ -26,8 +25,6 @@ const SWITCH_OFF: &str = "experiences are always kept; `experience_sinks` says w
 const ONE_ENVIRONMENT: &str = "there is one environment";
 const ALL_FOUR: &str = "all four strategies are always there";
 const TRACKED: &str = "causes and whole trajectories are always kept";
-/// Where the original's file is.
-const FILE: &str = "./data/experience_events.jsonl";
 const CAUSE: &str = "an event's cause is what its trajectory says, never a guess by time";
 const VERDICTS: &str = "the Guardian's verdicts are always written, as is every stage of a dream";
 const STATS: &str = "`dreamer experience stats` shows the figures";
@@ -39,7 +36,7 @@ const TAIL: &str = "`dreamer experience tail` shows each event as it was written
 /// stands as `stream.backends.`.
 pub(super) const KEYS: &[(&str, Means)] = &[
     ("enabled", Always("true", SWITCH_OFF)),
-    ("environment", Passed("development", ONE_ENVIRONMENT)),
+    ("environment", Passed(ONE_ENVIRONMENT)),
     ("stream.batch_size", Limit("batch_events")),
     ("stream.flush_interval", Limit("flush_seconds")),
     ("stream.max_buffer_size", Limit("buffered_events")),
@@ -47,10 +44,7 @@ pub(super) const KEYS: &[(&str, Means)] = &[
     ("stream.http_endpoint", Endpoint),
     (
         "stream.file_path",
-        Passed(
-            FILE,
-            "the file is `experience/experience.jsonl` in the data folder; `data_dir` moves it",
-        ),
+        Passed("the file is `experience/experience.jsonl` in the data folder; `data_dir` moves it"),
     ),
     (
         "stream.retain_in_memory",
@@ -61,10 +55,7 @@ pub(super) const KEYS: &[(&str, Means)] = &[
     ),
     (
         "stream.backpressure_threshold",
-        Passed(
-            "0.8",
-            "writing never waits; `buffered_events` bounds what may wait for a sink",
-        ),
+        Passed("writing never waits; `buffered_events` bounds what may wait for a sink"),
     ),
     ("stream.backends.name", Backend),
     (
@@ -73,14 +64,11 @@ pub(super) const KEYS: &[(&str, Means)] = &[
     ),
     (
         "stream.backends.level",
-        Passed("INFO", "the console shows every event"),
+        Passed("the console shows every event"),
     ),
     (
         "stream.backends.path",
-        Passed(
-            FILE,
-            "the file is `experience/experience.jsonl` in the data folder; `data_dir` moves it",
-        ),
+        Passed("the file is `experience/experience.jsonl` in the data folder; `data_dir` moves it"),
     ),
     ("stream.backends.rotation", Megabytes),
     (
@@ -90,21 +78,15 @@ pub(super) const KEYS: &[(&str, Means)] = &[
     ("stream.backends.endpoint", Endpoint),
     (
         "stream.backends.timeout",
-        Passed("5", "a server has ten seconds to answer"),
+        Passed("a server has ten seconds to answer"),
     ),
     (
         "stream.backends.retry_attempts",
-        Passed(
-            "3",
-            "a batch is sent again until the server takes it or `buffered_events` are waiting",
-        ),
+        Passed("a batch is sent again until the server takes it or `buffered_events` are waiting"),
     ),
     (
         "stream.backends.retry_delay",
-        Passed(
-            "1",
-            "the pause between two tries grows from a quarter of a second to half a minute",
-        ),
+        Passed("the pause between two tries grows from a quarter of a second to half a minute"),
     ),
     ("storage.circular_buffer_size", Limit("hot_events")),
     ("storage.sliding_window_size", Limit("window_events")),
@@ -115,10 +97,7 @@ pub(super) const KEYS: &[(&str, Means)] = &[
     ("storage.sliding_window_duration", Hours),
     (
         "storage.type",
-        Passed(
-            "circular_buffer",
-            "both are there: the newest `hot_events` of one window of `window_events`",
-        ),
+        Passed("both are there: the newest `hot_events` of one window of `window_events`"),
     ),
     ("sampling.default_strategy", Limit("sample")),
     ("sampling.prioritized_alpha", Limit("alpha")),
@@ -152,61 +131,37 @@ pub(super) const KEYS: &[(&str, Means)] = &[
     ),
     (
         "sampling.strategies.diverse.similarity_threshold",
-        Passed("0.7", FARTHEST),
+        Passed(FARTHEST),
     ),
-    (
-        "sampling.strategies.diverse.max_similar",
-        Passed("10", FARTHEST),
-    ),
+    ("sampling.strategies.diverse.max_similar", Passed(FARTHEST)),
     ("causality.enabled", Always("true", TRACKED)),
-    ("causality.auto_link_events", Passed("true", CAUSE)),
-    ("causality.link_threshold_ms", Passed("100", CAUSE)),
-    ("causality.max_causal_chain", Passed("10", CAUSE)),
+    ("causality.auto_link_events", Passed(CAUSE)),
+    ("causality.link_threshold_ms", Passed(CAUSE)),
+    ("causality.max_causal_chain", Passed(CAUSE)),
     ("causality.store_full_trajectories", Always("true", TRACKED)),
     ("causality_tracking.enabled", Always("true", TRACKED)),
-    (
-        "causality_tracking.auto_link_threshold_ms",
-        Passed("100", CAUSE),
-    ),
-    ("causality_tracking.max_chain_depth", Passed("10", CAUSE)),
-    (
-        "integration.dna_guardian_integration",
-        Passed("true", VERDICTS),
-    ),
-    (
-        "integration.auto_record_token_events",
-        Passed("true", VERDICTS),
-    ),
-    ("integration.dna_guardian.enabled", Passed("true", VERDICTS)),
+    ("causality_tracking.auto_link_threshold_ms", Passed(CAUSE)),
+    ("causality_tracking.max_chain_depth", Passed(CAUSE)),
+    ("integration.dna_guardian_integration", Passed(VERDICTS)),
+    ("integration.auto_record_token_events", Passed(VERDICTS)),
+    ("integration.dna_guardian.enabled", Passed(VERDICTS)),
     (
         "integration.dna_guardian.auto_record_events",
-        Passed("true", VERDICTS),
+        Passed(VERDICTS),
     ),
-    (
-        "integration.dna_guardian.event_types",
-        Passed("token_created,token_updated,experience_stored", VERDICTS),
-    ),
-    ("integration.monitoring.enabled", Passed("true", STATS)),
-    (
-        "integration.monitoring.metrics_prefix",
-        Passed("neurograph.experience", STATS),
-    ),
-    (
-        "integration.monitoring.collect_interval",
-        Passed("60", STATS),
-    ),
-    ("performance.max_workers", Passed("4", THREADS)),
-    ("performance.queue_size", Passed("1000", THREADS)),
-    (
-        "performance.batch_processing_timeout",
-        Passed("30", THREADS),
-    ),
-    ("debug.log_raw_events", Passed("false", TAIL)),
+    ("integration.dna_guardian.event_types", Passed(VERDICTS)),
+    ("integration.monitoring.enabled", Passed(STATS)),
+    ("integration.monitoring.metrics_prefix", Passed(STATS)),
+    ("integration.monitoring.collect_interval", Passed(STATS)),
+    ("performance.max_workers", Passed(THREADS)),
+    ("performance.queue_size", Passed(THREADS)),
+    ("performance.batch_processing_timeout", Passed(THREADS)),
+    ("debug.log_raw_events", Passed(TAIL)),
     (
         "debug.validate_schema",
         Always("true", "what is no event is always refused"),
     ),
-    ("debug.trace_sampling", Passed("0.01", TAIL)),
+    ("debug.trace_sampling", Passed(TAIL)),
 ];
 
 /// Of the keys that not even the original has: whole sections without a counterpart.
