@@ -147,7 +147,7 @@ impl Coder {
             max_tokens: CODE_TOKENS,
             schema: None,
             seed: Some(u64::try_from(number).unwrap_or(0) + 1),
-            stop: Vec::new(),
+            enough: None,
         };
         self.llm.chat(permit, &request).await
     }

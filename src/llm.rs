@@ -64,8 +64,23 @@ pub struct ChatRequest {
     /// JSON schema that the answer must follow; the answer is parsed leniently all the same.
     pub schema: Option<Json>,
     pub seed: Option<u64>,
-    /// Texts at which the answer ends.
-    pub stop: Vec<String>,
+    /// Where the answer has all that was asked for; some models find no end.
+    pub enough: Option<Enough>,
+}
+
+/// An answer is read no further once so many of its lines that begin with one of these words are whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enough {
+    pub begin: &'static [&'static str],
+    pub lines: usize,
+}
+
+impl Enough {
+    fn is_in(self, text: &str) -> bool {
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let wanted = |line: &&str| self.begin.iter().any(|begin| line.starts_with(begin));
+        whole.lines().filter(wanted).count() >= self.lines
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

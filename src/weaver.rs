@@ -317,7 +317,7 @@ impl ScenarioWeaver {
             max_tokens,
             schema,
             seed: Some(seed),
-            stop: Vec::new(),
+            enough: None,
         };
         self.llm.chat(permit, &request).await
     }

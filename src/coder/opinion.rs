@@ -30,7 +30,7 @@ impl Coder {
             max_tokens: OPINION_TOKENS,
             schema: Some(schema()),
             seed: Some(1),
-            stop: Vec::new(),
+            enough: None,
         };
         let reply = self.llm.chat(permit, &request).await?;
         Ok(read(&reply.text, self.llm.model()))

@@ -8,6 +8,7 @@
 //!   answer; it is then dropped, never changed, and the drop is recorded.
 //!   Failing with an exception where a value is expected is no answer: the same edge case is often overlooked twice.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
+//! - Two answers that no model wrote, and every expectation met, stand in for a second solution.
 //! - Beside the checks, solutions are asked *open* questions: calls near the checks' that nobody expects anything of
 //!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two more
 //!   settle; what is agreed there becomes a hidden check.

@@ -24,10 +24,6 @@ use ask::Fresh;
 /// it takes for them one by one. One is enough where no model wrote the answers, two where it wrote the most of them.
 const FIRST: usize = 3;
 const FIRST_SHOWN: usize = 2;
-/// Solutions of a further step, beside a mended one.
-const STEP: usize = 2;
-/// As above, where nobody has to agree. What one further step and a mended solution did not settle seldom is.
-const STEP_ANSWERED: usize = 1;
 
 /// Open questions to the solutions of a task that only a model answers: as many as its checks.
 const OPEN: usize = 10;
@@ -82,19 +78,22 @@ impl Scene<'_> {
             self.code(scenario, wanted, 0, tally).await?
         };
         let first = early.asked;
-        let most = first + if first == 1 { STEP_ANSWERED } else { STEP };
+        // One further step, half as large as the first: with two examples shown it settled one of eight tasks, at the price
+        // of as many tokens as the first one, and what it does not settle seldom is.
+        let step = first.div_ceil(2);
+        let most = first + step;
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
         let mut asked = first;
         let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
         let mut tried: Vec<Tried> = Vec::new();
-        let (mut mended, mut expected) = (false, false);
+        let mut expected = false;
         loop {
             fresh = self.usable(draft, fresh);
             if fresh.is_empty() && tried.is_empty() {
                 if asked >= most {
                     return Ok(no_code(draft));
                 }
-                let more = self.code(scenario, STEP, asked, tally).await?;
+                let more = self.code(scenario, step, asked, tally).await?;
                 asked += more.asked;
                 fresh = more.solutions.into_iter().map(Fresh::new).collect();
                 continue;
@@ -126,7 +125,10 @@ impl Scene<'_> {
                 tally.ran();
             }
             let settlement = settle(&checks, &tried, &stated);
-            if needs(&settlement) == Needs::Expectations && !expected {
+            if needs(&settlement) == Needs::Expectations {
+                if expected {
+                    return Ok(conclude(draft, settlement, &tried));
+                }
                 expected = true;
                 self.phase(Phase::Coding, tally);
                 self.expect_more(scenario, &mut checks, &mut tried, tally)
@@ -137,22 +139,19 @@ impl Scene<'_> {
             if asked >= most || needs(&settlement) == Needs::Nothing {
                 return Ok(conclude(draft, settlement, &tried));
             }
-            let fault = if mended {
-                None
-            } else {
-                fault_of(&settlement, &checks, &tried)
-            };
-            mended |= fault.is_some();
+            let fault = fault_of(&settlement, &checks, &tried);
             self.phase(Phase::Coding, tally);
+            // A mended solution takes the place of a new one.
+            let wanted = step - usize::from(fault.is_some());
             let again = self.mend(scenario, &tried, fault);
-            let more = self.code(scenario, STEP.min(most - asked), asked, tally);
+            let more = self.code(scenario, wanted, asked, tally);
             let (again, more) = if self.requests > 1 {
                 tokio::join!(again, more)
             } else {
                 (again.await, more.await)
             };
             let (again, more) = (again?, more?);
-            asked += more.asked;
+            asked += step;
             fresh = Vec::new();
             if let Some((again, spent)) = again {
                 tally.spent(spent);

@@ -154,7 +154,7 @@ struct Answer {
 
 impl Answer {
     /// True once nothing more is needed.
-    fn add(&mut self, delta: Delta, max_tokens: u32) -> Result<bool, String> {
+    fn add(&mut self, delta: Delta, request: &ChatRequest) -> Result<bool, String> {
         if let Some(error) = delta.error {
             return Err(format!(
                 "an error in the middle of the answer: {}",
@@ -167,8 +167,11 @@ impl Answer {
         self.finish = self.finish.or(delta.finish);
         self.prompt_tokens = delta.prompt_tokens.or(self.prompt_tokens);
         self.completion_tokens = delta.completion_tokens.or(self.completion_tokens);
+        let enough = request
+            .enough
+            .is_some_and(|enough| enough.is_in(&self.text));
         // An event carries at least one token, so a server that goes on has not understood `max_tokens`.
-        Ok(self.events > u64::from(max_tokens) + EVENT_SLACK)
+        Ok(enough || self.events > u64::from(request.max_tokens) + EVENT_SLACK)
     }
 
     fn reply(self, request: &ChatRequest) -> ChatReply {
@@ -202,9 +205,7 @@ pub(super) async fn read(
         Dialect::OpenAi if is_whole(&response) => {
             let body = whole(response, watch).await?;
             let delta = wire::openai_delta(&body).map_err(|e| watch.malformed(e))?;
-            answer
-                .add(delta, u32::MAX)
-                .map_err(|e| watch.malformed(e))?;
+            answer.add(delta, request).map_err(|e| watch.malformed(e))?;
         }
         Dialect::OpenAi => events(response, request, watch, &mut answer).await?,
         Dialect::Ollama => lines(response, request, watch, &mut answer).await?,
@@ -245,10 +246,7 @@ async fn events(
             continue;
         }
         let delta = wire::openai_delta(data).map_err(|e| watch.malformed(e))?;
-        if answer
-            .add(delta, request.max_tokens)
-            .map_err(|e| watch.malformed(e))?
-        {
+        if answer.add(delta, request).map_err(|e| watch.malformed(e))? {
             break;
         }
     }
@@ -281,9 +279,7 @@ async fn lines(
                 continue;
             }
             let delta = wire::ollama_delta(line).map_err(|e| watch.malformed(e))?;
-            let full = answer
-                .add(delta, request.max_tokens)
-                .map_err(|e| watch.malformed(e))?;
+            let full = answer.add(delta, request).map_err(|e| watch.malformed(e))?;
             if full || answer.finish.is_some() {
                 return Ok(());
             }

@@ -50,9 +50,6 @@ pub(super) fn openai_body(request: &ChatRequest, model: &str) -> Json {
     if let Some(seed) = request.seed {
         body["seed"] = json!(seed);
     }
-    if !request.stop.is_empty() {
-        body["stop"] = json!(request.stop);
-    }
     if let Some(schema) = &request.schema {
         body["response_format"] = json!({
             "type": "json_schema",
@@ -72,9 +69,6 @@ pub(super) fn ollama_body(request: &ChatRequest, model: &str, num_ctx: u32) -> J
     });
     if let Some(seed) = request.seed {
         options["seed"] = json!(seed);
-    }
-    if !request.stop.is_empty() {
-        options["stop"] = json!(request.stop);
     }
     let mut body = json!({
         "model": model,

@@ -2,6 +2,8 @@
 
 use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
 use crate::dream::{Check, CheckKind, Scenario, Tokens};
+use crate::llm::{ChatRequest, Enough};
+use crate::preface::CHECKS_ASKED;
 use crate::supervisor::permit::WorkPermit;
 use prompt::PROMPT_VERSION;
 
@@ -14,6 +16,11 @@ const MOST_CHECKS: usize = 9;
 
 /// Six checks have 60 to 180 tokens.
 const CHECK_TOKENS: u32 = 220;
+/// One more than was asked for: the last of those may go on over several lines.
+const ENOUGH: Enough = Enough {
+    begin: &["assert ", "with "],
+    lines: CHECKS_ASKED + 1,
+};
 
 /// Twelve calls have 120 to 250 tokens.
 const CALL_TOKENS: u32 = 300;
@@ -120,10 +127,16 @@ impl ScenarioWeaver {
         temperature: f64,
         seed: u64,
     ) -> Result<(Vec<Check>, Tokens), WeaveError> {
-        let messages = prompt::checks(scenario);
-        let reply = self
-            .ask(permit, messages, None, temperature, CHECK_TOKENS, seed)
-            .await?;
+        let request = ChatRequest {
+            messages: prompt::checks(scenario),
+            temperature,
+            top_p: 0.95,
+            max_tokens: CHECK_TOKENS,
+            schema: None,
+            seed: Some(seed),
+            enough: Some(ENOUGH),
+        };
+        let reply = self.llm.chat(permit, &request).await?;
         let mut checks = parse::checks(&reply.text, &scenario.entry_point);
         // Models like to test for errors that nobody asked for.
         checks.retain(|check| match &check.kind {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::WakeReason;
-use dreamer::llm::{ChatRequest, Limits, LlmClient, LlmError, Message, Role};
+use dreamer::llm::{ChatRequest, Enough, Limits, LlmClient, LlmError, Message, Role};
 use dreamer::supervisor::permit::{self, PermitHolder, WorkPermit};
 use dreamer::tree::Tree;
 use serde_json::json;
@@ -37,7 +37,7 @@ fn question() -> ChatRequest {
         max_tokens: 200,
         schema: None,
         seed: Some(7),
-        stop: Vec::new(),
+        enough: None,
     }
 }
 
@@ -211,6 +211,24 @@ async fn a_drip_that_never_falls_silent_ends_at_the_deadline() {
     let drip = Behaviour::Drip("drop ".repeat(1_000), Duration::from_millis(100));
     let error = ask(drip).await.unwrap_err();
     assert!(matches!(error, LlmError::Deadline { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_finds_no_end_is_left_once_there_is_enough_of_it() {
+    let text = "```python\n# three\n".to_owned() + &"assert f(1) == 2\n".repeat(500);
+    let fake = FakeLlm::always(Behaviour::Drip(text, Duration::from_millis(1))).await;
+    let request = ChatRequest {
+        enough: Some(Enough {
+            begin: &["assert ", "with "],
+            lines: 3,
+        }),
+        ..question()
+    };
+    let (permit, _holder) = operator();
+    let reply = client(&fake).await.chat(&permit, &request).await.unwrap();
+    let lines = reply.text.matches("assert").count();
+    assert!((3..=5).contains(&lines), "{}", reply.text);
+    fake.wait_for_disconnects(1).await;
 }
 
 #[tokio::test]

@@ -83,6 +83,6 @@ fn question() -> ChatRequest {
         max_tokens: 4096,
         schema: None,
         seed: Some(1),
-        stop: Vec::new(),
+        enough: None,
     }
 }
