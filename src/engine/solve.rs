@@ -78,7 +78,7 @@ impl Scene<'_> {
             self.code(scenario, wanted, 0, tally).await?
         };
         let first = early.asked;
-        // One further step, half as large as the first: with two examples shown it settled one of eight tasks, at the price
+        // One further step, half as large as the first: with two examples shown it settled two of eleven tasks, at the price
         // of as many tokens as the first one, and what it does not settle seldom is.
         let step = first.div_ceil(2);
         let most = first + step;
