@@ -3,7 +3,6 @@
 use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
 use crate::dream::{Check, CheckKind, Scenario, Tokens};
 use crate::llm::{ChatRequest, Enough};
-use crate::preface::CHECKS_ASKED;
 use crate::supervisor::permit::WorkPermit;
 use prompt::PROMPT_VERSION;
 
@@ -16,10 +15,10 @@ const MOST_CHECKS: usize = 9;
 
 /// Six checks have 60 to 180 tokens.
 const CHECK_TOKENS: u32 = 220;
-/// One more than was asked for: the last of those may go on over several lines.
+/// Where a list that finds no end is left.
 const ENOUGH: Enough = Enough {
     begin: &["assert ", "with "],
-    lines: CHECKS_ASKED + 1,
+    lines: MOST_CHECKS + 1,
 };
 
 /// Twelve calls have 120 to 250 tokens.

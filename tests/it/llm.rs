@@ -249,11 +249,14 @@ async fn a_server_that_ignores_max_tokens_is_cut_off() {
 async fn a_huge_body_is_refused_before_it_is_all_here() {
     let fake = FakeLlm::always(Behaviour::Huge(10 << 20)).await;
     let (permit, _holder) = operator();
-    let error = client(&fake)
-        .await
-        .chat(&permit, &question())
-        .await
-        .unwrap_err();
+    // The fake itself takes a while to make so much.
+    let patient = Limits {
+        idle: Duration::from_secs(30),
+        total: Duration::from_secs(60),
+        ..SHORT
+    };
+    let client = client(&fake).await.with_limits(patient);
+    let error = client.chat(&permit, &question()).await.unwrap_err();
     assert!(matches!(error, LlmError::TooLarge { .. }), "{error}");
     fake.wait_for_disconnects(1).await;
 }
