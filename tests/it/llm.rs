@@ -252,7 +252,7 @@ async fn a_huge_body_is_refused_before_it_is_all_here() {
     // The fake itself takes a while to make so much.
     let patient = Limits {
         idle: Duration::from_secs(30),
-        total: Duration::from_secs(60),
+        total: Duration::from_mins(1),
         ..SHORT
     };
     let client = client(&fake).await.with_limits(patient);
