@@ -117,15 +117,14 @@ fn pays(name: &str, world: &World, hours: f64) -> bool {
         per_hour(&off),
         per_hour(&on)
     ));
-    let verdict = if world.tries < ENOUGH {
-        format!("too thin to tell, {ENOUGH} tries are wanted")
-    } else if ratio >= GOAL && p < 0.01 {
-        "holds".to_owned()
-    } else {
-        "MISSED".to_owned()
+    let (enough, holds) = (world.tries >= ENOUGH, ratio >= GOAL && p < 0.01);
+    let verdict = match (enough, holds) {
+        (false, _) => "too thin to tell",
+        (true, true) => "holds",
+        (true, false) => "MISSED",
     };
     say(&format!(
-        "ratio {ratio:.2} of at least {GOAL}, p = {p:.1e}: {verdict}"
+        "ratio {ratio:.2} of at least {GOAL}, p = {p:.1e}: {verdict} ({ENOUGH} tries are wanted)"
     ));
-    verdict == "holds"
+    enough && holds
 }

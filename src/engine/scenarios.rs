@@ -186,7 +186,7 @@ impl Rem<'_> {
             number,
             story: Story::begin(&self.engine.experience, self.session, number),
             writers,
-            requests,
+            requests: writers.map_or(1, |writers| writers.llm.slots().min(requests)),
             told: &told,
             share: shares.begin(clock::monotonic()),
         };

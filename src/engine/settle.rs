@@ -149,26 +149,21 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
         );
         return unsettled(Some(case.solution), why, Needs::Solutions);
     }
-    let enough_evidence = evidence.len() >= ENOUGH_EVIDENCE;
     // The winner gives all that the source answers: that speaks for it as much as confirmed expectations do.
     let met = case.confirmed + evidence.len();
     let few = met < LEAST_CONFIRMED || met * 100 < expecting * LEAST_SHARE_PERCENT;
-    if few && !enough_evidence {
+    if few && evidence.len() < ENOUGH_EVIDENCE {
         let why = format!(
             "the best solution confirms only {} of {model_checks} expectations",
             case.confirmed
         );
-        let needs = [Needs::Solutions, Needs::Expectations][case.supporters.min(1)];
+        let needs = match case.supporters {
+            0 => Needs::Solutions,
+            1.. => Needs::Expectations,
+        };
         return unsettled(Some(case.solution), why, needs);
     }
-    close(
-        case,
-        checks,
-        tried,
-        &matrix,
-        evidence.len(),
-        enough_evidence,
-    )
+    close(case, checks, tried, &matrix, evidence.len())
 }
 
 /// What speaks for and against one solution.
@@ -226,7 +221,6 @@ fn close(
     tried: &[Tried],
     matrix: &[Vec<bool>],
     evidence: usize,
-    enough_evidence: bool,
 ) -> Settlement {
     let (mut visible, mut hidden, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
     let agreed = agreed(case.solution, checks, tried);
@@ -279,7 +273,7 @@ fn close(
         .any(|s| !refuted[s] && s != case.solution && contradicts(case.solution, s, tried, checks));
     let needed = if dissent { LEAST_AGAINST_DISSENT } else { 1 };
     let foreseen = case.suspects.is_empty() && case.confirmed >= LEAST_CONFIRMED;
-    let support = if enough_evidence {
+    let support = if evidence >= ENOUGH_EVIDENCE {
         Some(format!("{evidence} answers that no model wrote"))
     } else if case.supporters >= needed {
         Some(format!(

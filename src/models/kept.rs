@@ -14,13 +14,6 @@ use crate::store::{Store, StoreError};
 
 /// Tries that the book is replayed from: some hundred nights; with the usual fading older ones weigh nothing.
 pub const MOST_FACTS: usize = 10_000;
-/// What to tell a person whose older tries were left out.
-#[must_use]
-pub fn left_out(facts: &[AttemptFact]) -> Option<String> {
-    (facts.len() >= MOST_FACTS)
-        .then(|| format!("the newest {MOST_FACTS} tries are counted; older ones, if any, are not"))
-}
-
 /// Outcomes between two looks at whether a replay is to stop.
 const REPLAY_STEP: usize = 500;
 /// How often a change is made anew on what somebody else set meanwhile: two people at once, and one more.
@@ -120,6 +113,13 @@ pub fn roll_back(
     };
     let said = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     set(store, &config, &format!("back to version {to}{said}"), now)
+}
+
+/// What to tell a person whose older tries were left out.
+#[must_use]
+pub fn left_out(facts: &[AttemptFact]) -> Option<String> {
+    (facts.len() >= MOST_FACTS)
+        .then(|| format!("the newest {MOST_FACTS} tries are counted; older ones, if any, are not"))
 }
 
 /// The book over these facts, under the version in force, with every model that ever answered.

@@ -83,13 +83,6 @@ pub struct Example {
     pub checks: Vec<Check>,
 }
 
-fn message(role: Role, content: impl Into<String>) -> Message {
-    Message {
-        role,
-        content: content.into(),
-    }
-}
-
 /// The form of the answer to a task request. `thought` comes first, so that it is written first.
 pub(super) fn task_schema() -> Json {
     let text = |max: u32| json!({"type": "string", "maxLength": max});
@@ -122,20 +115,16 @@ pub(super) fn task(
     libraries: &[String],
     examples: &[Example],
 ) -> Vec<Message> {
-    let mut messages = vec![message(Role::System, TASK_SYSTEM)];
     let turn = usize::try_from(cluster.dreamed).unwrap_or(0)
         + usize::try_from(cluster.id.unsigned_abs()).unwrap_or(0);
-    let (asked, answered) = shot(difficulty, examples, turn);
-    messages.push(message(Role::User, asked));
-    messages.push(message(Role::Assistant, answered));
     let data = data(cluster, turn);
     // Twelve settings and ten shapes come round together only every sixty turns.
     let (shape, setting) = (SHAPES[turn % SHAPES.len()], SETTINGS[turn % SETTINGS.len()]);
-    messages.push(message(
-        Role::User,
-        task_request(&data, difficulty, libraries, shape, setting),
-    ));
-    messages
+    Message::after(
+        TASK_SYSTEM,
+        &[shot(difficulty, examples, turn)],
+        &task_request(&data, difficulty, libraries, shape, setting),
+    )
 }
 
 fn task_request(
@@ -196,8 +185,14 @@ pub(super) fn without(answer: &str, module: &str, libraries: &[String]) -> [Mess
         imports(libraries)
     );
     [
-        message(Role::Assistant, answer[..end].to_owned()),
-        message(Role::User, again),
+        Message {
+            role: Role::Assistant,
+            content: answer[..end].to_owned(),
+        },
+        Message {
+            role: Role::User,
+            content: again,
+        },
     ]
 }
 
@@ -273,18 +268,15 @@ pub(super) fn calls(scenario: &Scenario) -> Vec<Message> {
         Some((order, rest)) if order.starts_with("Write ") => rest,
         Some(_) | None => text,
     };
-    vec![
-        message(Role::System, CALL_SYSTEM),
-        message(Role::User, call_request(documentation, name)),
-        message(
-            Role::Assistant,
-            format!("```python\n{}\n```", calls.join("\n")),
-        ),
-        message(
-            Role::User,
-            call_request(documentation_alone, &scenario.entry_point),
-        ),
-    ]
+    let shown = (
+        call_request(documentation, name),
+        format!("```python\n{}\n```", calls.join("\n")),
+    );
+    Message::after(
+        CALL_SYSTEM,
+        &[shown],
+        &call_request(documentation_alone, &scenario.entry_point),
+    )
 }
 
 fn call_request(documentation: &str, name: &str) -> String {
@@ -299,17 +291,15 @@ fn call_request(documentation: &str, name: &str) -> String {
 
 /// The request for a function's name, where a given task has none.
 pub(super) fn name_of(task: &str) -> Vec<Message> {
-    vec![
-        message(Role::System, "You name Python functions."),
-        message(
-            Role::User,
-            format!(
-                "Which name should the Python function for this task have? Answer with a JSON object {{\"entry_point\": \
-                 \"the_name\"}}.\n\nTask:\n{}",
-                task.trim()
-            ),
+    Message::after(
+        "You name Python functions.",
+        &[],
+        &format!(
+            "Which name should the Python function for this task have? Answer with a JSON object {{\"entry_point\": \
+             \"the_name\"}}.\n\nTask:\n{}",
+            task.trim()
         ),
-    ]
+    )
 }
 
 pub(super) fn name_schema() -> Json {

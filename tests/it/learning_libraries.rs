@@ -14,7 +14,6 @@ use crate::support::fake_llm::{Asked, FakeLlm};
 
 fn fact(n: i64, library: &str, saved: bool) -> AttemptFact {
     AttemptFact {
-        at: dreamer::clock::utc() - jiff::SignedDuration::from_hours(100 - n),
         library: library.to_owned(),
         ..facts::example(n, saved)
     }
@@ -60,8 +59,10 @@ async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_
                 .record_fact(&fact(n, library, saved))
                 .expect("it is kept");
         }
-        dream(&settings, Complexity::Auto).await;
-        let facts = store.facts(1000).expect("facts");
+        let night = dream(&settings, Complexity::Auto).await;
+        let mut facts = store.facts(1000).expect("facts");
+        facts.retain(|fact| fact.session_id == night.session_id);
+        facts.sort_by_key(|fact| fact.at);
         let decisions = facts
             .iter()
             .filter_map(|fact| fact.choice.as_ref())
@@ -70,13 +71,15 @@ async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_
             .filter(|d| d.what == "libraries")
             .cloned()
             .collect();
+        let first = of_libraries
+            .first()
+            .expect("each woven task says which libraries it was to use");
+        // What the fake fails at later in the night may take the pair away again.
         assert!(
-            !of_libraries.is_empty(),
-            "each woven task says which libraries it was to use"
+            first.alternatives.iter().any(|a| a.name == pair),
+            "{first:?}"
         );
         for decision in &of_libraries {
-            let names: Vec<_> = decision.alternatives.iter().map(|a| &a.name).collect();
-            assert!(names.contains(&&pair), "{decision:?}");
             assert!(
                 decision
                     .alternatives
@@ -89,7 +92,7 @@ async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_
                 "{decision:?}"
             );
         }
-        chosen = of_libraries.into_iter().map(|d| d.chosen).collect();
+        chosen.extend(of_libraries.into_iter().map(|d| d.chosen));
         if chosen.contains(&pair) {
             break;
         }

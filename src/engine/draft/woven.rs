@@ -90,7 +90,7 @@ impl Scene<'_> {
         let suites = writers
             .weaver
             .checks_for(self.permit, scenario, there, seed);
-        let (suites, early) = if self.requests.min(writers.llm.slots()) > 1 {
+        let (suites, early) = if self.requests > 1 {
             let early = self.code(scenario, first_solutions(there.iter()), 0, tally);
             let (suites, early) = tokio::join!(suites, early);
             (suites, Some(early?))
