@@ -25,10 +25,10 @@ use crate::sandbox::{self, Backend, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
-mod arguments;
 mod arms;
 mod borrowed;
 pub mod budget;
+mod chances;
 mod draft;
 mod finish;
 mod learned;

@@ -37,7 +37,6 @@ pub struct Woven {
     /// The model's reasoning before the task: for the journal, never for an export.
     pub thought: String,
     pub tokens: Tokens,
-    pub prompt_version: &'static str,
 }
 
 /// A scenario that has no checks yet.
@@ -51,12 +50,11 @@ pub struct WovenTask {
 }
 
 /// Checks for a task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct WovenChecks {
     pub checks: Vec<Check>,
     pub hidden_checks: Vec<Check>,
     pub tokens: Tokens,
-    pub prompt_version: &'static str,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +144,6 @@ impl ScenarioWeaver {
             hidden_checks: woven.hidden_checks,
             thought: task.thought,
             tokens: sum(woven.tokens, task.tokens),
-            prompt_version: PROMPT_VERSION,
         })
     }
 

@@ -94,13 +94,14 @@ impl Scene<'_> {
 
         let solved = self.solve(&draft, tally).await?;
         let tokens = tally.tokens_since(before);
-        let (candidate, context, dropped, tries) = match solved {
+        let (candidate, context, dropped, tries, asked) = match solved {
             Solved::Ready {
                 candidate,
                 context,
                 dropped,
                 tries,
-            } => (candidate, context, dropped, tries),
+                asked,
+            } => (candidate, context, dropped, tries, asked),
             Solved::Unsettled {
                 reason,
                 why,
@@ -116,16 +117,10 @@ impl Scene<'_> {
         tally.settled();
         self.story.solved(&draft, tokens, None);
         self.story.settled(&candidate, dropped.len());
-        let _turn = self.tools.shelf.lock().await;
-        self.phase(Phase::Proving, tally);
-        let context = Context {
-            known: Some(self.known_to(&draft)?),
-            ..context
-        };
-        let judged = self.judge(&candidate, &context, tally).await?;
-        let (candidate, judged) = self
-            .spare_arguments(&draft, candidate, &context, judged, tally)
+        let (candidate, judged, _turn) = self
+            .prove(&draft, (candidate, context), asked, tally)
             .await?;
+        let tokens = tally.tokens_since(before);
         match judged {
             Judgement::Verified(dream) => {
                 let dream = self.weigh(&draft, dream).await?;
@@ -202,7 +197,7 @@ impl Scene<'_> {
     }
 
     /// What a dream must be unlike: everything that was saved. Tasks that a person gave may be a benchmark's.
-    fn known_to(&self, draft: &Draft) -> Result<Known, EngineError> {
+    pub(super) fn known_to(&self, draft: &Draft) -> Result<Known, EngineError> {
         let saved = self.engine.store.sketches()?.into_iter();
         Ok(Known {
             sketches: saved.map(|(_, sketch)| sketch).collect(),

@@ -107,10 +107,6 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
     let unsettled = |best, why: String, needs| Settlement::Unsettled { best, why, needs };
     let open = checks.iter().filter(|(_, check)| is_open(check)).count();
     let expecting = checks.len() - open;
-    if expecting < LEAST_VISIBLE + LEAST_HIDDEN {
-        let why = format!("{expecting} checks are too few to prove anything");
-        return unsettled(None, why, Needs::Nothing);
-    }
     let matrix: Vec<Vec<bool>> = tried.iter().map(|t| passes(checks, &t.answers)).collect();
     let answered = |&c: &usize| checks[c].1.origin.is_evidence();
     let evidence: Vec<usize> = (0..checks.len()).filter(answered).collect();
@@ -125,6 +121,10 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
             "no solution gives the answers that the source, or the task itself, gives".to_owned(),
             Needs::Solutions,
         );
+    }
+    if expecting < LEAST_VISIBLE + LEAST_HIDDEN {
+        let why = format!("{expecting} checks are too few to prove anything");
+        return unsettled(None, why, Needs::Nothing);
     }
     let mut ranked: Vec<Case> = pool
         .iter()

@@ -39,6 +39,8 @@ pub(super) enum Solved {
         dropped: Vec<DroppedCheck>,
         /// Nothing where the solution came with the task.
         tries: Option<Tries>,
+        /// How many solutions were asked for.
+        asked: usize,
     },
     Unsettled {
         reason: Reason,
@@ -71,19 +73,14 @@ impl Scene<'_> {
         };
         checks = with_stated(checks, &stated);
         self.phase(Phase::Coding, tally);
-        let early = if let Some(early) = &draft.early {
-            early.clone()
-        } else {
-            let wanted = first_solutions(checks.iter().map(|(_, check)| check));
-            self.code(scenario, wanted, 0, tally).await?
+        let first = first_solutions(checks.iter().map(|(_, check)| check));
+        let early = match &draft.early {
+            Some(early) => early.clone(),
+            None => self.code(scenario, first, 0, tally).await?,
         };
-        let first = early.asked;
-        // One further step, half as large as the first: with two examples shown it settled two of eleven tasks, at the price
-        // of as many tokens as the first one, and what it does not settle seldom is.
-        let step = first.div_ceil(2);
-        let most = first + step;
+        let (step, most) = (further_solutions(first), most_solutions(first));
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
-        let mut asked = first;
+        let mut asked = early.asked;
         let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
         let mut tried: Vec<Tried> = Vec::new();
         let mut expected = false;
@@ -127,7 +124,7 @@ impl Scene<'_> {
             let settlement = settle(&checks, &tried, &stated);
             if needs(&settlement) == Needs::Expectations {
                 if expected {
-                    return Ok(conclude(draft, settlement, &tried));
+                    return Ok(conclude(draft, settlement, &tried, asked));
                 }
                 expected = true;
                 self.phase(Phase::Coding, tally);
@@ -137,7 +134,7 @@ impl Scene<'_> {
                 continue;
             }
             if asked >= most || needs(&settlement) == Needs::Nothing {
-                return Ok(conclude(draft, settlement, &tried));
+                return Ok(conclude(draft, settlement, &tried, asked));
             }
             let fault = fault_of(&settlement, &checks, &tried);
             self.phase(Phase::Coding, tally);
@@ -172,6 +169,17 @@ pub(super) fn first_solutions<'a>(checks: impl Iterator<Item = &'a Check>) -> us
     }
 }
 
+/// The solutions of a further step, half as many as of the first: with two examples shown a step as large as the first
+/// settled two of eleven tasks, and what it does not settle seldom is.
+fn further_solutions(first: usize) -> usize {
+    first.div_ceil(2)
+}
+
+/// How many solutions are asked for at most.
+fn most_solutions(first: usize) -> usize {
+    first + further_solutions(first)
+}
+
 /// Calls that nobody expects anything of, near the checks' and with what the solutions compare their arguments with.
 fn open_questions(
     draft: &Draft,
@@ -187,7 +195,7 @@ fn open_questions(
 }
 
 /// What the Guardian is handed, or why nothing is.
-fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
+fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried], asked: usize) -> Solved {
     let mut candidate = draft.candidate.clone();
     match settlement {
         Settlement::Settled {
@@ -222,6 +230,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried]) -> Solved {
                 },
                 dropped,
                 tries: Some(measured),
+                asked,
             }
         }
         Settlement::Unsettled { best, why, .. } => {
@@ -258,6 +267,7 @@ fn by_its_author(draft: &Draft) -> Solved {
         },
         dropped: Vec::new(),
         tries: None,
+        asked: 0,
     }
 }
 

@@ -4,7 +4,6 @@ use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens}
 use crate::dream::{Check, CheckKind, Scenario, Tokens};
 use crate::llm::{ChatRequest, Enough};
 use crate::supervisor::permit::WorkPermit;
-use prompt::PROMPT_VERSION;
 
 /// What the Guardian asks for; with fewer a scenario is not worth solving.
 const LEAST_VISIBLE: usize = 3;
@@ -79,7 +78,6 @@ impl ScenarioWeaver {
             checks,
             hidden_checks,
             tokens: spent,
-            prompt_version: PROMPT_VERSION,
         })
     }
 

@@ -188,6 +188,33 @@ async fn with_two_examples_shown_two_solutions_are_asked_for_and_one_opinion_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_no_solution_solves_gets_no_checks() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let shown = ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
+    for (wrong, solutions, lists) in [(true, 3, 0), (false, 2, 1)] {
+        let world = World::new();
+        let is_code = |asked: &Asked| asked.question().contains(SOLVE_MARK);
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let code = "```python\ndef run_lengths(text):\n    return [text]\n```".to_owned();
+            (wrong && is_code(asked)).then_some(Behaviour::Say(code))
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{shown}"))).await;
+        assert_eq!(report.dreams_successful, u64::from(!wrong), "{report:?}");
+        let asked = llm.asked();
+        let is_list = |asked: &&Asked| asked.question().contains(CHECKS_MARK);
+        assert_eq!(asked.iter().filter(is_list).count(), lists);
+        assert_eq!(
+            asked.iter().filter(|asked| is_code(asked)).count(),
+            solutions
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_agreed_solutions_meet_few_expectations_the_tester_is_asked_once_more() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;

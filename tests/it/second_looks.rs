@@ -1,5 +1,7 @@
 //! What may still happen to a dream after its first verdict: a model's opinion, and a second chance for code that only
-//! changes its arguments.
+//! changes its arguments or has a line that no check reaches.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dreamer::coder::prompt::{REPAIR_MARK, SOLVE_MARK};
 use dreamer::config::LlmChoice;
@@ -79,4 +81,43 @@ async fn code_that_only_changes_its_arguments_is_mended_once_and_judged_anew() {
     let file = dreams[0]["code_file"].as_str().expect("a name");
     let code = std::fs::read_to_string(settings.output_dir.join(file)).expect("the code");
     assert!(code.contains("sorted(numbers"), "{code}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_check_reaches_a_line_of_a_lone_solution_one_more_is_asked_for() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let lone = "def fold(n):\n    if n > 6:\n        return n - 6\n    return n * 2";
+    let right = "def fold(n):\n    return n - 6 if n > 6 else 2 * n";
+    let wrong = "def fold(n):\n    return 2 * n if n < 5 else n + n";
+    for (third, tier, added) in [(right, 1, true), (wrong, 0, false), (lone, 0, false)] {
+        let world = World::new();
+        let solutions = AtomicUsize::new(0);
+        let llm = FakeLlm::scripted(move |asked| {
+            let text = if asked.question().contains(CHECKS_MARK) {
+                "assert fold(0) == 0\nassert fold(1) == 2\nassert fold(-2) == -4\nassert fold(4) == 8\nassert fold(6) == 12"
+            } else if solutions.fetch_add(1, Ordering::SeqCst) < 2 {
+                lone
+            } else {
+                third
+            };
+            Behaviour::Say(format!("```python\n{text}\n```"))
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let task = "Write a function `fold(n: int) -> int` that returns twice `n`; where `n` is above 6 it returns `n` less 6.\n\n>>> fold(2)\n4\n>>> fold(5)\n10";
+        let report = night(&settings, given(task.to_owned())).await;
+        assert_eq!(report.dreams_successful, tier, "{third}: {report:?}");
+        let asked = llm.asked();
+        let solved = asked
+            .iter()
+            .filter(|asked| asked.question().contains(SOLVE_MARK));
+        assert_eq!(solved.count(), 3);
+        for dream in saved(&settings.output_dir) {
+            let checks = dream["hidden_checks"].as_array().expect("checks");
+            let agreed = checks.iter().any(|check| check["origin"] == "agreement");
+            assert_eq!(agreed, added, "{checks:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::{Asked, Drafted, first_solutions};
 use crate::clock;
 use crate::dream::{Candidate, Check, Generator, Scenario, Topic};
 use crate::engine::plan::Weave;
+use crate::engine::progress::Phase;
 use crate::engine::tools::Writers;
 use crate::engine::{EngineError, Scene, Tally};
 use crate::similarity;
@@ -25,12 +26,13 @@ impl Scene<'_> {
             return Err(EngineError::NoModel);
         };
         let began = clock::monotonic();
-        let _asking = self.tools.asking(writers);
         let known = self.tools.known();
+        let asking = self.tools.asking(writers);
         let task = writers
             .weaver
             .weave_task(self.permit, &cluster, difficulty, &libraries, &known)
             .await;
+        drop(asking);
         // Whatever came of it, the next session should look elsewhere first.
         self.engine.knowledge.mark_dreamed(cluster.id)?;
         let refused = |error: WeaveError| match error {
@@ -77,25 +79,37 @@ impl Scene<'_> {
     }
 
     /// Checks and the first solutions are written from the task's text alone, and no solution may see a check: a scenario
-    /// that may have several requests asks for them at once. Else the solutions wait: the server keeps the task's text that
-    /// it has just read.
+    /// that may have several requests asks for them at once. Else one comes after the other, as the server keeps the text
+    /// that it has just read: solutions first where the task shows what they must give, for what the model cannot solve
+    /// needs no checks.
     pub(super) async fn checks_and_solutions(
         &self,
         writers: &Writers,
         scenario: &Scenario,
-        there: &[Check],
+        shown: &[Check],
         seed: u64,
         tally: &mut Tally,
     ) -> Result<(Result<WovenChecks, WeaveError>, Option<Asked>), EngineError> {
-        let suites = writers
-            .weaver
-            .checks_for(self.permit, scenario, there, seed);
+        let suites = async {
+            let _asking = self.tools.asking(writers);
+            let weaver = &writers.weaver;
+            weaver.checks_for(self.permit, scenario, shown, seed).await
+        };
         let (suites, early) = if self.requests > 1 {
-            let early = self.code(scenario, first_solutions(there.iter()), 0, tally);
+            let early = self.code(scenario, first_solutions(shown.iter()), 0, tally);
             let (suites, early) = tokio::join!(suites, early);
             (suites, Some(early?))
-        } else {
+        } else if shown.is_empty() {
             (suites.await, None)
+        } else {
+            let (early, fits) = self.until_one_fits(scenario, shown, tally).await?;
+            let suites = if fits {
+                self.phase(Phase::Weaving, tally);
+                suites.await
+            } else {
+                Ok(WovenChecks::default())
+            };
+            (suites, Some(early))
         };
         if let Ok(suites) = &suites {
             tally.spent(suites.tokens);

@@ -1,11 +1,12 @@
 //! What the coder is asked for: solutions that know nothing of each other, and a mended one.
 
-use super::Fault;
+use super::{Fault, first_solutions, most_solutions};
 use crate::coder::{CodeError, Solution};
 use crate::dream::{Check, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
-use crate::engine::settle::Tried;
+use crate::engine::progress::Phase;
+use crate::engine::settle::{Answer, Tried, meets};
 use crate::engine::{EngineError, Scene, Tally};
 
 /// What a question for solutions gave.
@@ -98,6 +99,40 @@ impl Scene<'_> {
             asked: wanted,
             solutions,
         })
+    }
+
+    /// Solutions until one gives what the task shows, and whether one does.
+    pub(in crate::engine) async fn until_one_fits(
+        &self,
+        scenario: &Scenario,
+        shown: &[Check],
+        tally: &mut Tally,
+    ) -> Result<(Asked, bool), EngineError> {
+        let shown: Vec<(Suite, Check)> =
+            shown.iter().map(|c| (Suite::Visible, c.clone())).collect();
+        let first = first_solutions(shown.iter().map(|(_, check)| check));
+        let mut all = Asked {
+            asked: 0,
+            solutions: Vec::new(),
+        };
+        let mut fits = false;
+        while !fits && all.asked < most_solutions(first) {
+            self.phase(Phase::Coding, tally);
+            let wanted = if all.asked == 0 { first } else { 1 };
+            let more = self.code(scenario, wanted, all.asked, tally).await?;
+            all.asked += more.asked;
+            self.phase(Phase::Running, tally);
+            for solution in more.solutions {
+                let answers = self.observe(&solution.code, &shown).await?;
+                let mut answered = shown.iter().zip(&answers);
+                // What cannot be seen yet is asked in another form later.
+                fits |= answered.all(|((_, check), answer)| {
+                    meets(check, answer) || matches!(answer, Answer::Unobservable(_))
+                });
+                all.solutions.push(solution);
+            }
+        }
+        Ok((all, fits))
     }
 
     /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them.

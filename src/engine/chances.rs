@@ -1,0 +1,193 @@
+//! A second chance for a candidate that fell for what another solution may not have: its code changes the arguments, or
+//! has lines that no check reaches. Another solution that passed the same checks may stand in for it; else one more is
+//! asked for, or its own author works on a copy. Whatever comes of it goes through every gate again.
+
+use tokio::sync::MutexGuard;
+
+use crate::coder::CodeError;
+use crate::dream::{Candidate, Check, GateOutcome, Origin, Reason, Suite};
+use crate::guardian::{Agreement, Context, Judgement, Peer};
+
+use super::draft::Draft;
+use super::progress::Phase;
+use super::settle::{differ, meets};
+use super::{EngineError, Scene, Tally};
+
+/// Other solutions that are tried in its place: each costs a verification.
+const MOST_OTHERS: usize = 2;
+
+impl Scene<'_> {
+    /// The verdict on a candidate or on what stands in for it. Of two alike that are proven at once one stands: a verdict
+    /// that may save comes with the turn at the shelf, which nobody holds while a model is asked.
+    pub(super) async fn prove(
+        &self,
+        draft: &Draft,
+        (mut candidate, mut context): (Candidate, Context),
+        asked: usize,
+        tally: &mut Tally,
+    ) -> Result<(Candidate, Judgement, Option<MutexGuard<'_, ()>>), EngineError> {
+        let mut second = false;
+        loop {
+            let turn = self.tools.shelf.lock().await;
+            self.phase(Phase::Proving, tally);
+            context.known = Some(self.known_to(draft)?);
+            let (proven, judged) = self.with_others(candidate, &context, tally).await?;
+            if second || draft.solved || curable(&judged).is_none() {
+                return Ok((proven, judged, Some(turn)));
+            }
+            drop(turn);
+            let chance = self
+                .second_chance((&proven, &context), &judged, asked, tally)
+                .await?;
+            let Some(chance) = chance else {
+                return Ok((proven, judged, None));
+            };
+            (candidate, context) = chance;
+            second = true;
+        }
+    }
+
+    /// The verdict on `candidate`; where it falls for what others may not have, on the first of them that does not fall.
+    async fn with_others(
+        &self,
+        candidate: Candidate,
+        context: &Context,
+        tally: &mut Tally,
+    ) -> Result<(Candidate, Judgement), EngineError> {
+        let judged = self.judge(&candidate, context, tally).await?;
+        if curable(&judged).is_none() {
+            return Ok((candidate, judged));
+        }
+        let others = context
+            .peers
+            .iter()
+            .filter(|peer| peer.origin == Origin::Model);
+        for other in others.take(MOST_OTHERS) {
+            // The two change places: the one that fell still answers for itself.
+            let mut context = context.clone();
+            context.peers.retain(|peer| peer.code != other.code);
+            context.peers.push(by_a_model(&candidate.code));
+            let other = with_code(&candidate, &other.code);
+            let again = self.judge(&other, &context, tally).await?;
+            if matches!(again, Judgement::Verified(_)) {
+                return Ok((other, again));
+            }
+        }
+        Ok((candidate, judged))
+    }
+
+    /// What a model may still do for a candidate that was `judged`: itself mended, or with one more solution beside it that
+    /// passes the same checks. `asked` solutions were asked for before.
+    async fn second_chance(
+        &self,
+        (candidate, context): (&Candidate, &Context),
+        judged: &Judgement,
+        asked: usize,
+        tally: &mut Tally,
+    ) -> Result<Option<(Candidate, Context)>, EngineError> {
+        match curable(judged) {
+            Some((Reason::MutatesInput, seen)) => {
+                let mended = self.on_a_copy(candidate, seen, tally).await?;
+                Ok(mended.map(|code| (with_code(candidate, &code), context.clone())))
+            }
+            // With nobody beside it no question was answered that its checks do not ask.
+            Some((Reason::WeakChecks, _)) if context.peers.is_empty() => {
+                let peer = self.one_more(candidate, asked, tally).await?;
+                Ok(peer.map(|code| {
+                    let checks = candidate.all_checks().count();
+                    let support = format!("1 independent solution agrees on all {checks} checks");
+                    let context = Context {
+                        peers: vec![by_a_model(&code)],
+                        agreement: Agreement::Reached(support),
+                        ..context.clone()
+                    };
+                    (candidate.clone(), context)
+                }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Another solution that passes every check of `candidate`.
+    async fn one_more(
+        &self,
+        candidate: &Candidate,
+        asked: usize,
+        tally: &mut Tally,
+    ) -> Result<Option<String>, EngineError> {
+        self.phase(Phase::Coding, tally);
+        let more = self.code(&candidate.scenario, 1, asked, tally).await?;
+        let Some(one) = more.solutions.into_iter().next() else {
+            return Ok(None);
+        };
+        if !differ(&one.code, &candidate.code) {
+            return Ok(None);
+        }
+        self.phase(Phase::Running, tally);
+        let checks: Vec<(Suite, Check)> = candidate
+            .all_checks()
+            .map(|(suite, check)| (suite, check.clone()))
+            .collect();
+        let answers = self.observe(&one.code, &checks).await?;
+        let mut answered = checks.iter().zip(&answers);
+        let passes = answered.all(|((_, check), answer)| meets(check, answer));
+        Ok(passes.then_some(one.code))
+    }
+
+    /// The same code, mended by the model that wrote it.
+    async fn on_a_copy(
+        &self,
+        candidate: &Candidate,
+        seen: &str,
+        tally: &mut Tally,
+    ) -> Result<Option<String>, EngineError> {
+        let Some(writers) = self.writers else {
+            return Ok(None);
+        };
+        self.phase(Phase::Coding, tally);
+        let seen = format!(
+            "{seen}. Nothing that is passed in may be changed: make a copy first (`sorted(x)`, `list(x)`, `dict(x)`) and \
+             work on that; the rest of the code is right."
+        );
+        let asking = self.tools.asking(writers);
+        let coder = &writers.coder;
+        let repaired = coder
+            .repair(self.permit, &candidate.scenario, &candidate.code, &seen)
+            .await;
+        drop(asking);
+        match repaired {
+            Ok(solution) => {
+                tally.spent(solution.usage);
+                Ok(Some(solution.code).filter(|code| *code != candidate.code))
+            }
+            Err(CodeError::Llm(error)) => Err(error.into()),
+            Err(CodeError::NoCode(_)) => Ok(None),
+        }
+    }
+}
+
+/// The one reason why it fell, where another solution may be without it, and what the gate saw.
+fn curable(judged: &Judgement) -> Option<(&Reason, &str)> {
+    let Judgement::Rejected { reasons, gates } = judged else {
+        return None;
+    };
+    let [reason @ (Reason::MutatesInput | Reason::WeakChecks)] = &reasons[..] else {
+        return None;
+    };
+    let failed = gates.iter().find(|gate| gate.outcome == GateOutcome::Fail);
+    Some((reason, failed.map_or("", |gate| gate.detail.as_str())))
+}
+
+fn by_a_model(code: &str) -> Peer {
+    Peer {
+        code: code.to_owned(),
+        origin: Origin::Model,
+    }
+}
+
+fn with_code(candidate: &Candidate, code: &str) -> Candidate {
+    Candidate {
+        code: code.to_owned(),
+        ..candidate.clone()
+    }
+}
