@@ -18,7 +18,7 @@ pub mod prompt;
 const CODE_TOKENS: u32 = 900;
 
 /// One temperature a solution, in turn: the first is the model's best guess, the others differ more and more.
-const TEMPERATURES: [f64; 6] = [0.2, 0.7, 0.5, 0.9, 0.8, 1.0];
+const TEMPERATURES: [f64; 6] = [0.2, 0.7, 0.8, 0.9, 0.5, 1.0];
 
 /// One try at a scenario.
 #[derive(Debug, Clone, PartialEq)]

@@ -38,6 +38,7 @@ use crate::dream::{Candidate, GateOutcome, GateReport, Opinion, Origin, Reason, 
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
 use agreement::Panel;
+pub use agreement::is_breakdown;
 use bench::{Bench, Role, Room};
 pub use novel::{Benchmarks, Known, sketch};
 use ruling::{Docket, Hearing, Ruling, Stop};

@@ -46,24 +46,20 @@ def late_trains(rows: list, limit: int) -> list:
             late.append((-delay, name))
     return [name for _, name in sorted(late)]";
 
-/// What stands before the last message of a request about `task`: who is asked, and the exchanges that show how.
+/// What stands before the last message of a request: the exchanges that show how. The same for every task: a server that
+/// has read it once has read it for all.
 #[must_use]
-pub fn shown(task: &str) -> [(String, String); 2] {
+pub fn shown() -> [(String, String); 3] {
     let fenced = |text: &str| format!("```python\n{text}\n```");
-    let names_an_error = names_an_error(task);
-    // One example is enough. It comes last: all that stands before it is the same for every task.
-    let [with_error, without] = CHECK_SHOTS;
-    let shot = if names_an_error { with_error } else { without };
-    [
-        (
-            solve_request(SHOT_TASK, SHOT_NAME, "", PLAIN_WAY),
-            fenced(SHOT_CODE),
-        ),
+    let checked = |shot: CheckShot| {
         (
             check_request(shot.task, shot.name),
             fenced(&shot.checks.join("\n")),
-        ),
-    ]
+        )
+    };
+    let [with_error, without] = CHECK_SHOTS.map(checked);
+    let solved = solve_request(SHOT_TASK, SHOT_NAME, "", PLAIN_WAY);
+    [(solved, fenced(SHOT_CODE)), with_error, without]
 }
 
 #[must_use]
@@ -76,12 +72,6 @@ pub fn check_request(task: &str, name: &str) -> String {
 pub fn solve_request(task: &str, name: &str, imports: &str, way: &str) -> String {
     let task = task.trim();
     format!("Task:\n{task}\n\n{SOLVE_MARK}, the function `{name}`.{imports} {way}")
-}
-
-/// Whether a task speaks of errors at all.
-#[must_use]
-pub fn names_an_error(task: &str) -> bool {
-    task.contains("Error") || task.contains("Exception") || task.to_lowercase().contains("raise")
 }
 
 #[derive(Debug)]

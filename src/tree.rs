@@ -145,6 +145,12 @@ impl Tree {
         self.niceness.load(Ordering::Relaxed)
     }
 
+    /// True where dream work takes only what nobody else wants.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        Share::of(self.niceness()) == Share::Idle
+    }
+
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         let v2 = self.groups.iter().any(Group::is_v2);

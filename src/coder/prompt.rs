@@ -13,13 +13,13 @@ pub const OPINION_MARK: &str = "Does this code do what its task says";
 const MAX_OBSERVATION: usize = 1_200;
 const MAX_CODE: usize = 6_000;
 
-/// Ways to go about it, in turn with the temperatures.
+/// Ways to go about it, in turn with the temperatures; those that a small model gets right most often stand first.
 const WAYS: [&str; 6] = [
     preface::PLAIN_WAY,
     "First settle what happens for empty input and at the limits, then write the main part step by step with plain loops.",
-    "Prefer built-in functions and the standard library where they do exactly what is asked.",
-    "Split the work into small steps with clear names.",
     "Build the result with explicit loops and variables of your own, without comprehensions or one-line tricks.",
+    "Split the work into small steps with clear names.",
+    "Prefer built-in functions and the standard library where they do exactly what is asked.",
     "Use a comprehension, a generator or a helper function rather than a loop that changes variables.",
 ];
 
@@ -34,7 +34,7 @@ pub(super) fn solve(scenario: &Scenario, number: usize) -> Vec<Message> {
     let (name, way) = (&scenario.entry_point, WAYS[number % WAYS.len()]);
     Message::after(
         preface::SYSTEM,
-        &preface::shown(&scenario.task_prompt),
+        &preface::shown(),
         &solve_request(&text, name, &besides(scenario), way),
     )
 }
@@ -52,8 +52,7 @@ pub(super) fn repair(scenario: &Scenario, code: &str, observation: &str) -> Vec<
         observation.trim(),
         besides(scenario)
     );
-    let shown = preface::shown(&scenario.task_prompt);
-    Message::after(preface::SYSTEM, &shown, &text)
+    Message::after(preface::SYSTEM, &preface::shown(), &text)
 }
 
 pub(super) fn opinion(scenario: &Scenario, code: &str) -> Vec<Message> {

@@ -17,6 +17,7 @@ fn borrows(code: &str, reference: &str) -> bool {
         .unwrap_or(("builtins", reference));
     let top = module.split('.').next().unwrap_or(module);
     let mut has_module = false;
+    let code = &on_one_line(code);
     for line in code.lines().map(str::trim_start) {
         if let Some(rest) = line.strip_prefix("from ") {
             let (from, names) = rest.split_once(" import ").unwrap_or((rest, ""));
@@ -40,6 +41,18 @@ fn borrows(code: &str, reference: &str) -> bool {
     has_module && (mentions(&format!(".{name}")) || code.contains("getattr"))
 }
 
+/// The code with each `import (` in one line, and with continued lines joined.
+fn on_one_line(code: &str) -> String {
+    let code = code.replace("\\\n", " ");
+    let mut parts = code.split("import (");
+    let mut joined = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (names, rest) = part.split_once(')').unwrap_or((part, ""));
+        joined.extend(["import (", &names.replace('\n', " "), ")", rest]);
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
     use super::borrows;
@@ -57,6 +70,11 @@ mod tests {
         ));
         assert!(borrows("from math import sqrt, dist as d\n", "math.dist"));
         assert!(borrows("from math import *\n", "math.dist"));
+        assert!(borrows(
+            "from math import (\n    sqrt,\n    dist,\n)\n",
+            "math.dist"
+        ));
+        assert!(borrows("from math import \\\n    dist\n", "math.dist"));
         assert!(borrows("import builtins\nx = builtins.sorted\n", "sorted"));
         assert!(borrows(
             "from urllib import parse\nx = parse.quote(s)\n",

@@ -1,6 +1,7 @@
-//! A second chance for a candidate that fell for what another solution may not have: its code changes the arguments, or
-//! has lines that no check reaches. Another solution that passed the same checks may stand in for it; else one more is
-//! asked for, or its own author works on a copy. Whatever comes of it goes through every gate again.
+//! A second chance for a candidate that fell for one thing only. Where its code changes the arguments, another solution
+//! that passed the same checks may stand in for it, or its own author works on a copy. Where no check reaches some of its
+//! lines and nobody stands beside it, one more solution is asked for, to agree on questions that do; it is never replaced
+//! then, as the other may lack just the rule that those lines are about. Whatever comes of it goes through every gate again.
 
 use tokio::sync::MutexGuard;
 
@@ -8,6 +9,7 @@ use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, GateOutcome, Origin, Reason, Suite};
 use crate::guardian::{Agreement, Context, Judgement, Peer};
 
+use super::borrowed::is_copy;
 use super::draft::Draft;
 use super::progress::Phase;
 use super::settle::{differ, meets};
@@ -31,13 +33,18 @@ impl Scene<'_> {
             let turn = self.tools.shelf.lock().await;
             self.phase(Phase::Proving, tally);
             context.known = Some(self.known_to(draft)?);
-            let (proven, judged) = self.with_others(candidate, &context, tally).await?;
+            let (proven, judged) = if second {
+                let judged = self.judge(&candidate, &context, tally).await?;
+                (candidate, judged)
+            } else {
+                self.with_others(candidate, &context, tally).await?
+            };
             if second || draft.solved || curable(&judged).is_none() {
                 return Ok((proven, judged, Some(turn)));
             }
             drop(turn);
             let chance = self
-                .second_chance((&proven, &context), &judged, asked, tally)
+                .second_chance(draft, (&proven, &context), &judged, asked, tally)
                 .await?;
             let Some(chance) = chance else {
                 return Ok((proven, judged, None));
@@ -47,7 +54,7 @@ impl Scene<'_> {
         }
     }
 
-    /// The verdict on `candidate`; where it falls for what others may not have, on the first of them that does not fall.
+    /// The verdict on `candidate`; where it changes its arguments, on the first of the others that does not fall.
     async fn with_others(
         &self,
         candidate: Candidate,
@@ -55,7 +62,7 @@ impl Scene<'_> {
         tally: &mut Tally,
     ) -> Result<(Candidate, Judgement), EngineError> {
         let judged = self.judge(&candidate, context, tally).await?;
-        if curable(&judged).is_none() {
+        if !matches!(curable(&judged), Some((Reason::MutatesInput, _))) {
             return Ok((candidate, judged));
         }
         let others = context
@@ -65,12 +72,15 @@ impl Scene<'_> {
         for other in others.take(MOST_OTHERS) {
             // The two change places: the one that fell still answers for itself.
             let mut context = context.clone();
-            context.peers.retain(|peer| peer.code != other.code);
-            context.peers.push(by_a_model(&candidate.code));
+            let mut peers = context.peers.iter_mut();
+            if let Some(peer) = peers.find(|peer| peer.code == other.code) {
+                peer.code.clone_from(&candidate.code);
+            }
             let other = with_code(&candidate, &other.code);
             let again = self.judge(&other, &context, tally).await?;
-            if matches!(again, Judgement::Verified(_)) {
-                return Ok((other, again));
+            match again {
+                Judgement::Rejected { .. } => {}
+                Judgement::Verified(_) | Judgement::Undecided { .. } => return Ok((other, again)),
             }
         }
         Ok((candidate, judged))
@@ -80,6 +90,7 @@ impl Scene<'_> {
     /// passes the same checks. `asked` solutions were asked for before.
     async fn second_chance(
         &self,
+        draft: &Draft,
         (candidate, context): (&Candidate, &Context),
         judged: &Judgement,
         asked: usize,
@@ -88,6 +99,7 @@ impl Scene<'_> {
         match curable(judged) {
             Some((Reason::MutatesInput, seen)) => {
                 let mended = self.on_a_copy(candidate, seen, tally).await?;
+                let mended = mended.filter(|code| !is_copy(draft, code));
                 Ok(mended.map(|code| (with_code(candidate, &code), context.clone())))
             }
             // With nobody beside it no question was answered that its checks do not ask.

@@ -296,7 +296,7 @@ impl Scene<'_> {
             .map(|question| (Suite::Visible, question.expecting("", Origin::Reference)));
         let mut asked: Vec<(Suite, Check)> = asked.collect();
         let mut real = [Tried::new(code, self.observe(code, &asked).await?)];
-        self.make_observable(&mut asked, &mut real).await?;
+        self.make_observable(&mut asked, &mut [], &mut real).await?;
         let [real] = real;
         let checks = asked.into_iter().zip(real.answers);
         Ok(checks
@@ -339,7 +339,7 @@ impl Scene<'_> {
                 call,
                 trace: false,
             };
-            let seen = runner.run(self.permit, &job).await?;
+            let seen = self.seen(&mut runner, &job, None).await?;
             answers.push(match seen.outcome {
                 Outcome::Value { value } => Some(value.to_literal()),
                 Outcome::Raised { .. } | Outcome::Unobservable { .. } | Outcome::Nothing => None,

@@ -62,13 +62,15 @@ impl Scene<'_> {
     pub(super) async fn play(&self, plan: Plan, tally: &mut Tally) -> Result<Outcome, EngineError> {
         let played = self.act(plan, tally).await;
         tally.enter(None, clock::monotonic());
-        if let Err(EngineError::Ended(ended)) = &played {
+        // A server or a sandbox that failed says as little of the task as a wake.
+        if let Err(
+            broken @ (EngineError::Ended(_) | EngineError::Llm(_) | EngineError::Sandbox(_)),
+        ) = &played
+        {
+            let why = broken.to_string();
             tally.requeued();
-            self.story.requeued(&ended.to_string());
-            self.tell(|scenario| ProgressEvent::Requeued {
-                scenario,
-                why: ended.to_string(),
-            });
+            self.story.requeued(&why);
+            self.tell(|scenario| ProgressEvent::Requeued { scenario, why });
         }
         played
     }

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::dream::{Check, CheckKind, Observation, Outcome, Served, Suite, Value};
-use crate::sandbox::{Job, Limits, Runner, RunnerSpec};
+use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Suite, Value};
+use crate::sandbox::{Job, Limits, Runner, RunnerSpec, SandboxError};
 
 use super::settle::{Answer, Tried};
 use super::{EngineError, Scene};
@@ -24,9 +24,8 @@ impl Scene<'_> {
         let mut answers = Vec::with_capacity(checks.len());
         for (_, check) in checks {
             let job = call_of(code, check);
-            let seen = program
-                .run_served(self.permit, &job, check.serve.as_ref())
-                .await?;
+            let serve = check.serve.as_ref();
+            let seen = self.seen(&mut program, &job, serve).await?;
             let answer = match (&check.kind, answer_of(&seen)) {
                 (CheckKind::Property { holds }, Answer::Value(result)) => {
                     let judge = match &mut judge {
@@ -45,6 +44,34 @@ impl Scene<'_> {
             judge.close().await;
         }
         Ok(answers)
+    }
+
+    /// What one call did. A run that broke says nothing of the code: it is asked once more, in a fresh interpreter.
+    pub(super) async fn seen(
+        &self,
+        program: &mut Runner,
+        job: &Job,
+        serve: Option<&Serve>,
+    ) -> Result<Observation, EngineError> {
+        let mut broken = String::new();
+        for _ in 0..2 {
+            if program.is_spent() || !broken.is_empty() {
+                *program = self.interpreter().await?;
+            }
+            match program.run_served(self.permit, job, serve).await {
+                Ok(seen) => match seen.ending {
+                    Ending::Interrupted => {
+                        self.permit.ask()?;
+                        "interrupted".clone_into(&mut broken);
+                    }
+                    Ending::Infra(why) => broken = why,
+                    _ => return Ok(seen),
+                },
+                Err(SandboxError::Infra(why)) => broken = why,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(SandboxError::Infra(broken).into())
     }
 
     /// A fresh interpreter under the ordinary limits.
@@ -76,21 +103,26 @@ impl Scene<'_> {
             call: format!("bool({holds})"),
             trace: false,
         };
-        let seen = judge.run(self.permit, &job).await?;
+        let seen = self.seen(judge, &job, None).await?;
         Ok(match answer_of(&seen) {
             Answer::Value(Value::Bool(held)) => Answer::Held(held),
             other => other,
         })
     }
 
-    /// Rewrites calls whose result no solution gave as exact data; true where one was rewritten.
+    /// Rewrites calls whose result no solution gave as exact data, also where the task states them.
     pub(super) async fn make_observable(
         &self,
         checks: &mut [(Suite, Check)],
+        stated: &mut [Check],
         tried: &mut [Tried],
-    ) -> Result<bool, EngineError> {
+    ) -> Result<(), EngineError> {
         let mut rewritten = Vec::new();
         for (c, (_, check)) in checks.iter_mut().enumerate() {
+            let exact = |one: &Tried| matches!(one.answers[c], Answer::Value(_));
+            if tried.iter().any(exact) {
+                continue;
+            }
             let types: HashSet<&str> = tried
                 .iter()
                 .filter_map(|t| match &t.answers[c] {
@@ -104,13 +136,21 @@ impl Scene<'_> {
                 .iter()
                 .find_map(|type_name| observable(&check.call, type_name));
             if let Some(call) = plain {
+                for one in stated.iter_mut().filter(|one| one.call == check.call) {
+                    one.call.clone_from(&call);
+                }
                 check.call = call;
                 rewritten.push(c);
             }
         }
         if rewritten.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
+        tracing::debug!(
+            scenario = self.number,
+            calls = rewritten.len(),
+            "calls rewritten so that their results can be seen"
+        );
         for one in tried.iter_mut() {
             let again: Vec<(Suite, Check)> = rewritten.iter().map(|&c| checks[c].clone()).collect();
             let answers = self.observe(&one.code, &again).await?;
@@ -118,7 +158,7 @@ impl Scene<'_> {
                 one.answers[c] = answer;
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ use super::{EngineError, MOST_UNDECIDED, Rem};
 use crate::clock;
 use crate::dream::{ArmKey, RemRequest};
 use crate::journal::night;
+use crate::sandbox::SandboxError;
 
 /// Said where a server takes a request for too much; its own words are in the log.
 const TURNED_AWAY: &str = "the model server turned requests away, and their tasks were left (the log has its words): where they \
@@ -73,7 +74,8 @@ impl Rem<'_> {
     ) -> Result<(), EngineError> {
         let mut course = self.course(tools).await?;
         let slots = tools.writers.iter().map(|writers| writers.llm.slots());
-        let slots = slots.max().unwrap_or(1);
+        // Whichever model a scenario asks, its server has a slot for it.
+        let slots = slots.min().unwrap_or(1);
         let shares = Shares::new(clock::monotonic());
         let mut playing = FuturesUnordered::new();
         let mut ended = None;
@@ -224,6 +226,12 @@ impl Rem<'_> {
                 tracing::warn!(scenario = number, %error, "a request was turned away");
                 tally.hint(TURNED_AWAY.to_owned());
                 Outcome::Undecided(error.to_string())
+            }
+            Err(EngineError::Sandbox(SandboxError::Infra(why)))
+                if course.undecided + 1 < MOST_UNDECIDED =>
+            {
+                tracing::warn!(scenario = number, why, "the sandbox broke");
+                Outcome::Undecided(why)
             }
             Err(EngineError::Llm(error)) => match arm {
                 // The others still answer.

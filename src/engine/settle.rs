@@ -5,10 +5,15 @@
 //! - An answer that no model wrote (`source`, `reference`) is never a suspect: a solution that misses it is wrong. Nor is
 //!   what the task itself states of a single call ("An empty list gives 0."): whoever misses that solved another task.
 //! - A model's expected value is a suspect only where the winner *and* an independent solution give the same other
-//!   answer; it is then dropped, never changed, and the drop is recorded.
-//!   Failing with an exception where a value is expected is no answer: the same edge case is often overlooked twice.
+//!   answer, and no third one meets it; it is then dropped, never changed, and the drop is recorded.
+//!   Failing with an exception where a value is expected is no answer, nor is a value where an error is: the same edge case
+//!   is often overlooked twice.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
-//! - Two answers that no model wrote, and every expectation met, stand in for a second solution.
+//! - Two answers that no model wrote, and every expectation met, stand in for a second solution; so do they with one
+//!   expectation missed among many met. If one expectation in five is wrong, and a solution that gives both answers is
+//!   right five times in six and else meets every other expectation, eight met and one missed leave it wrong once in fifty.
+//!   Not so where the solution falls over an open question (an `IndexError`): one of eleven that stood alone was false, and
+//!   did.
 //! - Beside the checks, solutions are asked *open* questions: calls near the checks' that nobody expects anything of
 //!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two more
 //!   settle; what is agreed there becomes a hidden check.
@@ -16,6 +21,8 @@
 mod stated;
 
 use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Origin, Suite, Value, parse_literal};
+use crate::guardian::is_breakdown;
+use crate::guardian::syntax::fingerprint;
 use stated::binding;
 pub use stated::with_stated;
 
@@ -33,6 +40,8 @@ const MOST_ADDED: usize = 6;
 pub(super) const ENOUGH_EVIDENCE: usize = 3;
 /// The same where the solution also gives every answer that a model expected without having seen it, and nobody dissents.
 pub(super) const SOME_EVIDENCE: usize = 2;
+/// Expectations met that outweigh a single one missed, under the same conditions: more than one list holds.
+const OUTWEIGHING: usize = 8;
 /// What the Guardian asks for.
 const LEAST_VISIBLE: usize = 3;
 const LEAST_HIDDEN: usize = 2;
@@ -99,6 +108,8 @@ pub enum Needs {
     Solutions,
     /// Independent solutions agree and meet few: either side may be at fault, and a further list costs less than solutions.
     Expectations,
+    /// A solution misses one expectation alone: another may agree with it, or further ones may outweigh the one.
+    Either,
 }
 
 /// Settles `checks` by what the `tried` solutions answered. `stated` are those among them that the task itself states.
@@ -129,6 +140,7 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
     let mut ranked: Vec<Case> = pool
         .iter()
         .map(|&s| Case::of(s, &pool, checks, tried, &matrix))
+        .map(|case| case.weighed(evidence.len()))
         .collect();
     ranked.sort_by_key(|case| {
         (
@@ -147,7 +159,12 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
             expecting,
             checks[c].1.call
         );
-        return unsettled(Some(case.solution), why, Needs::Solutions);
+        let needs = if case.may_outweigh(evidence.len()) {
+            Needs::Either
+        } else {
+            Needs::Solutions
+        };
+        return unsettled(Some(case.solution), why, needs);
     }
     // The winner gives all that the source answers: that speaks for it as much as confirmed expectations do.
     let met = case.confirmed + evidence.len();
@@ -175,6 +192,10 @@ struct Case {
     suspects: Vec<usize>,
     /// Expectations that it misses alone.
     unsupported: Vec<usize>,
+    /// The one that it misses alone and that those it meets outweigh.
+    outweighed: Option<usize>,
+    /// An exception where a value is expected, or a value where an error is: that outweighs nothing.
+    failed: bool,
     /// Independent solutions that give the same answers to every call.
     supporters: usize,
 }
@@ -192,7 +213,13 @@ impl Case {
             confirmed: 0,
             suspects: Vec::new(),
             unsupported: Vec::new(),
+            outweighed: None,
+            failed: false,
             supporters: supporters(s, tried, checks),
+        };
+        let among = |holds: &dyn Fn(usize) -> bool| {
+            let mut others = pool.iter().filter(|&&other| independent(tried, s, other));
+            others.any(|&other| holds(other))
         };
         for (c, (_, check)) in checks.iter().enumerate() {
             if check.origin.is_evidence() || is_open(check) {
@@ -201,17 +228,33 @@ impl Case {
             if matrix[s][c] {
                 case.confirmed += 1;
             } else if !fails(check, &tried[s].answers[c])
-                && pool.iter().any(|&other| {
-                    independent(tried, s, other)
-                        && same(&tried[s].answers[c], &tried[other].answers[c])
-                })
+                && among(&|other| same(&tried[s].answers[c], &tried[other].answers[c]))
+                && !among(&|other| matrix[other][c])
             {
                 case.suspects.push(c);
             } else {
+                case.failed |= fails(check, &tried[s].answers[c]);
                 case.unsupported.push(c);
             }
         }
         case
+    }
+
+    /// Whether the one expectation that it misses could be outweighed by others.
+    fn may_outweigh(&self, evidence: usize) -> bool {
+        let one = self.unsupported.len() == 1 && self.suspects.is_empty();
+        one && !self.failed && evidence >= SOME_EVIDENCE
+    }
+
+    fn weighed(mut self, evidence: usize) -> Self {
+        if self.may_outweigh(evidence) && self.confirmed >= OUTWEIGHING {
+            self.outweighed = self.unsupported.pop();
+        }
+        self
+    }
+
+    fn is_dropped(&self, check: usize) -> bool {
+        self.outweighed == Some(check) || self.suspects.contains(&check)
     }
 }
 
@@ -228,11 +271,14 @@ fn close(
         if is_open(check) {
             continue;
         }
-        if case.suspects.contains(&c) {
-            let why = format!(
-                "independent solutions agree on {} against this",
-                told(&tried[case.solution].answers[c])
-            );
+        if case.is_dropped(c) {
+            let answer = told(&tried[case.solution].answers[c]);
+            let why = if case.outweighed == Some(c) {
+                let met = case.confirmed;
+                format!("the solution gives {answer}, and the {met} others that were expected")
+            } else {
+                format!("independent solutions agree on {answer} against this")
+            };
             dropped.push(DroppedCheck {
                 suite: *suite,
                 check: check.clone(),
@@ -265,14 +311,16 @@ fn close(
             needs: Needs::Nothing,
         };
     }
-    let kept = |c: &usize| !case.suspects.contains(c) && !is_open(&checks[*c].1);
+    let kept = |c: &usize| !case.is_dropped(*c) && !is_open(&checks[*c].1);
     let refuted: Vec<bool> = (0..tried.len())
         .map(|s| (0..checks.len()).filter(kept).any(|c| !matrix[s][c]))
         .collect();
     let dissent = (0..tried.len())
         .any(|s| !refuted[s] && s != case.solution && contradicts(case.solution, s, tried, checks));
     let needed = if dissent { LEAST_AGAINST_DISSENT } else { 1 };
-    let foreseen = case.suspects.is_empty() && case.confirmed >= LEAST_CONFIRMED;
+    let foreseen = case.suspects.is_empty()
+        && case.confirmed >= LEAST_CONFIRMED
+        && !breaks_down(&tried[case.solution], checks);
     let support = if evidence >= ENOUGH_EVIDENCE {
         Some(format!("{evidence} answers that no model wrote"))
     } else if case.supporters >= needed {
@@ -319,7 +367,11 @@ pub(super) fn meets(check: &Check, answer: &Answer) -> bool {
         (CheckKind::Example { expect }, Answer::Value(value)) => {
             parse_literal(expect).is_ok_and(|expected| expected.equals(value))
         }
-        (CheckKind::Raises { error }, Answer::Raised(classes)) => classes.contains(error),
+        // An interpreter names classes without their module.
+        (CheckKind::Raises { error }, Answer::Raised(classes)) => {
+            let name = error.rsplit('.').next().unwrap_or(error);
+            classes.iter().any(|class| class == name)
+        }
         (CheckKind::Property { .. }, Answer::Held(held)) => *held,
         (CheckKind::Example { .. } | CheckKind::Raises { .. } | CheckKind::Property { .. }, _) => {
             false
@@ -327,15 +379,11 @@ pub(super) fn meets(check: &Check, answer: &Answer) -> bool {
     }
 }
 
-/// Whether a value is due and an exception came: what several solutions overlook, they overlook together.
+/// Whether a value is due and an exception came, or the other way round: what several solutions overlook, they overlook
+/// together.
 fn fails(check: &Check, answer: &Answer) -> bool {
-    matches!(
-        (&check.kind, answer),
-        (
-            CheckKind::Example { .. } | CheckKind::Property { .. },
-            Answer::Raised(_)
-        )
-    )
+    let raised = matches!(answer, Answer::Raised(_));
+    raised != matches!(check.kind, CheckKind::Raises { .. })
 }
 
 /// A call that nobody expects anything of.
@@ -353,6 +401,17 @@ fn supporters(winner: usize, tried: &[Tried], checks: &[(Suite, Check)]) -> usiz
             && pairs.all(|((a, b), (_, check))| same(a, b) || (is_open(check) && !two_values(a, b)))
     };
     (0..tried.len()).filter(agrees).count()
+}
+
+/// Whether a solution falls over an open question.
+fn breaks_down(one: &Tried, checks: &[(Suite, Check)]) -> bool {
+    let mut answered = checks.iter().zip(&one.answers);
+    answered.any(|((_, check), answer)| match answer {
+        Answer::Raised(classes) => {
+            is_open(check) && classes.first().is_some_and(|class| is_breakdown(class))
+        }
+        _ => false,
+    })
 }
 
 /// Whether two solutions give two values to an open question.
@@ -406,15 +465,14 @@ fn same(one: &Answer, other: &Answer) -> bool {
     }
 }
 
-/// Two solutions that differ in more than their layout and comments, none mended from the other. The same text twice is
-/// one opinion.
+/// Two solutions that `differ`, none mended from the other. The same text twice is one opinion.
 fn independent(tried: &[Tried], one: usize, other: usize) -> bool {
     tried[one].mended_from != Some(other)
         && tried[other].mended_from != Some(one)
         && differ(&tried[one].code, &tried[other].code)
 }
 
-/// Whether two texts differ in more than their layout and comments.
+/// Whether two texts differ in more than their layout, comments and names.
 #[must_use]
 pub fn differ(one: &str, other: &str) -> bool {
     let bare = |code: &str| -> String {
@@ -423,7 +481,7 @@ pub fn differ(one: &str, other: &str) -> bool {
             .map(|line| line.split('#').next().unwrap_or_default());
         lines.flat_map(str::split_whitespace).collect()
     };
-    bare(one) != bare(other)
+    bare(one) != bare(other) && fingerprint(one, "") != fingerprint(other, "")
 }
 
 fn most_passed(matrix: &[Vec<bool>]) -> Option<usize> {

@@ -66,7 +66,7 @@ impl Scene<'_> {
             .map(|(suite, check)| (suite, check.clone()))
             .collect();
         let scenario = &draft.candidate.scenario;
-        let stated = match draft.reference {
+        let mut stated = match draft.reference {
             None => stated(&scenario.task_prompt, &scenario.entry_point),
             // The real thing's answers say more than its description.
             Some(_) => Vec::new(),
@@ -113,16 +113,13 @@ impl Scene<'_> {
                 }
             }
             if first_round {
-                if self.make_observable(&mut checks, &mut tried).await? {
-                    tracing::debug!(
-                        scenario = self.number,
-                        "calls rewritten so that their results can be seen"
-                    );
-                }
+                self.make_observable(&mut checks, &mut stated, &mut tried)
+                    .await?;
                 tally.ran();
             }
             let settlement = settle(&checks, &tried, &stated);
-            if needs(&settlement) == Needs::Expectations {
+            let (needed, spent) = (needs(&settlement), asked >= most);
+            if needed == Needs::Expectations || (needed == Needs::Either && spent) {
                 if expected {
                     return Ok(conclude(draft, settlement, &tried, asked));
                 }
@@ -130,10 +127,12 @@ impl Scene<'_> {
                 self.phase(Phase::Coding, tally);
                 self.expect_more(scenario, &mut checks, &mut tried, tally)
                     .await?;
+                self.make_observable(&mut checks, &mut stated, &mut tried)
+                    .await?;
                 fresh = Vec::new();
                 continue;
             }
-            if asked >= most || needs(&settlement) == Needs::Nothing {
+            if spent || needed == Needs::Nothing {
                 return Ok(conclude(draft, settlement, &tried, asked));
             }
             let fault = fault_of(&settlement, &checks, &tried);
@@ -233,12 +232,12 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried], asked: usize
                 asked,
             }
         }
-        Settlement::Unsettled { best, why, .. } => {
+        Settlement::Unsettled { best, why, needs } => {
             if let Some(best) = best {
                 candidate.code.clone_from(&tried[best].code);
             }
             Solved::Unsettled {
-                reason: reason_of(draft),
+                reason: reason_of(draft, needs),
                 why,
                 candidate,
             }
@@ -287,8 +286,10 @@ fn needs(settlement: &Settlement) -> Needs {
     }
 }
 
-fn reason_of(draft: &Draft) -> Reason {
-    if draft.candidate.all_checks().count() < super::plan::ENOUGH_EXAMPLES {
+/// Where further solutions could have settled it they disagreed, however few the checks.
+fn reason_of(draft: &Draft, needs: Needs) -> Reason {
+    let few = draft.candidate.all_checks().count() < super::plan::ENOUGH_EXAMPLES;
+    if few && needs == Needs::Nothing {
         Reason::TooFewChecks
     } else {
         Reason::Disagreement

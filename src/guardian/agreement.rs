@@ -64,9 +64,10 @@ pub(super) async fn rule(
         .into_iter()
         .map(|question| question.expecting("None", Origin::Agreement))
         .collect();
+    // Under another hash seed: what depends on it is nothing to agree on.
     let peers_room = Room {
         role: Role::Peer,
-        ..solution
+        hash_seed: solution.hash_seed.wrapping_add(1),
     };
     let ours = ask(bench, solution, &candidate.code, &asked).await?;
     let mut theirs = Vec::new();
@@ -216,7 +217,6 @@ fn speaks_against(ours: &Trial, their: &Trial) -> bool {
     }
 }
 
-/// Exceptions that nobody raises to refuse an argument.
 fn broke_down(trial: &Trial) -> bool {
     let Outcome::Raised {
         stage: Stage::Call,
@@ -226,17 +226,21 @@ fn broke_down(trial: &Trial) -> bool {
     else {
         return false;
     };
-    classes.first().is_some_and(|class| {
-        matches!(
-            class.as_str(),
-            "IndexError"
-                | "UnboundLocalError"
-                | "NameError"
-                | "AttributeError"
-                | "RecursionError"
-                | "ZeroDivisionError"
-        )
-    })
+    classes.first().is_some_and(|class| is_breakdown(class))
+}
+
+/// Whether it is an exception that nobody raises to refuse an argument.
+#[must_use]
+pub fn is_breakdown(class: &str) -> bool {
+    matches!(
+        class,
+        "IndexError"
+            | "UnboundLocalError"
+            | "NameError"
+            | "AttributeError"
+            | "RecursionError"
+            | "ZeroDivisionError"
+    )
 }
 
 fn value_of(trial: &Trial) -> Option<&Value> {

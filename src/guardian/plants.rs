@@ -236,7 +236,9 @@ async fn shown(
                 let Outcome::Value { value } = &a.observation.outcome else {
                     return None;
                 };
+                // The dream's own answer: nobody was asked whether it is theirs too.
                 (!same_outcome(&a.observation, &b.observation)).then(|| Check {
+                    origin: Origin::Model,
                     kind: CheckKind::Example {
                         expect: value.to_literal(),
                     },

@@ -42,6 +42,10 @@ use pool::{Pool, Stage, Wish};
 const SAFER_RUNTIME: &str = "runsc";
 
 /// Counts the containers of this process.
+/// Of the processors, for a container that an engine keeps outside of our tree while dream work takes only what nobody else
+/// wants: the least that it can be given, beside 1,024 of any other.
+const LEAST_SHARES: i64 = 2;
+
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// A container engine with our image.
@@ -130,7 +134,7 @@ impl Docker {
         Order {
             name: format!("{}-{number}", self.namespace),
             in_tree: parent.is_some(),
-            body: self.body(spec, labels.into(), parent),
+            body: self.body(spec, labels.into(), parent, permit.tree().is_idle()),
         }
     }
 
@@ -145,9 +149,12 @@ impl Docker {
         spec: &RunnerSpec,
         labels: HashMap<String, String>,
         parent: Option<String>,
+        idle: bool,
     ) -> ContainerCreateBody {
         let mut body = body(&self.digest, spec, labels, &self.manner);
         if let Some(host) = &mut body.host_config {
+            // Below our tree it has the tree's share.
+            host.cpu_shares = (idle && parent.is_none()).then_some(LEAST_SHARES);
             host.cgroup_parent = parent;
             host.runtime.clone_from(&self.runtime);
             host.mounts = self.libraries.as_ref().map(|set| vec![mount_of(set)]);

@@ -188,7 +188,13 @@ impl Supervisor {
                 now,
             );
             if let Some(reason) = found.end {
-                self.step(Event::Disturbed { reason, at: now }, now);
+                // The two seconds count from the event, not from the look that found it.
+                let ago = reading.presence.last_input.unwrap_or_default();
+                let at = match reason {
+                    WakeReason::Presence => now.checked_sub(ago.min(LOOK_DREAMING)).unwrap_or(now),
+                    _ => now,
+                };
+                self.step(Event::Disturbed { reason, at }, now);
             }
             let (over, calm) = (found.over, found.calm);
             self.step(Event::Strain { over, calm }, now);

@@ -139,8 +139,8 @@ impl Placement {
         }
         // SAFETY: plain values and one structure on the stack. A refusal of a lower priority is no reason to stop.
         unsafe {
+            libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
             if self.niceness > 0 {
-                libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
                 libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(self.niceness));
             }
             if self.niceness >= 19 {

@@ -134,7 +134,13 @@ impl ScenarioWeaver {
             enough: Some(ENOUGH),
         };
         let reply = self.llm.chat(permit, &request).await?;
-        let mut checks = parse::checks(&reply.text, &scenario.entry_point);
+        // A line that was cut off may say something else than the whole one.
+        let whole = match reply.text.rsplit_once('\n') {
+            Some((whole, _)) if reply.truncated => whole,
+            None if reply.truncated => "",
+            Some(_) | None => &reply.text,
+        };
+        let mut checks = parse::checks(whole, &scenario.entry_point);
         // Models like to test for errors that nobody asked for.
         checks.retain(|check| match &check.kind {
             CheckKind::Raises { error } => scenario

@@ -250,7 +250,7 @@ fn fence(data: &str) -> String {
 pub(super) fn checks(scenario: &Scenario) -> Vec<Message> {
     Message::after(
         preface::SYSTEM,
-        &preface::shown(&scenario.task_prompt),
+        &preface::shown(),
         &check_request(&scenario.task_prompt, &scenario.entry_point),
     )
 }

@@ -2,7 +2,7 @@
 //! test runs on every backend that this machine has and says which it left out.
 
 mod answers;
-mod bench;
+pub(crate) mod bench;
 #[expect(
     clippy::unwrap_used,
     reason = "a test whose world cannot be made fails there"

@@ -15,6 +15,7 @@ use dreamer::knowledge::Knowledge;
 use dreamer::store::Store;
 use dreamer::supervisor::{Purpose, Supervisor, SupervisorHandle};
 
+use crate::sandbox::bench::{containers_of, groups_of};
 use crate::support::fake_llm::{self, FakeLlm};
 use crate::support::senses::Script;
 use crate::support::{World, full, ledger, left_out};
@@ -264,17 +265,29 @@ async fn a_documented_function_is_written_anew_and_held_against_the_real_one() {
     );
 }
 
-/// Sandboxes of this process that are still alive.
-fn left_behind(settings: &Settings) -> usize {
-    let mine = format!("{}-{}", settings.sandbox.namespace, std::process::id());
-    let groups = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
-    let procs = groups.iter().map(|root| format!("{root}/{mine}"));
-    procs
-        .filter_map(|group| std::fs::read_dir(group).ok())
-        .flatten()
-        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("cgroup.procs")).ok())
-        .map(|procs| procs.lines().count())
-        .sum()
+/// What a session left two seconds after its end: containers, and processes and groups below its tree's.
+async fn left_behind(settings: &Settings) -> Vec<String> {
+    let deadline = dreamer::clock::monotonic() + Duration::from_secs(2);
+    loop {
+        let left = there(settings);
+        if left.is_empty() || dreamer::clock::monotonic() > deadline {
+            return left;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn there(settings: &Settings) -> Vec<String> {
+    let namespace = &settings.sandbox.namespace;
+    let mut left = containers_of(namespace);
+    for tree in groups_of(namespace) {
+        let procs = std::fs::read_to_string(tree.join("cgroup.procs")).unwrap_or_default();
+        left.extend(procs.lines().map(str::to_owned));
+        let below = std::fs::read_dir(tree).into_iter().flatten().flatten();
+        let below = below.map(|entry| entry.path()).filter(|path| path.is_dir());
+        left.extend(below.map(|path| path.display().to_string()));
+    }
+    left
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +330,8 @@ async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
             assert_eq!(report.status, SessionStatus::Interrupted);
             assert_eq!(report.wake_reason.map(WakeReason::as_str), Some(reason));
             supervisor.shutdown().await;
-            assert_eq!(left_behind(&settings), 0, "{backend:?} {reason}");
+            let left = left_behind(&settings).await;
+            assert!(left.is_empty(), "{backend:?} {reason}: {left:?}");
         }
     }
 }
@@ -380,8 +394,9 @@ async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothin
                 "{told}: {report:?}"
             );
             requeued += report.requeued;
-            assert_eq!(left_behind(&settings), 0, "{told}");
-            for end in [".tmp", ".part"] {
+            let left = left_behind(&settings).await;
+            assert!(left.is_empty(), "{told}: {left:?}");
+            for end in [".tmp", ".part", ".new"] {
                 let half = named(world.path(), end);
                 assert!(half.is_empty(), "{told}: {half:?}");
             }

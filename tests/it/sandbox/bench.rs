@@ -99,7 +99,7 @@ pub(super) async fn benches_of(namespace: &str) -> Vec<Bench> {
 }
 
 /// Containers of a namespace, running or not, as the engine's own command sees them.
-pub(super) fn containers_of(namespace: &str) -> Vec<String> {
+pub(crate) fn containers_of(namespace: &str) -> Vec<String> {
     let filter = format!("label=dreamer.namespace={namespace}");
     let listed = std::process::Command::new("docker")
         .args(["ps", "-aq", "--filter", &filter])
@@ -110,7 +110,7 @@ pub(super) fn containers_of(namespace: &str) -> Vec<String> {
 }
 
 /// Groups of a namespace in every hierarchy of the host.
-pub(super) fn groups_of(namespace: &str) -> Vec<std::path::PathBuf> {
+pub(crate) fn groups_of(namespace: &str) -> Vec<std::path::PathBuf> {
     let names = |folder: &std::path::Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|e| e.path()).collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::energy::{Power, Presence};
 
 /// Other programs' words are shown to this length: enough for a film's title.
@@ -102,6 +102,10 @@ impl Answer {
     }
 }
 
+/// A desktop calls somebody active until a second without input has passed. Shorter than this it may have been a bumped desk:
+/// one movement, at its beginning. That it began has been told; if it was more, it goes on.
+const FLEETING: Duration = Duration::from_secs(3);
+
 /// Since when nobody gave input, as a desktop sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idle {
@@ -115,6 +119,8 @@ pub struct Word {
     pub answer: Answer,
     /// `None`: it cannot say.
     pub idle: Option<Idle>,
+    /// Since when it says `Idle::Active`.
+    pub(super) active_since: Option<Instant>,
     /// What somebody is doing without giving input: a film, a call, a game.
     pub doing: Option<String>,
     pub power: Option<Power>,
@@ -127,6 +133,7 @@ impl Word {
         Self {
             answer,
             idle: None,
+            active_since: None,
             doing: None,
             power: None,
             foreign: false,
@@ -144,8 +151,12 @@ pub(in crate::energy::host) struct Said(Arc<Mutex<BTreeMap<Source, Word>>>);
 
 impl Said {
     /// The answer is what it said before.
-    pub(super) fn set(&self, source: Source, word: Word) -> Option<Word> {
-        self.with(|all| all.insert(source, word))
+    pub(super) fn set(&self, source: Source, mut word: Word) -> Option<Word> {
+        self.with(|all| {
+            let before = all.get(&source).and_then(|word| word.active_since);
+            word.active_since = since(word.idle, before);
+            all.insert(source, word)
+        })
     }
 
     pub(super) fn idle_of(&self, source: Source) -> Option<Idle> {
@@ -156,6 +167,7 @@ impl Said {
         self.with(|all| {
             if let Some(word) = all.get_mut(&source) {
                 word.idle = Some(idle);
+                word.active_since = since(word.idle, word.active_since);
             }
         });
     }
@@ -196,10 +208,16 @@ impl Said {
             let foreign = all.values().any(|word| word.foreign);
             let idle = all.iter().filter_map(|(source, word)| {
                 // The login manager sees every session, a desktop its own.
-                (*source == Source::Logind || !foreign).then_some(word.idle?)
+                let speaks = *source == Source::Logind || !foreign;
+                speaks.then_some((word.idle?, word.active_since))
             });
-            idle.map(|idle| match idle {
-                Idle::Active => Duration::ZERO,
+            idle.map(|(idle, active_since)| match idle {
+                Idle::Active => {
+                    let active = active_since.map(|at| now.saturating_duration_since(at));
+                    active
+                        .filter(|active| *active < FLEETING)
+                        .unwrap_or_default()
+                }
                 Idle::Since(at) => now.saturating_duration_since(at),
             })
             .min()
@@ -235,6 +253,11 @@ impl Said {
     }
 }
 
+/// When a source began to say that somebody is active, if it does.
+fn since(idle: Option<Idle>, before: Option<Instant>) -> Option<Instant> {
+    (idle == Some(Idle::Active)).then(|| before.unwrap_or_else(clock::monotonic))
+}
+
 /// Another program's own words, fit to be shown in a line.
 pub(in crate::energy::host) fn words(text: &str) -> String {
     let shown = text
@@ -247,7 +270,6 @@ pub(in crate::energy::host) fn words(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
 
     fn quiet_for(minutes: u64) -> Presence {
         Presence {
@@ -308,6 +330,26 @@ mod tests {
         };
         said.set(Source::Logind, foreign);
         assert_eq!(said.idle(now), None);
+    }
+
+    #[test]
+    fn a_desktop_that_is_active_for_a_moment_saw_one_movement_at_its_beginning() {
+        let said = Said::default();
+        let word = |idle| Word {
+            idle: Some(idle),
+            ..Word::live()
+        };
+        let began = clock::monotonic();
+        said.set(Source::Mutter, word(Idle::Since(began)));
+        said.set_idle(Source::Mutter, Idle::Active);
+        let seconds = |seconds| said.idle(clock::monotonic() + Duration::from_secs(seconds));
+        assert!(seconds(2).is_some_and(|ago| ago >= Duration::from_secs(2)));
+        // Said again it is no new beginning.
+        said.set(Source::Mutter, word(Idle::Active));
+        assert_eq!(seconds(3), Some(Duration::ZERO));
+        said.set_idle(Source::Mutter, Idle::Since(began));
+        said.set_idle(Source::Mutter, Idle::Active);
+        assert!(seconds(2).is_some_and(|ago| ago >= Duration::from_secs(2)));
     }
 
     #[test]
