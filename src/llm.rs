@@ -148,6 +148,19 @@ pub struct LlmClient {
     remote: bool,
     limits: Limits,
     spent: Arc<Spent>,
+    around: Held,
+}
+
+/// Called as a request goes out; what it gives is held until the request has ended.
+pub type Around = Arc<dyn Fn() -> Box<dyn Send> + Send + Sync>;
+
+#[derive(Clone, Default)]
+struct Held(Option<Around>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Held").field(&self.0.is_some()).finish()
+    }
 }
 
 /// Tokens of all answers, those that were of no use included; shared by the client's clones.
@@ -208,6 +221,13 @@ impl LlmClient {
         self
     }
 
+    /// With something held around every request, but not while it waits to be sent anew.
+    #[must_use]
+    pub fn around(mut self, around: Around) -> Self {
+        self.around = Held(Some(around));
+        self
+    }
+
     /// One chat answer.
     ///
     /// # Errors
@@ -220,7 +240,10 @@ impl LlmClient {
         let began = clock::monotonic();
         let mut reply = loop {
             permit.running().await?;
-            let asking = permit.race(self.ask(permit, request));
+            let asking = permit.race(async {
+                let _held = self.around.0.as_ref().map(|around| around());
+                self.ask(permit, request).await
+            });
             tokio::select! {
                 biased;
                 // A server that is not frozen with us would go on for nobody: dropping the request is all that can be

@@ -1,7 +1,8 @@
 //! A second chance for a candidate that fell for one thing only. Where its code changes the arguments, another solution
 //! that passed the same checks may stand in for it, or its own author works on a copy. Where no check reaches some of its
-//! lines and nobody stands beside it, one more solution is asked for, to agree on questions that do; it is never replaced
-//! then, as the other may lack just the rule that those lines are about. Whatever comes of it goes through every gate again.
+//! lines and nobody stands beside it, one more solution is asked for, to agree on questions that do, or a further list of
+//! expectations; it is never replaced then, as the other may lack just the rule that those lines are about. Whatever comes
+//! of it goes through every gate again.
 
 use tokio::sync::MutexGuard;
 
@@ -12,7 +13,7 @@ use crate::guardian::{Agreement, Context, Judgement, Peer};
 use super::borrowed::is_copy;
 use super::draft::Draft;
 use super::progress::Phase;
-use super::settle::{differ, meets};
+use super::settle::{Tried, differ, meets};
 use super::{EngineError, Scene, Tally};
 
 /// Other solutions that are tried in its place: each costs a verification.
@@ -104,17 +105,18 @@ impl Scene<'_> {
             }
             // With nobody beside it no question was answered that its checks do not ask.
             Some((Reason::WeakChecks, _)) if context.peers.is_empty() => {
-                let peer = self.one_more(candidate, asked, tally).await?;
-                Ok(peer.map(|code| {
-                    let checks = candidate.all_checks().count();
-                    let support = format!("1 independent solution agrees on all {checks} checks");
-                    let context = Context {
-                        peers: vec![by_a_model(&code)],
-                        agreement: Agreement::Reached(support),
-                        ..context.clone()
-                    };
-                    (candidate.clone(), context)
-                }))
+                let Some(code) = self.one_more(candidate, asked, tally).await? else {
+                    let more = self.with_more_expected(candidate, tally).await?;
+                    return Ok(more.map(|candidate| (candidate, context.clone())));
+                };
+                let checks = candidate.all_checks().count();
+                let support = format!("1 independent solution agrees on all {checks} checks");
+                let context = Context {
+                    peers: vec![by_a_model(&code)],
+                    agreement: Agreement::Reached(support),
+                    ..context.clone()
+                };
+                Ok(Some((candidate.clone(), context)))
             }
             _ => Ok(None),
         }
@@ -136,14 +138,35 @@ impl Scene<'_> {
             return Ok(None);
         }
         self.phase(Phase::Running, tally);
-        let checks: Vec<(Suite, Check)> = candidate
-            .all_checks()
-            .map(|(suite, check)| (suite, check.clone()))
-            .collect();
+        let checks = checks_of(candidate);
         let answers = self.observe(&one.code, &checks).await?;
         let mut answered = checks.iter().zip(&answers);
         let passes = answered.all(|((_, check), answer)| meets(check, answer));
         Ok(passes.then_some(one.code))
+    }
+
+    /// The candidate with a further list of expectations, where it meets them all.
+    async fn with_more_expected(
+        &self,
+        candidate: &Candidate,
+        tally: &mut Tally,
+    ) -> Result<Option<Candidate>, EngineError> {
+        self.phase(Phase::Coding, tally);
+        let mut checks = checks_of(candidate);
+        let there = checks.len();
+        let mut tried = [Tried::new(&candidate.code, Vec::new())];
+        self.expect_more(&candidate.scenario, &mut checks, &mut tried, tally)
+            .await?;
+        let more = checks.split_off(there);
+        let mut answered = more.iter().zip(&tried[0].answers);
+        let meets_all = answered.all(|((_, check), answer)| meets(check, answer));
+        if more.is_empty() || !meets_all {
+            return Ok(None);
+        }
+        let mut stronger = candidate.clone();
+        let more = more.into_iter().map(|(_, check)| check);
+        stronger.hidden_checks.extend(more);
+        Ok(Some(stronger))
     }
 
     /// The same code, mended by the model that wrote it.
@@ -161,12 +184,10 @@ impl Scene<'_> {
             "{seen}. Nothing that is passed in may be changed: make a copy first (`sorted(x)`, `list(x)`, `dict(x)`) and \
              work on that; the rest of the code is right."
         );
-        let asking = self.tools.asking(writers);
         let coder = &writers.coder;
         let repaired = coder
             .repair(self.permit, &candidate.scenario, &candidate.code, &seen)
             .await;
-        drop(asking);
         match repaired {
             Ok(solution) => {
                 tally.spent(solution.usage);
@@ -188,6 +209,11 @@ fn curable(judged: &Judgement) -> Option<(&Reason, &str)> {
     };
     let failed = gates.iter().find(|gate| gate.outcome == GateOutcome::Fail);
     Some((reason, failed.map_or("", |gate| gate.detail.as_str())))
+}
+
+fn checks_of(candidate: &Candidate) -> Vec<(Suite, Check)> {
+    let all = candidate.all_checks();
+    all.map(|(suite, check)| (suite, check.clone())).collect()
 }
 
 fn by_a_model(code: &str) -> Peer {

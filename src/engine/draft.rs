@@ -30,6 +30,14 @@ const NEAR_ANSWERS: usize = 14;
 const MOST_ANSWERS: usize = 30;
 /// Longest answer of the real thing that becomes a check, in bytes: a prompt shows some of them.
 const MOST_ANSWER: usize = 400;
+/// Exceptions that are there without an import.
+const BUILT_IN: &str = "ArithmeticError AssertionError AttributeError BlockingIOError BrokenPipeError BufferError \
+    ChildProcessError ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError EOFError Exception \
+    FileExistsError FileNotFoundError FloatingPointError ImportError IndexError InterruptedError IsADirectoryError KeyError \
+    LookupError MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplementedError OSError OverflowError \
+    PermissionError ProcessLookupError RecursionError ReferenceError RuntimeError StopAsyncIteration StopIteration SyntaxError \
+    SystemError TabError TimeoutError TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError \
+    UnicodeTranslateError ValueError ZeroDivisionError";
 /// Any seed will do, as long as it is the same when a scenario is tried again.
 const NEAR_SEED: u64 = 1;
 
@@ -213,12 +221,10 @@ impl Scene<'_> {
             return Ok(draft);
         }
         let there: Vec<Check> = candidate.all_checks().map(|(_, c)| c.clone()).collect();
-        let asking = self.tools.asking(writers);
         let suites = writers
             .weaver
             .checks_for(self.permit, &candidate.scenario, &there, 0)
             .await;
-        drop(asking);
         if let Some(suites) = self.woven_or_nothing(suites)? {
             tally.spent(suites.tokens);
             draft.candidate.checks.extend(suites.checks);
@@ -241,12 +247,10 @@ impl Scene<'_> {
         let code = import_of(reference, &name);
         let mut answers: Vec<Check> = Vec::new();
         if candidate.all_checks().count() < EXAMPLES_TO_GO_BY {
-            let asking = self.tools.asking(writers);
             let calls = writers
                 .weaver
                 .calls_for(self.permit, &candidate.scenario)
                 .await;
-            drop(asking);
             let Some((calls, spent)) = self.woven_or_nothing(calls)? else {
                 return Ok(());
             };
@@ -308,7 +312,8 @@ impl Scene<'_> {
                     }
                     Answer::Raised(classes) => {
                         // A class of the real thing's own module is not there for who writes it anew.
-                        let error = classes.into_iter().find(|class| !class.contains('.'))?;
+                        let built_in = |class: &String| BUILT_IN.split(' ').any(|one| one == class);
+                        let error = classes.into_iter().find(built_in)?;
                         let named = error != "Exception" && text.contains(&error);
                         named.then_some(CheckKind::Raises { error })?
                     }

@@ -24,9 +24,7 @@ impl Scene<'_> {
             return Ok(dream);
         };
         let began = clock::monotonic();
-        let asking = self.tools.asking(writers);
         let said = writers.coder.opinion(self.permit, dream.candidate()).await;
-        drop(asking);
         // A wake goes on as one; the candidate is judged again another night.
         self.permit.ask()?;
         let opinion = said.unwrap_or_else(|error| Opinion::Missing(format!("no opinion: {error}")));

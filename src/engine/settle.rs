@@ -18,11 +18,16 @@
 //!   (`origin: "agreement"`). Two solutions that pass the same checks and differ there leave a doubt, which only two more
 //!   settle; what is agreed there becomes a hidden check.
 
+mod answers;
 mod stated;
 
-use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Origin, Suite, Value, parse_literal};
-use crate::guardian::is_breakdown;
-use crate::guardian::syntax::fingerprint;
+use crate::dream::{Check, DroppedCheck, Ending, Suite, Value};
+pub use answers::differ;
+use answers::{
+    agreed, breaks_down, contradicts, fails, independent, is_open, most_passed, passes, same,
+    supporters,
+};
+pub(super) use answers::{meets, told};
 use stated::binding;
 pub use stated::with_stated;
 
@@ -350,151 +355,6 @@ fn close(
         dropped,
         wrong,
         support,
-    }
-}
-
-fn passes(checks: &[(Suite, Check)], answers: &[Answer]) -> Vec<bool> {
-    checks
-        .iter()
-        .zip(answers)
-        .map(|((_, check), answer)| meets(check, answer))
-        .collect()
-}
-
-/// Whether an answer is what the check expects.
-pub(super) fn meets(check: &Check, answer: &Answer) -> bool {
-    match (&check.kind, answer) {
-        (CheckKind::Example { expect }, Answer::Value(value)) => {
-            parse_literal(expect).is_ok_and(|expected| expected.equals(value))
-        }
-        // An interpreter names classes without their module.
-        (CheckKind::Raises { error }, Answer::Raised(classes)) => {
-            let name = error.rsplit('.').next().unwrap_or(error);
-            classes.iter().any(|class| class == name)
-        }
-        (CheckKind::Property { .. }, Answer::Held(held)) => *held,
-        (CheckKind::Example { .. } | CheckKind::Raises { .. } | CheckKind::Property { .. }, _) => {
-            false
-        }
-    }
-}
-
-/// Whether a value is due and an exception came, or the other way round: what several solutions overlook, they overlook
-/// together.
-fn fails(check: &Check, answer: &Answer) -> bool {
-    let raised = matches!(answer, Answer::Raised(_));
-    raised != matches!(check.kind, CheckKind::Raises { .. })
-}
-
-/// A call that nobody expects anything of.
-fn is_open(check: &Check) -> bool {
-    check.origin == Origin::Agreement
-}
-
-/// How many independent solutions give the same answers as `winner` to every call. What one refuses and another answers
-/// may lie outside of the task: to an open question only two values are two answers.
-fn supporters(winner: usize, tried: &[Tried], checks: &[(Suite, Check)]) -> usize {
-    let agrees = |other: &usize| {
-        let pairs = tried[winner].answers.iter().zip(&tried[*other].answers);
-        let mut pairs = pairs.zip(checks);
-        independent(tried, winner, *other)
-            && pairs.all(|((a, b), (_, check))| same(a, b) || (is_open(check) && !two_values(a, b)))
-    };
-    (0..tried.len()).filter(agrees).count()
-}
-
-/// Whether a solution falls over an open question.
-fn breaks_down(one: &Tried, checks: &[(Suite, Check)]) -> bool {
-    let mut answered = checks.iter().zip(&one.answers);
-    answered.any(|((_, check), answer)| match answer {
-        Answer::Raised(classes) => {
-            is_open(check) && classes.first().is_some_and(|class| is_breakdown(class))
-        }
-        _ => false,
-    })
-}
-
-/// Whether two solutions give two values to an open question.
-fn contradicts(one: usize, other: usize, tried: &[Tried], checks: &[(Suite, Check)]) -> bool {
-    let pairs = tried[one].answers.iter().zip(&tried[other].answers);
-    pairs
-        .zip(checks)
-        .any(|((a, b), (_, check))| is_open(check) && two_values(a, b) && !same(a, b))
-}
-
-fn two_values(one: &Answer, other: &Answer) -> bool {
-    matches!((one, other), (Answer::Value(_), Answer::Value(_)))
-}
-
-/// Open questions on which an independent solution gives the winner's value, as checks, with their place.
-fn agreed(winner: usize, checks: &[(Suite, Check)], tried: &[Tried]) -> Vec<(usize, Check)> {
-    let of = |c: usize, check: &Check| {
-        let ours = &tried[winner].answers[c];
-        let Answer::Value(value) = ours else {
-            return None;
-        };
-        let backed = (0..tried.len())
-            .any(|s| independent(tried, winner, s) && same(ours, &tried[s].answers[c]));
-        let kind = CheckKind::Example {
-            expect: value.to_literal(),
-        };
-        backed.then(|| {
-            (
-                c,
-                Check {
-                    kind,
-                    ..check.clone()
-                },
-            )
-        })
-    };
-    let open = checks.iter().enumerate();
-    let open = open.filter(|(_, (_, check))| is_open(check));
-    open.filter_map(|(c, (_, check))| of(c, check))
-        .take(MOST_ADDED)
-        .collect()
-}
-
-/// Whether two answers say the same thing. Runs that gave no answer agree with nothing.
-fn same(one: &Answer, other: &Answer) -> bool {
-    match (one, other) {
-        (Answer::Value(a), Answer::Value(b)) => a.equals(b),
-        (Answer::Raised(a), Answer::Raised(b)) => a.first() == b.first(),
-        (Answer::Held(a), Answer::Held(b)) => a == b,
-        _ => false,
-    }
-}
-
-/// Two solutions that `differ`, none mended from the other. The same text twice is one opinion.
-fn independent(tried: &[Tried], one: usize, other: usize) -> bool {
-    tried[one].mended_from != Some(other)
-        && tried[other].mended_from != Some(one)
-        && differ(&tried[one].code, &tried[other].code)
-}
-
-/// Whether two texts differ in more than their layout, comments and names.
-#[must_use]
-pub fn differ(one: &str, other: &str) -> bool {
-    let bare = |code: &str| -> String {
-        let lines = code
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default());
-        lines.flat_map(str::split_whitespace).collect()
-    };
-    bare(one) != bare(other) && fingerprint(one, "") != fingerprint(other, "")
-}
-
-fn most_passed(matrix: &[Vec<bool>]) -> Option<usize> {
-    (0..matrix.len()).max_by_key(|&s| matrix[s].iter().filter(|&&passed| passed).count())
-}
-
-pub(super) fn told(answer: &Answer) -> String {
-    match answer {
-        Answer::Value(value) => value.to_literal(),
-        Answer::Raised(classes) => classes.first().cloned().unwrap_or_default(),
-        Answer::Held(held) => format!("the property being {held}"),
-        Answer::Unobservable(type_name) => format!("a {type_name}"),
-        Answer::Ended(ending) => format!("{ending:?}"),
     }
 }
 

@@ -10,14 +10,14 @@ use crate::coder::Coder;
 use crate::config::{LlmChoice, LlmSettings};
 use crate::dream::{ArmKey, Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
-use crate::llm::LlmClient;
 use crate::llm::server::{Hold, ServerError};
+use crate::llm::{Around, LlmClient};
 use crate::pack::offline::{Inspiration, OfflinePack};
 use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
 
-use super::{DreamEngine, EngineError, InFlight, Processors, SETTLING, Tally};
+use super::{DreamEngine, EngineError, Processors, SETTLING, Tally};
 
 pub(super) struct Tools {
     pub(super) sandbox: Arc<dyn Sandbox>,
@@ -26,12 +26,9 @@ pub(super) struct Tools {
     pub(super) writers: Vec<Writers>,
     /// The model server that this session had started; it ends with this.
     pub(super) server: Option<Hold>,
-    in_flight: InFlight,
     /// The model server has the sandboxes' own priority.
     level: bool,
-    processors: Processors,
-    /// Seconds that the processors worked, and all that they had, while a model was asked.
-    asked: Mutex<(f64, f64)>,
+    asked: Asked,
     /// Where given tasks came from, for provenance.
     pub(super) tasks_file: String,
     /// Sketches of saved dreams and of this session's tasks: a new task must be unlike them.
@@ -50,22 +47,39 @@ pub(super) struct Writers {
     pub(super) arm: ArmKey,
 }
 
+/// Seconds that the processors worked, and all that they had, while a model was asked.
+type Asked = Arc<Mutex<(f64, f64)>>;
+
 /// Held while a model is asked.
-pub(super) struct Asking<'a> {
+struct Asking {
     _in_flight: Box<dyn Send>,
-    tools: &'a Tools,
+    processors: Processors,
+    asked: Asked,
     since: Option<(f64, f64)>,
 }
 
-impl Drop for Asking<'_> {
+/// What is held around every request to the model at `url`.
+fn around(engine: &DreamEngine, url: &str, asked: &Asked) -> Around {
+    let (in_flight, processors) = (
+        Arc::clone(&engine.in_flight),
+        Arc::clone(&engine.processors),
+    );
+    let (url, asked) = (url.to_owned(), Arc::clone(asked));
+    Arc::new(move || {
+        Box::new(Asking {
+            _in_flight: in_flight(&url),
+            since: processors(),
+            processors: Arc::clone(&processors),
+            asked: Arc::clone(&asked),
+        })
+    })
+}
+
+impl Drop for Asking {
     fn drop(&mut self) {
-        let now = (self.tools.processors)();
+        let now = (self.processors)();
         if let (Some((worked, had)), Some((worked_now, had_now))) = (self.since, now) {
-            let mut asked = self
-                .tools
-                .asked
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.0 += worked_now - worked;
             asked.1 += had_now - had;
         }
@@ -174,8 +188,10 @@ impl Tools {
             tally.model(names.join(", "));
         }
         let now = clock::utc();
-        let mut writers = Vec::new();
+        let (mut writers, asked) = (Vec::new(), Asked::default());
         for llm in models {
+            let around = around(engine, llm.url(), &asked);
+            let llm = llm.around(around);
             if llm.is_remote() {
                 tally.hint(format!(
                     "documents were sent to {}, which is not a private address",
@@ -203,9 +219,7 @@ impl Tools {
             level: engine.settings.energy.priority == 0
                 || server.as_ref().is_some_and(Hold::is_ours),
             server,
-            in_flight: Arc::clone(&engine.in_flight),
-            processors: Arc::clone(&engine.processors),
-            asked: Mutex::default(),
+            asked,
             tasks_file: request
                 .tasks_file
                 .clone()
@@ -251,15 +265,6 @@ impl Tools {
         Some(format!(
             "it wants the library {absent}, and {there}; fetch it with `dreamer sandbox prepare --libraries {absent}`"
         ))
-    }
-
-    /// Held around every question to this model.
-    pub(super) fn asking(&self, writers: &Writers) -> Asking<'_> {
-        Asking {
-            _in_flight: (self.in_flight)(writers.llm.url()),
-            tools: self,
-            since: (self.processors)(),
-        }
     }
 
     /// Whether one scenario's code can run while the model answers another: the server stands no higher than the sandboxes

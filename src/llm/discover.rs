@@ -165,6 +165,7 @@ impl LlmClient {
             remote,
             limits: Limits::default(),
             spent: Arc::default(),
+            around: super::Held::default(),
         })
     }
 }

@@ -9,6 +9,9 @@ const MAX_STARTS: usize = 64;
 /// Fence lines that are looked at: answers have two to six.
 const MAX_FENCES: usize = 40;
 
+/// Longest block that is parsed, in bytes: solutions have some hundred.
+const MAX_CODE: usize = 64 << 10;
+
 /// The JSON object (or, failing that, array) in a model's answer: bare, fenced, after reasoning, before more talk.
 ///
 /// `None` where there is none or where it was cut off: half an answer is no answer.
@@ -29,7 +32,7 @@ pub fn code_from(text: &str) -> Option<String> {
         // also reads backquotes as Python 2 did.
         let parsed = ends
             .iter()
-            .filter(|code| !code.trim().is_empty())
+            .filter(|code| code.len() <= MAX_CODE && !code.trim().is_empty())
             .find_map(|code| Some((parses(code)?, code.len(), *code)));
         if let Some(found) = parsed
             && best.is_none_or(|(d, n, _)| (found.0, found.1) > (d, n))

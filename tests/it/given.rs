@@ -215,6 +215,47 @@ async fn what_no_solution_solves_gets_no_checks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_expectations_met_outweigh_one_that_is_missed() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let code = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
+    let shown = ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
+    let first = "assert run_lengths('') == []\nassert run_lengths('d') == [('d', 1)]\nassert run_lengths('ee') == [('e', 2)]\n\
+                 assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\nassert run_lengths('jkj') == [('j', 2), ('k', 1)]";
+    let met = "assert run_lengths('l') == [('l', 1)]\nassert run_lengths('mm') == [('m', 2)]\nassert run_lengths('noo') == [('n', 1), ('o', 2)]";
+    let missed = "assert run_lengths('l') == [('l', 1)]\nassert run_lengths('mm') == [('m', 2)]\nassert run_lengths('non') == [('n', 2), ('o', 1)]";
+    for (further, kept) in [(met, true), (missed, false)] {
+        let world = World::new();
+        let lists = std::sync::atomic::AtomicUsize::new(0);
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let question = asked.question();
+            let text = if question.contains(CHECKS_MARK) {
+                let list = lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                [first, further][list.min(1)]
+            } else if question.contains(SOLVE_MARK) {
+                code
+            } else {
+                return None;
+            };
+            Some(Behaviour::Say(format!("```python\n{text}\n```")))
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{shown}"))).await;
+        assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
+        for dream in saved(&settings.output_dir) {
+            let dropped = dream["dropped_checks"].as_array().expect("dropped checks");
+            let why = dropped[0]["why"].as_str().expect("a reason");
+            assert!(
+                dropped.len() == 1 && why.contains("8 others"),
+                "{dropped:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_agreed_solutions_meet_few_expectations_the_tester_is_asked_once_more() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;

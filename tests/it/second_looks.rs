@@ -91,12 +91,22 @@ async fn where_no_check_reaches_a_line_of_a_lone_solution_one_more_is_asked_for(
     let lone = "def fold(n):\n    if n > 6:\n        return n - 6\n    return n * 2";
     let right = "def fold(n):\n    return n - 6 if n > 6 else 2 * n";
     let wrong = "def fold(n):\n    return 2 * n if n < 5 else n + n";
-    for (third, tier, added) in [(right, 1, true), (wrong, 0, false), (lone, 0, false)] {
+    let first = "assert fold(0) == 0\nassert fold(1) == 2\nassert fold(-2) == -4\nassert fold(4) == 8\nassert fold(6) == 12";
+    let further =
+        "assert fold(3) == 6\nassert fold(7) == 1\nassert fold(9) == 3\nassert fold(8) == 2";
+    for (third, second, saved_, added) in [
+        (right, first, 1, true),
+        (wrong, first, 0, false),
+        // The same text once more: then further expectations may reach the line.
+        (lone, first, 0, false),
+        (lone, further, 1, false),
+        (lone, "assert fold(3) == 6\nassert fold(7) == 14", 0, false),
+    ] {
         let world = World::new();
-        let solutions = AtomicUsize::new(0);
+        let (solutions, lists) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let llm = FakeLlm::scripted(move |asked| {
             let text = if asked.question().contains(CHECKS_MARK) {
-                "assert fold(0) == 0\nassert fold(1) == 2\nassert fold(-2) == -4\nassert fold(4) == 8\nassert fold(6) == 12"
+                [first, second][lists.fetch_add(1, Ordering::SeqCst).min(1)]
             } else if solutions.fetch_add(1, Ordering::SeqCst) < 2 {
                 lone
             } else {
@@ -108,7 +118,7 @@ async fn where_no_check_reaches_a_line_of_a_lone_solution_one_more_is_asked_for(
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
         let task = "Write a function `fold(n: int) -> int` that returns twice `n`; where `n` is above 6 it returns `n` less 6.\n\n>>> fold(2)\n4\n>>> fold(5)\n10";
         let report = night(&settings, given(task.to_owned())).await;
-        assert_eq!(report.dreams_successful, tier, "{third}: {report:?}");
+        assert_eq!(report.dreams_successful, saved_, "{third}: {report:?}");
         let asked = llm.asked();
         let solved = asked
             .iter()

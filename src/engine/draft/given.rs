@@ -24,9 +24,7 @@ impl Scene<'_> {
             return Ok(Drafted::refused(title, why));
         }
         let began = clock::monotonic();
-        let asking = self.tools.asking(writers);
         let named = writers.weaver.scenario_for(self.permit, &line).await;
-        drop(asking);
         let Some((scenario, spent)) = self.woven_or_nothing(named)? else {
             return Ok(Drafted::refused(
                 title,

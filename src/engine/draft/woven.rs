@@ -27,12 +27,10 @@ impl Scene<'_> {
         };
         let began = clock::monotonic();
         let known = self.tools.known();
-        let asking = self.tools.asking(writers);
         let task = writers
             .weaver
             .weave_task(self.permit, &cluster, difficulty, &libraries, &known)
             .await;
-        drop(asking);
         // Whatever came of it, the next session should look elsewhere first.
         self.engine.knowledge.mark_dreamed(cluster.id)?;
         let refused = |error: WeaveError| match error {
@@ -90,11 +88,9 @@ impl Scene<'_> {
         seed: u64,
         tally: &mut Tally,
     ) -> Result<(Result<WovenChecks, WeaveError>, Option<Asked>), EngineError> {
-        let suites = async {
-            let _asking = self.tools.asking(writers);
-            let weaver = &writers.weaver;
-            weaver.checks_for(self.permit, scenario, shown, seed).await
-        };
+        let suites = writers
+            .weaver
+            .checks_for(self.permit, scenario, shown, seed);
         let (suites, early) = if self.requests > 1 {
             let early = self.code(scenario, first_solutions(shown.iter()), 0, tally);
             let (suites, early) = tokio::join!(suites, early);

@@ -43,7 +43,6 @@ impl Scene<'_> {
         let (Some(writers), Some(fault)) = (self.writers, fault) else {
             return Ok(None);
         };
-        let _asking = self.tools.asking(writers);
         let code = &tried[fault.solution].code;
         let repaired = writers
             .coder
@@ -74,7 +73,6 @@ impl Scene<'_> {
         let Some(writers) = self.writers else {
             return Err(EngineError::NoModel);
         };
-        let _asking = self.tools.asking(writers);
         let solved = writers
             .coder
             .solve(
@@ -136,7 +134,7 @@ impl Scene<'_> {
     }
 
     /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them.
-    pub(super) async fn expect_more(
+    pub(in crate::engine) async fn expect_more(
         &self,
         scenario: &Scenario,
         checks: &mut Vec<(Suite, Check)>,
@@ -146,13 +144,11 @@ impl Scene<'_> {
         let Some(writers) = self.writers else {
             return Ok(());
         };
-        let asking = self.tools.asking(writers);
         let there: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
         let more = writers
             .weaver
             .more_checks(self.permit, scenario, &there)
             .await;
-        drop(asking);
         let Some((more, spent)) = self.woven_or_nothing(more)? else {
             return Ok(());
         };
