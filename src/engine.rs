@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{SandboxChoice, Settings};
-use crate::dream::{RemRequest, SessionReport, SessionStatus, WakeReason};
+use crate::dream::{RemRequest, SessionReport, SessionStatus, Tokens, WakeReason};
 use crate::experience::ExperienceStream;
 use crate::ids::SessionId;
 use crate::journal::{self, Dirs, night};
@@ -303,6 +303,11 @@ impl Rem<'_> {
             ended = self.scenarios(&tools, tally) => ended,
             never = sandbox::keep_sweeping(namespace, || ()) => match never {},
         };
+        let mut asked = Tokens::default();
+        for writers in &tools.writers {
+            asked.add(writers.llm.spent());
+        }
+        tally.asked(asked);
         let settling = tokio::time::timeout(SETTLING, tools.sandbox.settle());
         let (settled, kept) = tokio::join!(settling, tools.let_go(permit));
         for hint in kept {

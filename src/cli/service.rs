@@ -148,12 +148,12 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     manager.stopping();
     // The dreams first, the door last: whoever follows a session still hears of its end.
     supervisor.shutdown().await;
-    drop(tokio::time::timeout(CLOSING, app.servers().stop_all()).await);
     stop.cancel();
-    if tokio::time::timeout(CLOSING, serving.join_all())
-        .await
-        .is_err()
-    {
+    let (_, served) = tokio::join!(
+        tokio::time::timeout(CLOSING, app.servers().stop_all()),
+        tokio::time::timeout(CLOSING, serving.join_all()),
+    );
+    if served.is_err() {
         tracing::debug!("a client kept its connection");
     }
     Ok(exit)

@@ -239,6 +239,11 @@ pub struct Spent {
     pub tokens: Tokens,
 }
 
+impl Spent {
+    /// In place of a phase's name: tokens of answers that were refused or cut short, and of opinions.
+    pub const UNUSED: &str = "unused";
+}
+
 /// What a session measured of itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Measured {

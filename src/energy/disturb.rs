@@ -26,6 +26,8 @@ pub struct Running {
     pub since: Instant,
     /// When it must be over at the latest.
     pub until: Option<Instant>,
+    /// The load or heat that it is frozen for.
+    pub strained: Option<WakeReason>,
 }
 
 /// One look's answer.
@@ -52,6 +54,8 @@ impl Disturbance {
     ) -> Self {
         let (load, load_calm) = load(reading, settings, heavy, now);
         let (heat, heat_calm) = heat(reading, settings);
+        // What froze for heat may go on where the load cannot be told apart: it could before.
+        let load_calm = load_calm.unwrap_or(running.strained == Some(WakeReason::Heat));
         Self {
             end: end(reading, settings, running, inside_window, now),
             over: heat.or(load),
@@ -65,7 +69,7 @@ fn load(
     settings: &Settings,
     heavy: &mut Dwell,
     now: Instant,
-) -> (Option<WakeReason>, bool) {
+) -> (Option<WakeReason>, Option<bool>) {
     let threshold = settings.energy.cpu_threshold;
     let share = reading.load();
     let processors = reading.load_of_others.known().is_some();
@@ -75,7 +79,7 @@ fn load(
         .filter(|heavy| *heavy || processors);
     let heavy_for = heavy.observe(heavy_now, now);
     let over = (heavy_for >= LOAD_DWELL).then_some(WakeReason::Load);
-    let calm = processors && share.is_some_and(|share| share < threshold * CALM_PART);
+    let calm = processors.then(|| share.is_some_and(|share| share < threshold * CALM_PART));
     (over, calm)
 }
 
@@ -104,7 +108,10 @@ fn end(
     let somebody = ran_for
         .zip(reading.presence.last_input)
         .is_some_and(|(ran_for, ago)| ago <= ran_for);
-    let lost_sight = running.trigger == Trigger::Idle && reading.presence.blind.is_some();
+    // Where even the memory is unknown nothing is known: a sensor hangs, and nothing else could wake.
+    let sightless = reading.memory_used.known().is_none();
+    let lost_sight =
+        (running.trigger == Trigger::Idle || sightless) && reading.presence.blind.is_some();
     let empty = match reading.power.known() {
         Some(Power::Battery { percent }) => {
             !manual || percent.is_none_or(|percent| percent < LOW_BATTERY_PERCENT)

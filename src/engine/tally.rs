@@ -7,7 +7,7 @@ use super::progress::Phase;
 use crate::clock::Instant;
 use crate::dream::{
     Funnel, GateOutcome, GateReport, Generator, PlantRate, Reason, SessionReport, SessionStatus,
-    Tier, Tokens, WakeReason,
+    Spent, Tier, Tokens, WakeReason,
 };
 use crate::ids::SessionId;
 
@@ -101,6 +101,25 @@ impl Tally {
 
     pub fn tokens(&self) -> Tokens {
         self.report.tokens
+    }
+
+    /// What the models were `asked` for in all: what no stage counted was of no use (a refused list, an answer without code,
+    /// a request that was cut short) or an opinion.
+    pub fn asked(&mut self, asked: Tokens) {
+        let counted = self.report.tokens;
+        let unused = Tokens {
+            prompt: asked.prompt.saturating_sub(counted.prompt),
+            completion: asked.completion.saturating_sub(counted.completion),
+        };
+        if unused != Tokens::default() {
+            self.report.tokens.add(unused);
+            let spent = &mut self.report.measured.spent;
+            spent
+                .entry(Spent::UNUSED.to_owned())
+                .or_default()
+                .tokens
+                .add(unused);
+        }
     }
 
     /// What was spent after `before` was taken.

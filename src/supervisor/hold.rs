@@ -146,6 +146,12 @@ impl Hold {
         }
     }
 
+    /// The load or heat among it.
+    #[must_use]
+    pub fn strain_reason(&self) -> Option<WakeReason> {
+        self.strained.map(|strained| strained.reason)
+    }
+
     pub(super) fn next(&self, thaws: &Thaws, now: Instant) -> Next {
         let jolted = self
             .jolt

@@ -178,6 +178,10 @@ impl Supervisor {
                     .judged_input
                     .map_or(task.since, |at| at.max(task.since)),
                 until: task.until,
+                strained: match &self.state {
+                    State::Frozen { hold, .. } => hold.strain_reason(),
+                    _ => None,
+                },
             };
             let found = Disturbance::of(
                 reading,

@@ -215,6 +215,25 @@ async fn what_no_solution_solves_gets_no_checks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_a_refused_list_are_counted() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let llm = FakeLlm::competent_with(1, move |asked| {
+        let list = asked.question().contains(CHECKS_MARK);
+        list.then(|| Behaviour::Say("I would rather not write any checks today.".to_owned()))
+    })
+    .await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    let report = night(&settings, given(RUNS.to_owned())).await;
+    assert_eq!(report.dreams_attempted, 0, "{report:?}");
+    let unused = &report.measured.spent["unused"];
+    assert!(unused.tokens.completion > 0, "{report:?}");
+    assert_eq!(unused.tokens, report.tokens, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_expectations_met_outweigh_one_that_is_missed() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::dream::SessionReport;
+use crate::dream::{SessionReport, Spent};
 use crate::journal::plain;
 
 /// A line of stages, where anything was tried: a stage that nothing fell at is left out.
@@ -41,6 +41,14 @@ pub(super) fn spent(out: &mut String, report: &SessionReport) {
         .collect();
     if !parts.is_empty() {
         let _ = writeln!(out, "Time: {}.", parts.join(", "));
+    }
+    let unused = report.measured.spent.get(Spent::UNUSED);
+    let unused = unused.map_or(0, |spent| spent.tokens.completion);
+    if unused > 0 {
+        let _ = writeln!(
+            out,
+            "{unused} more tokens were written for answers that were refused or cut short, and for opinions."
+        );
     }
 }
 

@@ -31,6 +31,7 @@ fn running(trigger: Trigger, since: Instant) -> Running {
         trigger,
         since,
         until: None,
+        strained: None,
     }
 }
 
@@ -179,4 +180,36 @@ fn a_busy_card_ends_a_dream_though_the_processors_cannot_be_told_apart() {
     reading.graphics = Some(Sensed::Unknown("error 999".to_owned()));
     reading.load_of_others = Sensed::Known(0.1);
     assert!(look(&reading, 4).calm);
+}
+
+#[test]
+fn heat_thaws_though_the_load_cannot_be_told_apart_and_load_does_not() {
+    let mut reading = calm();
+    reading.temperature_c = Sensed::Known(60.0);
+    reading.load_of_others = Sensed::Unknown("an engine outside of our tree".to_owned());
+    let since = clock::monotonic();
+    let now = since + Duration::from_mins(1);
+    for (strained, expected) in [
+        (Some(WakeReason::Heat), true),
+        (Some(WakeReason::Load), false),
+        (None, false),
+    ] {
+        let held = Running {
+            strained,
+            ..running(Trigger::Idle, since)
+        };
+        let mut heavy = Dwell::default();
+        let found = Disturbance::of(&reading, &settings(), held, false, &mut heavy, now);
+        assert_eq!(found.calm, expected, "{strained:?}");
+    }
+}
+
+#[test]
+fn a_night_that_knows_nothing_of_the_machine_ends() {
+    let mut reading = calm();
+    reading.presence.blind = Some("the sensors do not answer".to_owned());
+    check_wake(Trigger::Night, &reading, true, None);
+    reading.memory_used = Sensed::Unknown("the sensors do not answer".to_owned());
+    check_wake(Trigger::Night, &reading, true, Some(WakeReason::Presence));
+    check_wake(Trigger::Manual, &reading, true, None);
 }

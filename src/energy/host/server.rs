@@ -179,10 +179,12 @@ fn behind(proc: &Path, all: &Processes, socket: Socket) -> Option<Listener> {
     (!passes_on).then_some(Listener::Process(pid))
 }
 
-/// The process that holds a socket. Other users' processes cannot be asked without rights: then nobody is found.
+/// The process that holds a socket. Other users' processes cannot be asked without rights: then nobody is found. A service
+/// manager that opened it beforehand holds it too, and is everybody's parent, ours as well.
 fn holder(proc: &Path, all: &Processes, inode: u64) -> Option<u32> {
     let wanted = format!("socket:[{inode}]");
-    all.pids().find(|pid| {
+    let me = std::process::id();
+    let holds = |pid: &u32| {
         fs::read_dir(proc.join(pid.to_string()).join("fd")).is_ok_and(|mut files| {
             files.any(|file| {
                 file.ok()
@@ -190,7 +192,9 @@ fn holder(proc: &Path, all: &Processes, inode: u64) -> Option<u32> {
                     .is_some_and(|target| target.as_os_str() == wanted.as_str())
             })
         })
-    })
+    };
+    let mut holders = all.pids().filter(holds);
+    holders.find(|pid| *pid == me || !all.family(*pid).contains(&me))
 }
 
 #[cfg(test)]

@@ -175,7 +175,16 @@ async fn killed_and_swept(namespace: &str, frozen: bool) {
     }
     let removed = sandbox::sweep(namespace).await.unwrap();
     assert_eq!(containers_of(namespace), [] as [String; 0]);
-    let groups = groups_of(namespace);
+    // What still dies on a busy machine is removed by one of the next sweeps, which a service makes on and on.
+    let mut groups = groups_of(namespace);
+    for _ in 0..20 {
+        if groups.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        sandbox::sweep(namespace).await.unwrap();
+        groups = groups_of(namespace);
+    }
     assert!(groups.is_empty(), "{groups:?}");
     if !pids.is_empty() {
         // What ends by itself is removed by the engine, too.
