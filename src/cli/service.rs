@@ -146,7 +146,7 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
         }
     };
     manager.stopping();
-    // The dreams first, the door last: whoever follows a session still hears of its end.
+    // The dreams first: whoever follows a session still hears of its end.
     supervisor.shutdown().await;
     stop.cancel();
     let (_, served) = tokio::join!(

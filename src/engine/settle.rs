@@ -11,7 +11,7 @@
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
 //! - Two answers that no model wrote, and every expectation met, stand in for a second solution; so do they with one
 //!   expectation missed among many met. If one expectation in five is wrong, and a solution that gives both answers is
-//!   right five times in six and else meets every other expectation, eight met and one missed leave it wrong once in fifty.
+//!   right five times in six and else meets every other expectation, eight met and one missed leave it wrong once in ninety.
 //!   Not so where the solution falls over an open question (an `IndexError`): one of eleven that stood alone was false, and
 //!   did.
 //! - Beside the checks, solutions are asked *open* questions: calls near the checks' that nobody expects anything of

@@ -41,11 +41,11 @@ use pool::{Pool, Stage, Wish};
 /// A runtime with a kernel of its own, used where the engine has it.
 const SAFER_RUNTIME: &str = "runsc";
 
-/// Counts the containers of this process.
 /// Of the processors, for a container that an engine keeps outside of our tree while dream work takes only what nobody else
 /// wants: the least that it can be given, beside 1,024 of any other.
 const LEAST_SHARES: i64 = 2;
 
+/// Counts the containers of this process.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// A container engine with our image.

@@ -79,7 +79,7 @@ pub(super) fn contradicts(
         .any(|((a, b), (_, check))| is_open(check) && two_values(a, b) && !same(a, b))
 }
 
-pub(super) fn two_values(one: &Answer, other: &Answer) -> bool {
+fn two_values(one: &Answer, other: &Answer) -> bool {
     matches!((one, other), (Answer::Value(_), Answer::Value(_)))
 }
 
