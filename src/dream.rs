@@ -15,7 +15,7 @@ mod value;
 mod verdict;
 
 pub use candidate::{
-    Candidate, Check, CheckKind, Difficulty, Origin, Route, Scenario, Serve, Suite,
+    Candidate, Check, CheckKind, Difficulty, Origin, Route, Scenario, Serve, Suite, class_name,
 };
 pub use fact::{
     Alternative, ArmKey, AttemptFact, Choice, Decision, FactOutcome, LearningPhase, Step,

@@ -74,6 +74,12 @@ impl Origin {
     }
 }
 
+/// An exception's own name: an interpreter names classes without their module, so `json.JSONDecodeError` is matched by it.
+#[must_use]
+pub fn class_name(error: &str) -> &str {
+    error.rsplit('.').next().unwrap_or(error)
+}
+
 /// One executable check. Expected values are Python literals and never reach the interpreter that runs the solution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {

@@ -6,7 +6,6 @@
 
 use tokio::sync::MutexGuard;
 
-use crate::coder::CodeError;
 use crate::dream::{Candidate, Check, GateOutcome, Origin, Reason, Suite};
 use crate::guardian::{Agreement, Context, Judgement, Peer};
 
@@ -176,26 +175,18 @@ impl Scene<'_> {
         seen: &str,
         tally: &mut Tally,
     ) -> Result<Option<String>, EngineError> {
-        let Some(writers) = self.writers else {
-            return Ok(None);
-        };
         self.phase(Phase::Coding, tally);
         let seen = format!(
             "{seen}. Nothing that is passed in may be changed: make a copy first (`sorted(x)`, `list(x)`, `dict(x)`) and \
              work on that; the rest of the code is right."
         );
-        let coder = &writers.coder;
-        let repaired = coder
-            .repair(self.permit, &candidate.scenario, &candidate.code, &seen)
-            .await;
-        match repaired {
-            Ok(solution) => {
-                tally.spent(solution.usage);
-                Ok(Some(solution.code).filter(|code| *code != candidate.code))
-            }
-            Err(CodeError::Llm(error)) => Err(error.into()),
-            Err(CodeError::NoCode(_)) => Ok(None),
-        }
+        let repaired = self
+            .repaired(&candidate.scenario, &candidate.code, &seen)
+            .await?;
+        Ok(repaired.and_then(|solution| {
+            tally.spent(solution.usage);
+            Some(solution.code).filter(|code| *code != candidate.code)
+        }))
     }
 }
 

@@ -24,8 +24,8 @@ mod stated;
 use crate::dream::{Check, DroppedCheck, Ending, Suite, Value};
 pub use answers::differ;
 use answers::{
-    agreed, breaks_down, contradicts, fails, independent, is_open, most_passed, passes, same,
-    supporters,
+    Print, agreed, breaks_down, contradicts, fails, independent, is_open, most_passed, passes,
+    same, supporters,
 };
 pub(super) use answers::{meets, told};
 use stated::binding;
@@ -72,13 +72,17 @@ pub struct Tried {
     pub answers: Vec<Answer>,
     /// Index of the solution that this one was mended from: the two are one opinion.
     pub mended_from: Option<usize>,
+    /// Of the code; compared many times.
+    pub(in crate::engine) print: Print,
 }
 
 impl Tried {
     #[must_use]
     pub fn new(code: impl Into<String>, answers: Vec<Answer>) -> Self {
+        let code = code.into();
         Self {
-            code: code.into(),
+            print: Print::of(&code),
+            code,
             answers,
             mended_from: None,
         }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::bench::readable;
 use super::entry::Shape;
 use super::syntax::{Source, only_expression};
-use crate::dream::{Candidate, Check, CheckKind, Value, parse_literal};
+use crate::dream::{Candidate, Check, CheckKind, Value, class_name, parse_literal};
 
 /// Most constants and most echoed arguments that are tried: more differ in nothing.
 const CONSTANTS_MAX: usize = 4;
@@ -193,7 +193,7 @@ fn expects(check: &Check, value: &Value) -> bool {
 
 fn raised(check: &Check) -> Option<&str> {
     match &check.kind {
-        CheckKind::Raises { error } => error.rsplit('.').next(),
+        CheckKind::Raises { error } => Some(class_name(error)),
         CheckKind::Example { .. } | CheckKind::Property { .. } => None,
     }
 }

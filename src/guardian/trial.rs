@@ -1,7 +1,9 @@
 //! One check against one piece of code, and whether the code met it. Pure: the gates that run checks judge here, outside
 //! of the interpreter that ran the code.
 
-use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Stage, Value, parse_literal};
+use crate::dream::{
+    Check, CheckKind, Ending, Observation, Outcome, Stage, Value, class_name, parse_literal,
+};
 
 /// What came of running one check.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,7 +169,7 @@ fn meets_value(check: &Check, value: &Value, holds: Option<&Holds>) -> Result<()
 
 fn meets_raised(check: &Check, classes: &[String], message: &str) -> Result<(), Miss> {
     match &check.kind {
-        CheckKind::Raises { error } if classes.iter().any(|class| class == last_part(error)) => {
+        CheckKind::Raises { error } if classes.iter().any(|class| class == class_name(error)) => {
             Ok(())
         }
         CheckKind::Raises { error } => miss(
@@ -259,11 +261,6 @@ fn said(classes: &[String], message: &str) -> String {
     } else {
         format!("{class}: {}", shorten(message))
     }
-}
-
-/// `json.JSONDecodeError` is matched by its own name: an interpreter names classes without their module.
-fn last_part(error: &str) -> &str {
-    error.rsplit('.').next().unwrap_or(error)
 }
 
 fn shorten(text: &str) -> String {

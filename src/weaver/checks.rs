@@ -1,7 +1,7 @@
 //! Checks for a scenario, asked for from its text alone.
 
 use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
-use crate::dream::{Check, CheckKind, Scenario, Tokens};
+use crate::dream::{Check, CheckKind, Scenario, Tokens, class_name};
 use crate::llm::{ChatRequest, Enough};
 use crate::supervisor::permit::WorkPermit;
 
@@ -143,9 +143,7 @@ impl ScenarioWeaver {
         let mut checks = parse::checks(whole, &scenario.entry_point);
         // Models like to test for errors that nobody asked for.
         checks.retain(|check| match &check.kind {
-            CheckKind::Raises { error } => scenario
-                .task_prompt
-                .contains(error.rsplit('.').next().unwrap_or(error)),
+            CheckKind::Raises { error } => scenario.task_prompt.contains(class_name(error)),
             CheckKind::Example { .. } | CheckKind::Property { .. } => true,
         });
         Ok((checks, tokens(&reply)))

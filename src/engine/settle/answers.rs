@@ -1,7 +1,7 @@
 //! What answers say to checks and to each other, and whose opinions are two. Pure.
 
 use super::{Answer, MOST_ADDED, Tried};
-use crate::dream::{Check, CheckKind, Origin, Suite, parse_literal};
+use crate::dream::{Check, CheckKind, Origin, Suite, class_name, parse_literal};
 use crate::guardian::is_breakdown;
 use crate::guardian::syntax::fingerprint;
 
@@ -19,10 +19,8 @@ pub(in crate::engine) fn meets(check: &Check, answer: &Answer) -> bool {
         (CheckKind::Example { expect }, Answer::Value(value)) => {
             parse_literal(expect).is_ok_and(|expected| expected.equals(value))
         }
-        // An interpreter names classes without their module.
         (CheckKind::Raises { error }, Answer::Raised(classes)) => {
-            let name = error.rsplit('.').next().unwrap_or(error);
-            classes.iter().any(|class| class == name)
+            classes.iter().any(|class| class == class_name(error))
         }
         (CheckKind::Property { .. }, Answer::Held(held)) => *held,
         (CheckKind::Example { .. } | CheckKind::Raises { .. } | CheckKind::Property { .. }, _) => {
@@ -130,19 +128,36 @@ pub(super) fn same(one: &Answer, other: &Answer) -> bool {
 pub(super) fn independent(tried: &[Tried], one: usize, other: usize) -> bool {
     tried[one].mended_from != Some(other)
         && tried[other].mended_from != Some(one)
-        && differ(&tried[one].code, &tried[other].code)
+        && tried[one].print.differs(&tried[other].print)
+}
+
+/// What is left of a solution's text without its layout and comments, and without its names.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Print {
+    bare: String,
+    nameless: String,
+}
+
+impl Print {
+    pub(super) fn of(code: &str) -> Self {
+        let lines = code
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default());
+        Self {
+            bare: lines.flat_map(str::split_whitespace).collect(),
+            nameless: fingerprint(code, ""),
+        }
+    }
+
+    fn differs(&self, other: &Self) -> bool {
+        self.bare != other.bare && self.nameless != other.nameless
+    }
 }
 
 /// Whether two texts differ in more than their layout, comments and names.
 #[must_use]
 pub fn differ(one: &str, other: &str) -> bool {
-    let bare = |code: &str| -> String {
-        let lines = code
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default());
-        lines.flat_map(str::split_whitespace).collect()
-    };
-    bare(one) != bare(other) && fingerprint(one, "") != fingerprint(other, "")
+    Print::of(one).differs(&Print::of(other))
 }
 
 pub(super) fn most_passed(matrix: &[Vec<bool>]) -> Option<usize> {

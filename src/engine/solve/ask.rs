@@ -40,23 +40,34 @@ impl Scene<'_> {
         tried: &[Tried],
         fault: Option<Fault>,
     ) -> Result<Option<(Fresh, Tokens)>, EngineError> {
-        let (Some(writers), Some(fault)) = (self.writers, fault) else {
+        let Some(fault) = fault else {
             return Ok(None);
         };
         let code = &tried[fault.solution].code;
-        let repaired = writers
-            .coder
-            .repair(self.permit, scenario, code, &fault.seen)
-            .await;
-        match repaired {
-            Ok(solution) => {
-                let spent = solution.usage;
-                let fresh = Fresh {
-                    mended_from: Some(fault.solution),
-                    ..Fresh::new(solution)
-                };
-                Ok(Some((fresh, spent)))
-            }
+        let repaired = self.repaired(scenario, code, &fault.seen).await?;
+        Ok(repaired.map(|solution| {
+            let spent = solution.usage;
+            let fresh = Fresh {
+                mended_from: Some(fault.solution),
+                ..Fresh::new(solution)
+            };
+            (fresh, spent)
+        }))
+    }
+
+    /// The code mended by its author after what was seen of it; `None` where no code came of it.
+    pub(in crate::engine) async fn repaired(
+        &self,
+        scenario: &Scenario,
+        code: &str,
+        seen: &str,
+    ) -> Result<Option<Solution>, EngineError> {
+        let Some(writers) = self.writers else {
+            return Ok(None);
+        };
+        let coder = &writers.coder;
+        match coder.repair(self.permit, scenario, code, seen).await {
+            Ok(solution) => Ok(Some(solution)),
             Err(CodeError::Llm(error)) => Err(error.into()),
             Err(CodeError::NoCode(_)) => Ok(None),
         }
