@@ -117,6 +117,20 @@ impl App {
             settings.energy.priority = self.settings.energy.priority;
             kept.push("DREAMING_PROCESS_PRIORITY");
         }
+        if settings.experience.sinks != self.settings.experience.sinks {
+            settings
+                .experience
+                .sinks
+                .clone_from(&self.settings.experience.sinks);
+            kept.push("DREAMING_EXPERIENCE_SINKS");
+        }
+        if settings.experience.limits != self.settings.experience.limits {
+            settings
+                .experience
+                .limits
+                .clone_from(&self.settings.experience.limits);
+            kept.push("DREAMING_EXPERIENCE_LIMITS");
+        }
         self.servers.reload(&settings.llm);
         let engine = DreamEngine {
             settings: settings.clone(),

@@ -226,7 +226,10 @@ impl ExperienceStream {
 
     /// Draws a batch of what is in memory. Holds up the writer for as long, but no producer.
     pub fn sample(&self, ask: &Ask, draw: &mut Draw) -> Batch {
-        self.0.shared.window().sample(ask, draw)
+        let mut window = self.0.shared.window();
+        // Nothing may have been written for a day.
+        window.expire(clock::utc());
+        window.sample(ask, draw)
     }
 
     /// Other priorities for drawn events, by their `seq`; how many were still there.

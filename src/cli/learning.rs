@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::text::{clean_line, clean_short, short_id};
@@ -228,6 +229,10 @@ fn show_topic(
     if context.json {
         let meta = layout::Meta {
             topic: Some(topic.to_owned()),
+            at: view
+                .facts()
+                .last()
+                .map_or(Timestamp::UNIX_EPOCH, |fact| fact.at),
             phase: merged.phase,
             group: merged.group.clone(),
             ..layout::Meta::default()
@@ -360,7 +365,8 @@ fn offline(
         return Ok(Exit::Done);
     }
     say(&format!(
-        "{} sessions; begin with {}, judge after {} steps, give up above {:.0} % errors",
+        "{} sessions; in the original's words: begin with {}, judge after {} steps, give up above {:.0} % errors; a choice here \
+         goes by the paths below, where a topic was not yet tried",
         model.analyzed_sessions,
         model.strategy_config.initial_strategy,
         model.strategy_config.maturity_threshold,

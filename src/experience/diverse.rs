@@ -7,6 +7,9 @@ use super::window::{Header, Window};
 /// Candidates for each place of the batch.
 const POOL: usize = 8;
 
+/// Events of one batch at most: each place is compared with every candidate, while the writer waits.
+const MOST: usize = 4_096;
+
 /// What two events are compared by.
 #[derive(Debug, Clone, Copy)]
 struct Features {
@@ -25,6 +28,7 @@ pub(super) fn choose(
     count: usize,
     draw: &mut Draw,
 ) -> Vec<u64> {
+    let count = count.min(MOST);
     let mut strata = by_stratum(window, range);
     // Where there are more strata than places, chance says which come first.
     let order = uniform(strata.len() as u64, strata.len(), false, draw);

@@ -21,7 +21,7 @@ pub enum Strategy {
     Prioritized,
     /// Evenly among the newest, 10,000 where nobody says otherwise.
     Recent,
-    /// Every kind of event, and within a kind those that are least like each other.
+    /// Every kind of event, and within a kind those that are least like each other; 4,096 at most.
     Diverse,
 }
 

@@ -45,7 +45,7 @@ pub fn worth(rate: f64) -> f64 {
     f64::midpoint(p, 4.0 * p * (1.0 - p))
 }
 
-/// A topic that was dreamed of nine times is worth half a new one.
+/// A topic that was dreamed of 27 times is worth half a new one.
 pub(super) fn novelty(times: u64) -> f64 {
     1.0 / (1.0 + times as f64 / 9.0).sqrt().max(1.0)
 }

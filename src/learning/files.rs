@@ -2,6 +2,7 @@
 //! Called by `learning export` and `learning import`. Never writes into a folder that holds something, and never follows a
 //! link out of the folder that it reads.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -62,10 +63,17 @@ impl LearningStore<'_> {
             .facts()
             .last()
             .map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
+        let names: BTreeSet<&str> = view
+            .facts()
+            .iter()
+            .map(|fact| fact.session.as_str())
+            .collect();
+        let sessions = u64::try_from(names.len()).unwrap_or(u64::MAX);
         let stats = |snapshot, topic: Option<&String>| {
             let meta = Meta {
                 topic: topic.cloned(),
                 at: newest,
+                sessions: topic.is_none().then_some(sessions),
                 ..Meta::default()
             };
             layout::to_json(snapshot, &meta, &Selection::default())

@@ -41,6 +41,8 @@ pub struct Meta {
     pub group: Option<String>,
     /// Statistics with discoveries or a duration, which the original counted and nothing here does.
     pub unkept: u64,
+    /// Where several topics were summed: a session is counted once, over however many of them it went.
+    pub sessions: Option<u64>,
 }
 
 /// A fact as the original's `stats.json`.
@@ -53,6 +55,7 @@ pub fn fact_to_json(fact: &SessionFact) -> Json {
         phase: fact.phase,
         group: fact.group.clone(),
         unkept: 0,
+        sessions: None,
     };
     to_json(&fact.snapshot, &meta, &fact.selection)
 }
@@ -64,7 +67,7 @@ pub fn metadata(snapshot: &Snapshot<u64>, meta: &Meta) -> Json {
         "scenario_name": meta.topic,
         "task_description": meta.task,
         "created_at": meta.at.as_second().max(0),
-        "session_count": snapshot.sessions,
+        "session_count": meta.sessions.unwrap_or(snapshot.sessions),
         "total_episodes": snapshot.episodes.visits(),
         "total_actions": snapshot.total_actions(),
     });
@@ -262,6 +265,7 @@ fn meta_of(given: &Json) -> Result<Meta, LayoutError> {
         },
         group: text("group_id"),
         unkept: 0,
+        sessions: None,
     })
 }
 

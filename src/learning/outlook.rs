@@ -203,8 +203,10 @@ impl Outlook {
         let prior = (of_way.rate(general.0), of_way.seconds_each(general.1));
         let key = (topic.to_owned(), way.to_owned());
         let of_topic = self.topics.get(&key).copied().unwrap_or_default();
+        // A lower bound, so a careful belief; where tries were made here it would count the same evidence twice.
+        let advised = self.advised.get(&key).filter(|_| of_topic.times == 0);
         (
-            of_topic.rate(self.advised.get(&key).copied().unwrap_or(prior.0)),
+            advised.copied().unwrap_or(of_topic.rate(prior.0)),
             of_topic.seconds_each(prior.1),
             of_topic.times,
         )

@@ -48,6 +48,8 @@ pub struct Book {
     version: Version,
     rule: Rule,
     arms: BTreeSet<ArmKey>,
+    /// Those that are asked no more, as a later version of the prompts took their place.
+    retired: BTreeSet<ArmKey>,
     seen: BTreeSet<AttemptId>,
     outcomes: BTreeMap<ArmKey, Vec<(bool, f64)>>,
     history: Vec<WeightChange>,
@@ -69,6 +71,7 @@ impl Book {
             rule: Rule::new(&version.config.strategy, version.config.bounds),
             version: version.clone(),
             arms: BTreeSet::new(),
+            retired: BTreeSet::new(),
             seen: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             history: Vec::new(),
@@ -166,10 +169,13 @@ impl Book {
     /// The share of the next choices that each of `among` would have. What a person set goes before.
     #[must_use]
     pub fn weights(&self, among: &[ArmKey]) -> Vec<f64> {
-        let set: Vec<Option<f64>> = among
-            .iter()
-            .map(|arm| self.set_by_hand(arm).map(|set| set.weight))
-            .collect();
+        // What is set for a model is set for all its endpoints together.
+        let share = |arm: &ArmKey| {
+            let set = self.set_by_hand(arm)?;
+            let same = |other: &&ArmKey| self.set_by_hand(other) == Some(set);
+            Some(set.weight / among.iter().filter(same).count().max(1) as f64)
+        };
+        let set: Vec<Option<f64>> = among.iter().map(share).collect();
         let free: Vec<ArmKey> = among
             .iter()
             .zip(&set)
@@ -222,16 +228,28 @@ impl Book {
         }
     }
 
+    pub(super) fn retire(&mut self, arms: impl IntoIterator<Item = ArmKey>) {
+        self.retired.extend(arms);
+    }
+
+    /// Every model that ever answered; the weights are those of the ones that would be asked.
     #[must_use]
     pub fn views(&self) -> Vec<ArmView> {
-        let arms: Vec<ArmKey> = self.arms.iter().cloned().collect();
-        let weights = self.weights(&arms);
-        arms.into_iter()
+        let live: Vec<ArmKey> = self.arms.difference(&self.retired).cloned().collect();
+        let weights = self.weights(&live);
+        let retired = self.arms.intersection(&self.retired).cloned();
+        live.iter()
+            .cloned()
             .zip(weights)
+            .chain(retired.map(|arm| (arm, 0.0)))
             .map(|(arm, weight)| ArmView {
                 weight,
                 set_by_hand: self.set_by_hand(&arm).is_some(),
-                figures: self.figures(&arm),
+                figures: if self.retired.contains(&arm) {
+                    "asked with earlier prompts, no more".to_owned()
+                } else {
+                    self.figures(&arm)
+                },
                 metrics: metrics(self.outcomes.get(&arm).map_or(&[], Vec::as_slice)),
                 arm,
             })

@@ -124,8 +124,21 @@ pub fn left_out(facts: &[AttemptFact]) -> Option<String> {
 
 /// The book over these facts, under the version in force, with every model that ever answered.
 pub fn book(store: &Store, facts: &[AttemptFact]) -> Result<Book, ModelsError> {
-    let arms: Vec<ArmKey> = store.models()?.into_iter().map(|(arm, _)| arm).collect();
-    Ok(Book::replay(facts, &current(store)?, &arms))
+    let seen = store.models()?;
+    let later = |(arm, at): &&(ArmKey, Timestamp)| {
+        seen.iter().any(|(other, then)| {
+            then > at && other.model == arm.model && other.endpoint == arm.endpoint
+        })
+    };
+    let retired: Vec<ArmKey> = seen
+        .iter()
+        .filter(later)
+        .map(|(arm, _)| arm.clone())
+        .collect();
+    let arms: Vec<ArmKey> = seen.iter().map(|(arm, _)| arm.clone()).collect();
+    let mut book = Book::replay(facts, &current(store)?, &arms);
+    book.retire(retired);
+    Ok(book)
 }
 
 /// How often each model would be asked, why, and how that came about.

@@ -48,7 +48,7 @@ async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_
         .ingest(&[path], &mut |_| ())
         .expect("it is ingested");
     let mut chosen = Vec::new();
-    for round in 0..3 {
+    for round in 0..5 {
         // The two alone pass often, together even more often, and without any nothing does; said again before each night,
         // since what the fake fails at speaks against them.
         for n in round * 24..round * 24 + 24 {
@@ -74,9 +74,9 @@ async fn two_libraries_are_asked_for_together_once_each_alone_succeeded_and_the_
         let first = of_libraries
             .first()
             .expect("each woven task says which libraries it was to use");
-        // What the fake fails at later in the night may take the pair away again.
+        // What the fake fails at from then on may take the pair away again.
         assert!(
-            first.alternatives.iter().any(|a| a.name == pair),
+            round > 0 || first.alternatives.iter().any(|a| a.name == pair),
             "{first:?}"
         );
         for decision in &of_libraries {

@@ -85,8 +85,8 @@ fn usage<T>(result: Result<T, ModelsError>) -> anyhow::Result<T> {
 }
 
 fn read(file: &Path) -> anyhow::Result<ModelConfig> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| UsageError(format!("cannot read {}: {error}", file.display())))?;
     let config = ModelConfig::from_json(text.as_bytes())
         .map_err(|error| UsageError(format!("{}: {error}", file.display())))?;
     config

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub(in crate::experience) struct Jsonl {
 #[derive(Debug)]
 struct Open {
     file: File,
+    /// Device and number: somebody may put another file in its place, or none.
+    place: (u64, u64),
     bytes: u64,
     since: Timestamp,
 }
@@ -72,7 +75,8 @@ impl Jsonl {
             text.push(b'\n');
         }
         let now = clock::utc();
-        let open = match self.open.take() {
+        let there = |open: &Open| fs::metadata(&self.path).is_ok_and(|m| place(&m) == open.place);
+        let open = match self.open.take().filter(there) {
             Some(open) => open,
             None => Open::at(&self.path, now)?,
         };
@@ -150,6 +154,10 @@ fn pack_turned(folder: &Path, stem: &str) -> io::Result<()> {
     Ok(())
 }
 
+fn place(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
 impl Open {
     fn at(path: &Path, now: Timestamp) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
@@ -163,6 +171,7 @@ impl Open {
             .and_then(|at| Timestamp::try_from(at).ok());
         Ok(Self {
             file,
+            place: place(&metadata),
             bytes: metadata.len(),
             since: made.filter(|_| metadata.len() > 0).unwrap_or(now),
         })
@@ -181,6 +190,23 @@ mod tests {
         names
             .filter(|name| name.to_string_lossy().ends_with(archive::ENDING))
             .count()
+    }
+
+    #[test]
+    fn a_file_that_somebody_took_away_is_made_anew_before_the_next_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut sink = Jsonl::new(path.clone(), Rotation::default());
+        let (ids, now) = (EventIds::new(), clock::utc());
+        let line = || Line::of(Event::new("x", "y"), ids.next(now), now).unwrap();
+        sink.write(&[line(), line()]).unwrap();
+        fs::remove_file(&path).unwrap();
+        sink.write(&[line()]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        fs::rename(&path, folder.path().join("turned")).unwrap();
+        fs::write(&path, "").unwrap();
+        sink.write(&[line()]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 
     #[test]
