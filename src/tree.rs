@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+mod dead_man;
 mod delegated;
 mod freezing;
 mod groups;
@@ -25,6 +26,7 @@ mod share;
 mod signals;
 mod spawner;
 
+pub use dead_man::DeadMan;
 use groups::{Group, Hierarchy};
 pub use launch::{Launch, Launched, Process};
 pub use placement::{Placement, lower_this_thread};

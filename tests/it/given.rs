@@ -92,6 +92,11 @@ async fn given_tasks_without_a_model_are_an_error_with_a_hint() {
 /// Two ways to write this function are known to the fake, and they agree.
 pub(crate) const RUNS: &str = "Write a function `run_lengths(text: str) -> list` that returns a list of `(character, count)` tuples, one \
                     for each run of equal neighbouring characters in `text`, in order. An empty text gives an empty list.";
+/// Two examples of it.
+const SHOWN: &str =
+    ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
+/// Its solution.
+const RUNS_CODE: &str = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_given_task_shows_is_evidence_and_no_agreement_outweighs_it() {
@@ -168,14 +173,12 @@ async fn with_two_examples_shown_two_solutions_are_asked_for_and_one_opinion_is_
     let Some(backend) = backends().await.into_iter().next() else {
         return;
     };
-    let code = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
     let solves = |asked: &Asked| asked.question().contains(SOLVE_MARK);
-    let shown = ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
-    for (examples, saved, requests) in [(shown, 1, 2), ("", 0, 5)] {
+    for (examples, saved, requests) in [(SHOWN, 1, 2), ("", 0, 5)] {
         let world = World::new();
         // Every solution is the same: nobody independent agrees with it.
         let llm = FakeLlm::competent_but(move |asked| {
-            let alike = Behaviour::Say(format!("```python\n{code}\n```"));
+            let alike = Behaviour::code(RUNS_CODE);
             solves(asked).then_some(alike)
         })
         .await;
@@ -192,17 +195,16 @@ async fn what_no_solution_solves_gets_no_checks() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;
     };
-    let shown = ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
     for (wrong, solutions, lists) in [(true, 3, 0), (false, 2, 1)] {
         let world = World::new();
         let is_code = |asked: &Asked| asked.question().contains(SOLVE_MARK);
         let llm = FakeLlm::competent_with(1, move |asked| {
-            let code = "```python\ndef run_lengths(text):\n    return [text]\n```".to_owned();
-            (wrong && is_code(asked)).then_some(Behaviour::Say(code))
+            let code = Behaviour::code("def run_lengths(text):\n    return [text]");
+            (wrong && is_code(asked)).then_some(code)
         })
         .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
-        let report = night(&settings, given(format!("{RUNS}\n\n{shown}"))).await;
+        let report = night(&settings, given(format!("{RUNS}\n\n{SHOWN}"))).await;
         assert_eq!(report.dreams_successful, u64::from(!wrong), "{report:?}");
         let asked = llm.asked();
         let is_list = |asked: &&Asked| asked.question().contains(CHECKS_MARK);
@@ -238,8 +240,6 @@ async fn many_expectations_met_outweigh_one_that_is_missed() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;
     };
-    let code = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
-    let shown = ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
     let first = "assert run_lengths('') == []\nassert run_lengths('d') == [('d', 1)]\nassert run_lengths('ee') == [('e', 2)]\n\
                  assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\nassert run_lengths('jkj') == [('j', 2), ('k', 1)]";
     let met = "assert run_lengths('l') == [('l', 1)]\nassert run_lengths('mm') == [('m', 2)]\nassert run_lengths('noo') == [('n', 1), ('o', 2)]";
@@ -253,15 +253,15 @@ async fn many_expectations_met_outweigh_one_that_is_missed() {
                 let list = lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                 [first, further][list.min(1)]
             } else if question.contains(SOLVE_MARK) {
-                code
+                RUNS_CODE
             } else {
                 return None;
             };
-            Some(Behaviour::Say(format!("```python\n{text}\n```")))
+            Some(Behaviour::code(text))
         })
         .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
-        let report = night(&settings, given(format!("{RUNS}\n\n{shown}"))).await;
+        let report = night(&settings, given(format!("{RUNS}\n\n{SHOWN}"))).await;
         assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
         for dream in saved(&settings.output_dir) {
             let dropped = dream["dropped_checks"].as_array().expect("dropped checks");
@@ -299,7 +299,7 @@ async fn where_agreed_solutions_meet_few_expectations_the_tester_is_asked_once_m
             } else {
                 "assert run_lengths('g') == 'g'\nassert run_lengths('hh') == 'h'".to_owned()
             };
-            Some(Behaviour::Say(format!("```python\n{list}\n```")))
+            Some(Behaviour::code(&list))
         })
         .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));

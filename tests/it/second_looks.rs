@@ -43,18 +43,17 @@ async fn an_opinion_lowers_a_dream_to_silver_and_is_asked_only_where_it_is_wante
 
 /// A model whose solutions are right and sort the list that they are given; asked to mend one it works on a copy.
 async fn sorts_in_place() -> FakeLlm {
-    let coded = |code: &str| Behaviour::Say(format!("```python\n{code}\n```"));
     let def = "def top_three(numbers):\n";
     FakeLlm::scripted(move |asked| {
         let asked = asked.question();
         if asked.contains(CHECKS_MARK) {
-            coded("assert top_three([1, 5, 3, 4]) == [5, 4, 3]\nassert top_three([-1, -5, -3, -2]) == [-1, -2, -3]\nassert top_three([3, 1, 2, 4, 5]) == [5, 4, 3]\nassert top_three([]) == []\nassert top_three([2]) == [2]\nassert top_three([7, 7, 1, 0]) == [7, 7, 1]\nassert top_three([0, 9]) == [9, 0]")
+            Behaviour::code("assert top_three([1, 5, 3, 4]) == [5, 4, 3]\nassert top_three([-1, -5, -3, -2]) == [-1, -2, -3]\nassert top_three([3, 1, 2, 4, 5]) == [5, 4, 3]\nassert top_three([]) == []\nassert top_three([2]) == [2]\nassert top_three([7, 7, 1, 0]) == [7, 7, 1]\nassert top_three([0, 9]) == [9, 0]")
         } else if asked.contains(REPAIR_MARK) {
             assert!(asked.contains("changes its argument"), "{asked}");
-            coded(&format!("{def}    return sorted(numbers, reverse=True)[:3]"))
+            Behaviour::code(&format!("{def}    return sorted(numbers, reverse=True)[:3]"))
         } else if asked.contains(SOLVE_MARK) {
             let loops = asked.contains("edge cases") || asked.contains("plain loops");
-            coded(&if loops {
+            Behaviour::code(&if loops {
                 format!("{def}    numbers.sort()\n    numbers.reverse()\n    return numbers[:3]")
             } else {
                 format!("{def}    numbers.sort(reverse=True)\n    return numbers[0:3]")
@@ -112,7 +111,7 @@ async fn where_no_check_reaches_a_line_of_a_lone_solution_one_more_is_asked_for(
             } else {
                 third
             };
-            Behaviour::Say(format!("```python\n{text}\n```"))
+            Behaviour::code(text)
         })
         .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));

@@ -1,19 +1,20 @@
 //! Model servers of our own: a small script that listens stands for the model. Real processes, real control groups.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dreamer::app::open_log;
+use dreamer::cli::client::Client;
 use dreamer::clock;
-use dreamer::config::{Id, LlmChoice, LlmSettings, Settings, Sources};
+use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::WakeReason;
 use dreamer::llm::server::{ServerError, Servers};
 use dreamer::supervisor::permit;
 use dreamer::tree::{Mechanism, Tree};
 
-use crate::support::World;
+use crate::support::{World, left_out};
 
 /// Answers `/health` after a moment, writes its process id, and has a child that would outlive it.
 const SCRIPT: &str = r#"#!/usr/bin/env python3
@@ -28,6 +29,8 @@ if mode == "dies":
 if mode == "stubborn":
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if mode == "large":
+    held = b"\1" * (64 << 20)
 subprocess.Popen(["sleep", "600"])
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -49,19 +52,7 @@ struct Machine {
 
 fn machine(mode: &str) -> Machine {
     let world = World::new();
-    let script = world.write("server.py", SCRIPT);
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a program");
-    let line = format!("small={} {mode} {{port}}", script.display());
-    let sources = Sources {
-        env: [
-            (Id::DataDir, world.path().display().to_string()),
-            (Id::LlmServers, line),
-        ]
-        .map(|(id, value)| (id.key().variable.to_owned(), value.into()))
-        .into(),
-        ..Sources::default()
-    };
-    let (settings, _) = Settings::load(&sources).expect("they are allowed");
+    let settings = world.settings_with_server(SCRIPT, &format!("{mode} {{port}}"));
     let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
     let servers = Servers::new(&settings.llm, &tree, open_log(&settings)).expect("a keeper");
     Machine {
@@ -94,7 +85,7 @@ async fn a_server_comes_up_in_a_group_of_its_own_and_goes_without_a_trace() {
     let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
     let status = machine
         .servers
-        .start("small", &permit)
+        .start("own", &permit)
         .await
         .expect("it comes up");
     assert!(status.ours && status.healthy, "{status:?}");
@@ -121,22 +112,93 @@ async fn a_server_comes_up_in_a_group_of_its_own_and_goes_without_a_trace() {
     // Once is enough.
     let again = machine
         .servers
-        .start("small", &permit)
+        .start("own", &permit)
         .await
         .expect("it runs");
     assert_eq!(again.pid, Some(pid));
-    let status = machine.servers.stop("small").await.expect("it goes");
+    let status = machine.servers.stop("own").await.expect("it goes");
     assert_eq!(status.state, "stopped");
     assert!(machine.is_empty());
     assert_eq!(machine.tree.branches_left(), 0);
-    let log = machine.world.path().join("logs/server-small.log");
+    let log = machine.world.path().join("logs/server-own.log");
     assert!(
         std::fs::read_to_string(log)
             .expect("a log")
             .contains("loading")
     );
     let unknown = machine.servers.start("large", &permit).await;
-    assert!(unknown.is_err_and(|error| error.to_string().contains("there is small")));
+    assert!(unknown.is_err_and(|error| error.to_string().contains("there is own")));
+}
+
+/// Not even what the server started itself, which nobody's death tells anything.
+#[tokio::test]
+async fn a_service_that_is_killed_leaves_nothing_of_its_server() {
+    let world = World::new();
+    let settings = world.settings_with_server(SCRIPT, "well {port}");
+    let command = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dreamer"));
+        let script = world.path().join("server.py");
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", world.path())
+            .env("DREAMING_DATA_DIR", &settings.data_dir)
+            .env(
+                "DREAMING_LLM_SERVERS",
+                format!("own={} well {{port}}", script.display()),
+            )
+            .current_dir(world.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        command
+    };
+    let mut service = command().arg("run").spawn().expect("it starts");
+    let began = clock::monotonic();
+    let patience = Duration::from_secs(30);
+    while !matches!(Client::connect(&settings.data_dir).await, Ok(Some(_))) {
+        assert!(began.elapsed() < patience, "it comes up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let started = command()
+        .args(["models", "server", "start", "own"])
+        .status();
+    assert!(started.expect("it runs").success());
+    let pids = std::fs::read_to_string(world.path().join("pids")).expect("it wrote its number");
+    let server = pids.lines().last().expect("a number");
+    let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+    let children = children.expect("its children");
+    let all: Vec<&str> = children.split_whitespace().chain([server]).collect();
+    assert_eq!(all.len(), 2, "the server and its child");
+    service.kill().expect("it is ours");
+    service.wait().expect("it ends");
+    let lives = |pid: &&str| Path::new(&format!("/proc/{pid}/exe")).exists();
+    let began = clock::monotonic();
+    while all.iter().any(lives) {
+        assert!(began.elapsed() < Duration::from_secs(5), "{all:?} live on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What is taken back at a wake is taken back in large pieces.
+#[tokio::test]
+async fn the_memory_of_a_server_lies_in_huge_pages_where_there_are_some() {
+    let given = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    if given.map_or(true, |given| given.contains("[never]")) || !cfg!(target_env = "gnu") {
+        left_out("huge pages", "this system gives none");
+        return;
+    }
+    let machine = machine("large");
+    let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
+    let status = machine.servers.start("own", &permit).await;
+    let pid = status.expect("it comes up").pid.expect("a process");
+    let sizes = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("its memory");
+    let huge = sizes
+        .lines()
+        .find_map(|line| line.strip_prefix("AnonHugePages:"));
+    let huge = huge.and_then(|huge| huge.trim().strip_suffix(" kB"));
+    let huge: u32 = huge.expect(&sizes).parse().expect("a number");
+    assert!(huge >= 32 << 10, "{sizes}");
+    machine.servers.stop("own").await.expect("it goes");
 }
 
 #[tokio::test]
@@ -145,11 +207,11 @@ async fn a_server_that_ignores_being_asked_is_ended_all_the_same() {
     let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
     machine
         .servers
-        .start("small", &permit)
+        .start("own", &permit)
         .await
         .expect("it comes up");
     let began = clock::monotonic();
-    machine.servers.stop("small").await.expect("it goes");
+    machine.servers.stop("own").await.expect("it goes");
     assert!(began.elapsed() < Duration::from_secs(2));
     assert!(machine.is_empty());
 }
@@ -206,7 +268,7 @@ async fn a_server_that_falls_is_started_again_and_a_session_that_ends_by_itself_
     nix::sys::signal::kill(raw, nix::sys::signal::Signal::SIGKILL).expect("it is ours");
     let back = async {
         loop {
-            let status = machine.servers.status("small").await.expect("known");
+            let status = machine.servers.status("own").await.expect("known");
             if status.healthy && status.pid != Some(first) {
                 return status;
             }
@@ -227,14 +289,14 @@ async fn a_server_that_does_not_stay_up_is_tried_again_later_and_later_and_says_
     let (permit, holder) = permit::operator(Arc::clone(&machine.tree));
     let second_wait = async {
         loop {
-            let status = machine.servers.status("small").await.expect("known");
+            let status = machine.servers.status("own").await.expect("known");
             if status.restarts == 2 && status.state == "waiting" {
                 return status;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let starting = machine.servers.start("small", &permit);
+    let starting = machine.servers.start("own", &permit);
     let status = tokio::select! {
         status = second_wait => status,
         ended = starting => panic!("it is not up: {ended:?}"),
@@ -243,7 +305,7 @@ async fn a_server_that_does_not_stay_up_is_tried_again_later_and_later_and_says_
     assert_eq!(machine.pids().len(), 2);
     holder.end(WakeReason::Interrupt);
     let began = clock::monotonic();
-    machine.servers.stop("small").await.expect("known");
+    machine.servers.stop("own").await.expect("known");
     assert!(
         began.elapsed() < Duration::from_secs(1),
         "it does not sleep on"
@@ -257,7 +319,7 @@ async fn a_server_of_somebody_else_is_used_and_never_ended() {
     let (permit, holder) = permit::operator(Arc::clone(&theirs.tree));
     let status = theirs
         .servers
-        .start("small", &permit)
+        .start("own", &permit)
         .await
         .expect("it comes up");
     let port = status
@@ -276,8 +338,8 @@ async fn a_server_of_somebody_else_is_used_and_never_ended() {
     let hold = ours.servers.for_session(&settings, &other).await;
     let hold = hold.expect("it answers").expect("one is meant");
     hold.gone().await;
-    assert!(!ours.servers.stop("small").await.expect("known").ours);
-    assert!(theirs.servers.status("small").await.expect("known").healthy);
+    assert!(!ours.servers.stop("own").await.expect("known").ours);
+    assert!(theirs.servers.status("own").await.expect("known").healthy);
     assert!(ours.pids().is_empty());
     settings.choice = LlmChoice::Forbidden;
     assert!(

@@ -16,7 +16,11 @@ const BROKEN_MS: f64 = 1000.0;
 
 async fn wake(choice: SandboxChoice, part: &str) -> Option<Measured> {
     let world = World::new();
-    let mut settings = Settings::defaults_in(world.path());
+    let settings = Settings::defaults_in(world.path());
+    wake_with(settings, choice, part).await
+}
+
+async fn wake_with(mut settings: Settings, choice: SandboxChoice, part: &str) -> Option<Measured> {
     settings.sandbox.choice = choice;
     settings.sandbox.namespace = format!("dreamer-it-wake-{part}");
     let plan = Plan {
@@ -67,6 +71,43 @@ async fn a_key_press_stills_bubblewrap_and_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_press_stills_docker_and_leaves_nothing() {
     if let Some(measured) = wake(SandboxChoice::Docker, "docker").await {
+        check(&measured);
+    }
+}
+
+/// Answers as a model server does, holds as much memory as a small model, and never comes to an end.
+const SERVER: &str = r#"#!/usr/bin/env python3
+import http.server, json, sys
+held = b"\1" * (128 << 20)
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.0"
+    def do_GET(self):
+        known = {"/health": {"status": "ok"}, "/v1/models": {"data": [{"id": "held"}]}}
+        self.send_response(200 if self.path in known else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(known.get(self.path)).encode())
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        said = b'data: {"choices": [{"index": 0, "delta": {"content": "1 "}}]}\n\n'
+        while asked["max_tokens"] > 1:
+            sum(range(20_000))
+            self.wfile.write(said)
+        self.wfile.write(said + b"data: [DONE]\n\n")
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_press_ends_a_server_of_ours_that_is_generating() {
+    let world = World::new();
+    let settings = world.settings_with_server(SERVER, "{port}");
+    let part = "bubblewrap";
+    if let Some(measured) = wake_with(settings, SandboxChoice::Bubblewrap, part).await {
+        assert_eq!(measured.model_server.as_deref(), Some("own"));
         check(&measured);
     }
 }

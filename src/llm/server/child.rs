@@ -16,10 +16,15 @@ use tokio::net::unix::pipe;
 use tokio::process::Child;
 use tokio::task::JoinSet;
 
-use crate::tree::{Adopted, Branch, Spawner, Tree};
+use crate::tree::{Adopted, Branch, DeadMan, Spawner, Tree};
 
 /// A server that was asked to end writes nothing that we need: longer than this nobody waits for its memory.
 const POLITE: Duration = Duration::from_millis(500);
+
+/// A model's memory in huge pages, where the system gives them to programs that ask (the usual `madvise`): the kernel takes
+/// them back many times faster when the server is killed, and reads them faster until then. Read by the C library of
+/// GNU from 2.35 on, by others ignored; who sets the variable otherwise is left alone.
+const HUGE_PAGES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 
 /// A line or two of a log.
 const LOG_BYTES: usize = 4096;
@@ -30,8 +35,18 @@ pub(super) struct Process {
     pidfd: AsyncFd<OwnedFd>,
     /// Kills what is left in it when it is dropped.
     branch: Branch,
+    /// Ends what it started, should we not come to it.
+    _dead_man: Option<DeadMan>,
     _adopted: Adopted,
     _log: JoinSet<()>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a child is given, no setting of ours"
+)]
+fn inherits(variable: &str) -> bool {
+    std::env::var_os(variable).is_some()
 }
 
 fn watched(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
@@ -68,6 +83,9 @@ impl Process {
             use std::os::unix::process::CommandExt;
             command.process_group(0);
         }
+        if !inherits(HUGE_PAGES.0) {
+            command.env(HUGE_PAGES.0, HUGE_PAGES.1);
+        }
         let placement = tree.placement(Some(&branch)).dying_with_us();
         placement.apply(&mut command, None);
         let child = spawner.spawn(command).await?;
@@ -78,6 +96,9 @@ impl Process {
             .and_then(rustix::process::Pid::from_raw);
         // It is our child and nobody has waited for it yet: the number cannot mean another process.
         let pidfd = pidfd_open(raw.ok_or_else(gone)?, PidfdFlags::empty())?;
+        let dead_man = DeadMan::switch(&branch, pid).inspect_err(|error| {
+            tracing::warn!(%error, "should this program be killed, what a model server started may outlive it");
+        });
         let mut said = pipe::Receiver::from_owned_fd(said.into())?;
         let mut writing = JoinSet::new();
         writing.spawn(async move {
@@ -93,6 +114,7 @@ impl Process {
             pid,
             pidfd: watched(pidfd)?,
             branch,
+            _dead_man: dead_man.ok(),
             _adopted: adopted,
             _log: writing,
         })

@@ -43,6 +43,13 @@ pub(crate) enum Behaviour {
     Huge(usize),
 }
 
+impl Behaviour {
+    /// Says code as a model does: in a fence.
+    pub(crate) fn code(code: &str) -> Self {
+        Self::Say(format!("```python\n{code}\n```"))
+    }
+}
+
 /// One chat request as it came in.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {

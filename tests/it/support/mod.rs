@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use dreamer::config::{Id, Settings, Sources};
 use tempfile::TempDir;
 
 pub(crate) mod backends;
@@ -77,5 +79,24 @@ impl World {
         }
         fs::write(&path, content).expect("the file is written");
         path
+    }
+
+    /// Settings that name a model server of our own: this script, called with `arguments` ("{port}" among them).
+    pub(crate) fn settings_with_server(&self, script: &str, arguments: &str) -> Settings {
+        let script = self.write("server.py", script);
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
+        let sources = Sources {
+            env: [
+                (Id::DataDir, self.path().display().to_string()),
+                (
+                    Id::LlmServers,
+                    format!("own={} {arguments}", script.display()),
+                ),
+            ]
+            .map(|(id, value)| (id.key().variable.to_owned(), value.into()))
+            .into(),
+            ..Sources::default()
+        };
+        Settings::load(&sources).expect("they are allowed").0
     }
 }
