@@ -60,11 +60,7 @@ fn desktop(words: &[(Source, Word)]) -> Vec<Finding> {
 }
 
 fn service((source, word): &(Source, Word)) -> Option<Finding> {
-    let met = if source.met_the_real_one() {
-        ""
-    } else {
-        " (tried against stand-ins only, never against the real one)"
-    };
+    let met = format!(" ({})", source.only_ever_tried());
     if let Some(why) = word.answer.trouble() {
         return Some(Finding::warn(
             source.check(),

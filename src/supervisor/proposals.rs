@@ -65,9 +65,14 @@ pub struct Looked {
     pub due: Due,
 }
 
+/// What a look is worth that does not know whether somebody is there: a dream in its window stays above the floor, what can
+/// wait falls below.
+const BLIND: f64 = 0.7;
+
 /// Everything that speaks for itself at this look.
 #[must_use]
 pub fn gather(looked: &Looked) -> Vec<Proposal> {
+    let sight = if looked.blind { BLIND } else { 1.0 };
     let mut all = vec![Proposal {
         kind: Kind::Nothing,
         confidence: CONFIDENCE_FLOOR,
@@ -79,21 +84,21 @@ pub fn gather(looked: &Looked) -> Vec<Proposal> {
         });
     }
     if let Leave::May(_) = looked.service {
-        // By night it goes on without knowing whether somebody is there: a little less sure, still sure enough.
-        let confidence = if looked.blind { 0.7 } else { 0.9 };
         all.push(Proposal {
             kind: Kind::Dream,
-            confidence,
+            confidence: 0.9 * sight,
         });
     }
-    // What can wait waits until it is known that nobody is there.
-    if matches!(looked.when_away, Leave::May(_)) && !looked.blind {
+    if let Leave::May(_) = looked.when_away {
         let due = [
             (looked.due.replay, Kind::Replay, 0.8),
             (looked.due.compact, Kind::Compact, 0.7),
         ];
         let due = due.into_iter().filter(|(due, ..)| *due);
-        all.extend(due.map(|(_, kind, confidence)| Proposal { kind, confidence }));
+        all.extend(due.map(|(_, kind, sure)| Proposal {
+            kind,
+            confidence: sure * sight,
+        }));
     }
     all
 }
@@ -177,7 +182,9 @@ mod tests {
             blind: true,
             ..away
         };
-        assert_eq!(choose(&gather(&blind)), Kind::Nothing);
+        let unsure = gather(&blind);
+        assert!(unsure.iter().any(|of| of.kind == Kind::Replay));
+        assert_eq!(choose(&unsure), Kind::Nothing);
         let there = Looked {
             when_away: Leave::Closed(GateKind::Presence),
             ..away

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::gate::{Gate, GateKind, Pause};
 use dreamer::energy::{EnergyStatus, Metrics};
+use dreamer::engine::progress::{Phase, ProgressEvent};
 use dreamer::ids::SessionId;
 use dreamer::supervisor::proposals::Kind;
-use dreamer::supervisor::{Counts, Safe, Snapshot, StateName, StateWord, Status, Tick, Told, Why};
+use dreamer::supervisor::{
+    Counts, Safe, Snapshot, StateName, StateWord, Status, Tick, Told, Transition, Why,
+};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +34,14 @@ const GATES: [GateKind; 8] = [
     GateKind::Memory,
     GateKind::Heat,
     GateKind::Power,
+];
+
+const PHASES: [Phase; 5] = [
+    Phase::Weaving,
+    Phase::Coding,
+    Phase::Running,
+    Phase::Proving,
+    Phase::Saving,
 ];
 
 /// Figures as they are told: shares and milliseconds to some digits.
@@ -112,6 +123,55 @@ fn energy() -> impl Strategy<Value = EnergyStatus> {
         )
 }
 
+fn progress() -> impl Strategy<Value = ProgressEvent> {
+    let phase = proptest::sample::select(&PHASES);
+    let texts = any::<[String; 2]>();
+    let more = proptest::collection::vec(any::<String>(), 0..3);
+    (0..6_u8, any::<u64>(), phase, texts, more).prop_map(
+        |(kind, scenario, phase, [one, two], more)| match kind {
+            0 => ProgressEvent::Ready {
+                sandbox: one,
+                model: more.into_iter().next(),
+            },
+            1 => ProgressEvent::Phase { scenario, phase },
+            2 => ProgressEvent::Task {
+                scenario,
+                title: one,
+                generator: two,
+            },
+            3 => ProgressEvent::Saved {
+                scenario,
+                dream_id: one,
+                tier: two,
+            },
+            4 => ProgressEvent::Rejected {
+                scenario,
+                reasons: more,
+                detail: one,
+            },
+            _ => ProgressEvent::Requeued { scenario, why: one },
+        },
+    )
+}
+
+fn transitions() -> impl Strategy<Value = Vec<Transition>> {
+    let name = || proptest::sample::select(&NAMES);
+    let rest = (
+        proptest::option::of(session()),
+        proptest::option::of(any::<String>()),
+    );
+    let one = (-8_000_000_000_i64..8_000_000_000, name(), name(), rest).prop_map(
+        |(second, from, to, (session, why))| Transition {
+            at: jiff::Timestamp::from_second(second).expect("within the calendar"),
+            from,
+            to,
+            session,
+            why,
+        },
+    );
+    proptest::collection::vec(one, 0..4)
+}
+
 fn status() -> impl Strategy<Value = Status> {
     let name = proptest::sample::select(&NAMES);
     let reason = proptest::option::of(proptest::sample::select(&WakeReason::ALL));
@@ -125,10 +185,11 @@ fn status() -> impl Strategy<Value = Status> {
         proptest::option::of(report()),
         proptest::option::of(energy()),
         pause(),
+        transitions(),
     );
     (name, reason, told, figures, parts).prop_map(
         |(name, wake_reason, (session, text, service), (one, two, version), parts)| {
-            let (last_report, energy, paused) = parts;
+            let (last_report, energy, paused, transitions) = parts;
             let counts = Counts::default();
             Status {
                 supervisor: name,
@@ -154,6 +215,7 @@ fn status() -> impl Strategy<Value = Status> {
                 last_report,
                 energy,
                 paused,
+                transitions,
                 ..Status::new(&Snapshot::of_nobody(None), counts, text, service)
             }
         },
@@ -212,7 +274,10 @@ proptest! {
         report in report(),
         version in any::<u64>(),
         name in proptest::sample::select(&NAMES),
+        session_id in session(),
+        progress in progress(),
     ) {
+        check(&Told::Progress { session_id, progress })?;
         check(&Told::Report { report })?;
         check(&Told::State { version, supervisor: name })?;
     }

@@ -54,14 +54,14 @@ impl Source {
         }
     }
 
-    /// False for what has only ever met a stand-in of ours: nobody has seen it with the real one.
+    /// What of it has only ever met a stand-in of ours: nobody has seen it with the real one.
     #[must_use]
-    pub fn met_the_real_one(self) -> bool {
+    pub fn only_ever_tried(self) -> &'static str {
         match self {
-            // In the tests, under systemd in a container.
-            Self::Logind => true,
+            // The rest in the tests, under systemd in a container, which has no seat and never sleeps.
+            Self::Logind => "locks, seats and sleep tried against stand-ins only",
             Self::UPower | Self::Mutter | Self::GnomeSession | Self::KdePower | Self::Wayland => {
-                false
+                "tried against stand-ins only, never against the real one"
             }
         }
     }
