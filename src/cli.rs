@@ -63,6 +63,11 @@ pub(crate) fn say(line: &str) -> anyhow::Result<()> {
     }
 }
 
+/// A word to the person beside the data; a closed stderr loses it and nothing else.
+pub(crate) fn hint(text: &str) {
+    writeln!(std::io::stderr().lock(), "{text}").ok();
+}
+
 /// A request that makes no sense as it stands: exit code 64.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -149,6 +149,8 @@ pub struct LlmSettings {
     pub model: String,
     /// DREAMING_LLM_API_KEY or the content of DREAMING_LLM_API_KEY_FILE.
     pub api_key: Option<String>,
+    /// DREAMING_LLM_API_KEY_FILE, absolute.
+    pub api_key_file: Option<PathBuf>,
     /// DREAMING_LLM_REMOTE.
     pub remote: bool,
     /// DREAMING_LLM_SERVERS: those that we may start and stop.
@@ -161,6 +163,7 @@ impl std::fmt::Debug for LlmSettings {
             .field("choice", &self.choice)
             .field("model", &self.model)
             .field("api_key", &self.api_key.as_ref().map(|_| "set"))
+            .field("api_key_file", &self.api_key_file)
             .field("remote", &self.remote)
             .field("servers", &self.servers)
             .finish()

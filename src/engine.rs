@@ -80,6 +80,9 @@ pub enum EngineError {
     NoKnowledge,
     #[error(transparent)]
     Sandbox(SandboxError),
+    /// A sandbox is there that cannot hold a job to all its limits; the text says what would.
+    #[error(transparent)]
+    Unprotected(SandboxError),
     #[error(transparent)]
     Llm(LlmError),
     #[error("given tasks need a model to solve them, and none was found")]
@@ -129,6 +132,9 @@ impl EngineError {
                 Some("install bubblewrap, or start Docker and run `dreamer sandbox prepare`")
             }
             Self::NoModel => Some("start a model server, or name one with DREAMING_LLM_URL"),
+            Self::Llm(LlmError::Remote { .. }) => {
+                Some("set DREAMING_LLM_REMOTE=true if your documents may leave this machine")
+            }
             Self::Llm(_) => Some("see whether the server at DREAMING_LLM_URL runs and has a model"),
             Self::Ended(_)
             | Self::Store(_)
@@ -136,6 +142,7 @@ impl EngineError {
             | Self::Knowledge(_)
             | Self::Journal(_)
             | Self::Pack(_)
+            | Self::Unprotected(_)
             | Self::Undecided(_)
             | Self::Untrusted(_)
             | Self::NotASession => None,

@@ -33,7 +33,7 @@ pub enum BindError {
     #[error("another dreamer already works in {0}")]
     Taken(PathBuf),
     #[error(
-        "the path of the control socket is too long ({length} bytes, at most {LONGEST_PATH}): {path}"
+        "the path of the control socket is too long ({length} bytes, at most {LONGEST_PATH}): {path}; set DREAMING_DATA_DIR to a shorter one"
     )]
     TooLong { path: PathBuf, length: usize },
     #[error("cannot listen at {path}")]

@@ -301,7 +301,7 @@ pub fn require_protection(sandbox: &dyn Sandbox, permit: &WorkPermit) -> Result<
     }
     Err(SandboxError::Unavailable(format!(
         "{} cannot enforce every limit here: {}; use Docker, or start the program where it may divide its control group \
-         (the service, or `systemd-run --user --scope -p Delegate=yes`), or accept it with \
+         (the service, or `systemd-run --user --scope -p Delegate=yes dreamer …`), or accept it with \
          DREAMING_VALIDATION_STRICT=false",
         sandbox.backend().as_str(),
         open.join("; ")

@@ -11,7 +11,7 @@ pub enum Command {
     Show,
     /// Whether the settings can be used; all problems at once, exit code 64
     Check,
-    /// The commented default file: `dreamer config generate > ~/.config/dreamer/dreamer.toml`
+    /// The commented default file, for `dreamer/dreamer.toml` in your configuration folder
     Generate {
         /// As a `.env` file instead
         #[arg(long)]

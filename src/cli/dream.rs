@@ -31,7 +31,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// End after this many scenarios (default: DREAMING_MAX_SCENARIOS; none with --tasks or --for)
+    /// End after this many scenarios; 0 = no limit (default: DREAMING_MAX_SCENARIOS; none with --tasks or --for)
     #[arg(long, value_name = "N")]
     max_scenarios: Option<u32>,
     /// Difficulty of the tasks (default: DREAMING_SCENARIO_COMPLEXITY)
@@ -81,7 +81,7 @@ fn request_of(args: &Args, context: &Context) -> anyhow::Result<RemRequest> {
         } else {
             Trigger::Manual
         },
-        max_scenarios: args.max_scenarios.or(default),
+        max_scenarios: args.max_scenarios.or(default).filter(|most| *most > 0),
         complexity: match args.difficulty.as_deref() {
             Some("simple") => Complexity::Simple,
             Some("medium") => Complexity::Medium,

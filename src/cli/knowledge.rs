@@ -30,7 +30,7 @@ pub struct IngestArgs {
 pub enum KnowledgeCommand {
     /// How much is known
     Stats,
-    /// Topics in the order in which they will be dreamed of
+    /// Topics: those never dreamed of first, then by how much they are linked; `learning show` tells what is chosen
     Clusters {
         /// How many at most
         #[arg(long, value_name = "N", default_value_t = LISTED)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
-use crate::cli::{Context, Exit, asked_to_stop, say};
+use crate::cli::{Context, Exit, asked_to_stop, hint, say};
 use crate::clock;
 use crate::config::SandboxChoice;
 use crate::dream::{Ending, Observation, WakeReason};
@@ -153,7 +153,7 @@ async fn repeat_runs(
     if as_json {
         say(&json!({ "jobs_per_second": per_second }).to_string())?;
     } else if repeat > 1 {
-        tracing::info!("{per_second:.1} jobs a second");
+        hint(&format!("{per_second:.1} jobs a second"));
     }
     Ok(exit)
 }
@@ -219,10 +219,10 @@ impl Run {
             tracing::warn!("{}", self.seen.stderr.trim_end());
         }
         let (ready, wall, gone) = (self.ready_ms, self.wall_ms, self.gone_ms);
-        tracing::info!(
+        hint(&format!(
             "{} (ready after {ready:.0} ms, ran {wall:.0} ms, gone after {gone:.0} ms)",
             in_words(&self.seen.ending)
-        );
+        ));
         Ok(())
     }
 }
@@ -295,7 +295,7 @@ async fn prepare(libraries: Option<Vec<String>>, context: &Context) -> anyhow::R
 async fn prepare_image(context: &Context) -> (&'static str, Exit) {
     let settings = &context.settings.sandbox;
     if settings.choice == SandboxChoice::Bubblewrap {
-        tracing::info!("bubblewrap uses this machine's own Python: nothing to prepare");
+        hint("bubblewrap uses this machine's own Python: nothing to prepare");
         return ("not_needed", Exit::Done);
     }
     match docker::prepare(&settings.image).await {
@@ -305,7 +305,7 @@ async fn prepare_image(context: &Context) -> (&'static str, Exit) {
         Err(error) => {
             tracing::error!("{error}");
             if settings.choice == SandboxChoice::Auto {
-                tracing::info!("without this image the sandbox is bubblewrap, which needs none");
+                hint("without this image the sandbox is bubblewrap, which needs none");
             }
             ("failed", Exit::Undecided)
         }

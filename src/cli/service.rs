@@ -1,7 +1,6 @@
 //! `run`, `status`, `why`, `wake`, `pause` and `resume`. Through the service where one answers; where none does,
 //! `status`, `why`, `pause` and `resume` answer from what lies on this machine.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +12,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::stop::{Reload, Stop, service_asked_to_stop};
-use super::{Context, Exit, duration, say};
+use super::{Context, Exit, duration, hint, say};
 use crate::app::{App, pages};
 use crate::clock;
 use crate::config::{Settings, Sources};
-use crate::energy::EnergyStatus;
-use crate::energy::gate::{Leave, Pause, span};
+use crate::energy::gate::{Leave, Pause};
 use crate::energy::glance::Glance;
 use crate::http::{BindError, Control};
 use crate::sandbox;
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
-    Counts, Judged, Purpose, Safe, Snapshot, StateName, StateWord, Status, Supervisor, Why,
+    Counts, Judged, Purpose, Snapshot, StateName, StateWord, Status, Supervisor, Why,
 };
 use crate::tree::Tree;
 
@@ -33,9 +31,11 @@ mod changes;
 pub mod install;
 mod notify;
 pub mod simulate;
+mod texts;
 mod unit;
 
 use notify::Manager;
+use texts::{pause_text, status_text, why_text};
 
 /// An event loop that has not come round for this long is stuck: it never waits for anything.
 const ANSWERS: Duration = Duration::from_secs(2);
@@ -43,12 +43,16 @@ const ANSWERS: Duration = Duration::from_secs(2);
 /// For a service manager that does not ask whether we live.
 const NEVER: Duration = Duration::from_hours(24);
 
+/// From the request to stop until nothing of ours is left, whatever hangs: 5 s are promised.
+const STOPPED_WITHIN: Duration = Duration::from_millis(4500);
 /// The control socket has answers of milliseconds to finish.
 const CLOSING: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
-    /// Play a scripted day instead, faster than it passes; see src/energy/simulated.rs for its words
+    /// Play a scripted day instead, faster than it passes: a file of lines such as `start 2026-11-20T21:50[Europe/Warsaw]`,
+    /// `21:55 key`, `23:30 load 90%`, `end 09:00`; also pointer, login, memory N%, heat N, battery N%, mains, blind, sighted,
+    /// suspend DURATION, clock +DURATION or -DURATION, session DURATION
     #[arg(long, value_name = "FILE")]
     pub simulate: Option<PathBuf>,
     /// Write the log here instead of to standard error; it is turned when it is full
@@ -146,16 +150,19 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
         }
     };
     manager.stopping();
+    let latest = clock::monotonic() + STOPPED_WITHIN;
     // The dreams first: whoever follows a session still hears of its end.
-    supervisor.shutdown().await;
-    stop.cancel();
-    let (_, served) = tokio::join!(
-        tokio::time::timeout(CLOSING, app.servers().stop_all()),
-        tokio::time::timeout(CLOSING, serving.join_all()),
-    );
-    if served.is_err() {
-        tracing::debug!("a client kept its connection");
+    let dreams = tokio::time::timeout_at(latest, supervisor.shutdown());
+    if dreams.await.is_err() {
+        tracing::error!("the supervisor did not stop in time");
     }
+    stop.cancel();
+    let closing = latest.min(clock::monotonic() + CLOSING);
+    // Who keeps a connection, or a server that does not hear, goes with this process.
+    let _ = tokio::join!(
+        tokio::time::timeout_at(closing, app.servers().stop_all()),
+        tokio::time::timeout_at(closing, serving.join_all()),
+    );
     Ok(exit)
 }
 
@@ -195,14 +202,19 @@ pub async fn why(context: &Context) -> anyhow::Result<Exit> {
         say(&why_text(&why))?;
     }
     if !answered {
-        hint("no service runs here, so this is what it would say; `dreamer run` starts one");
+        nobody_answers(context);
+        hint("so this is what it would say; `dreamer run` starts one");
     }
     Ok(Exit::Done)
 }
 
 /// Ends the session that runs.
 pub async fn wake(context: &Context) -> anyhow::Result<Exit> {
-    let woken = match service(context).await? {
+    let client = service(context).await?;
+    if client.is_none() {
+        nobody_answers(context);
+    }
+    let woken = match client {
         Some(client) => client.wake(false).await?,
         None => false,
     };
@@ -260,16 +272,6 @@ fn say_pause(status: &Status, context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn pause_text(pause: Option<Pause>) -> Option<String> {
-    Some(match pause? {
-        Pause { until: None } => "paused until `dreamer resume`".to_owned(),
-        Pause { until: Some(until) } => {
-            let here = until.to_zoned(clock::local().time_zone().clone());
-            format!("paused until {}", here.strftime("%Y-%m-%d %H:%M"))
-        }
-    })
-}
-
 /// The status of a machine where no service runs: totals from the database, if there is one.
 fn status_here(context: &Context) -> anyhow::Result<Status> {
     let settings = &context.settings;
@@ -305,140 +307,10 @@ async fn why_here(context: &Context) -> anyhow::Result<Why> {
     })
 }
 
-fn why_text(why: &Why) -> String {
-    let width = |column: fn(&crate::energy::gate::Gate) -> &str| {
-        let widths = why.gates.iter().map(|gate| column(gate).chars().count());
-        widths.max().unwrap_or(0)
-    };
-    let (reading, threshold) = (width(|gate| &gate.reading), width(|gate| &gate.threshold));
-    let mut lines = vec![format!("{} ({})", why.because, why.supervisor.as_str())];
-    for gate in &why.gates {
-        let answer = if gate.open { "open" } else { "closed" };
-        lines.push(format!(
-            "  {answer:6}  {:8}  {:reading$}  {:threshold$}  {}",
-            gate.gate.as_str(),
-            gate.reading,
-            gate.threshold,
-            gate.reason
-        ));
-    }
-    lines.join("\n")
-}
-
-fn status_text(status: &Status) -> String {
-    let word = match status.state {
-        StateWord::Idle => "idle",
-        StateWord::Dreaming => "dreaming",
-        StateWord::Validating => "dreaming, proving a solution",
-        StateWord::Saving => "dreaming, saving a dream",
-        StateWord::Interrupted => "waking",
-    };
-    let service = if status.service {
-        format!("{word} ({})", status.supervisor.as_str())
-    } else {
-        "no service runs here".to_owned()
-    };
-    let mut lines = vec![format!("state    {service}")];
-    if let Some(session) = &status.current_session_id {
-        lines.push(format!("session  {session}"));
-    }
-    if let Some(session) = &status.waiting {
-        lines.push(format!(
-            "waiting  session {session} begins when you are away"
-        ));
-    }
-    lines.extend(status.safe.as_ref().map(|safe| {
-        let Safe { reason, good, of } = safe;
-        format!("safe     {reason}; {good} of {of} good checks in a row")
-    }));
-    lines.extend(pause_text(status.paused).map(|text| format!("pause    {text}")));
-    lines.push(format!(
-        "dreams   {} saved of {} tried ({:.0} %), {} on the shelf",
-        status.successful_dreams,
-        status.total_dreams,
-        status.success_rate * 100.0,
-        status.saved_dreams_count
+/// Which service was meant: each data folder has one of its own.
+fn nobody_answers(context: &Context) {
+    let folder = context.settings.data_dir.display();
+    hint(&format!(
+        "no service runs for {folder}; another folder's is meant by DREAMING_DATA_DIR"
     ));
-    lines.push(format!("output   {}", status.output_directory));
-    lines.extend(status.energy.as_ref().map(energy_text));
-    lines.extend(status.tick.map(|tick| {
-        format!(
-            "tick     senses {} ms, judged in {} ms, decided in {} ms: {}",
-            tick.senses_ms,
-            tick.judge_ms,
-            tick.decide_ms,
-            tick.chosen.as_str()
-        )
-    }));
-    if let Some(report) = &status.last_report {
-        let took = span(Duration::try_from_secs_f64(report.duration_seconds).unwrap_or_default());
-        let woken = report.wake_reason.map_or_else(String::new, |reason| {
-            format!(", woken by {}", reason.as_str())
-        });
-        lines.push(format!(
-            "last     {} saved of {} in {took}{woken}",
-            report.dreams_successful, report.dreams_attempted
-        ));
-    }
-    lines.join("\n")
-}
-
-/// What the energy manager sees, in a line.
-fn energy_text(energy: &EnergyStatus) -> String {
-    let share =
-        |known: Option<f64>| known.map_or("unknown".to_owned(), |now| format!("{now:.0} %"));
-    let idle = energy
-        .idle_time_seconds
-        .map_or("not known".to_owned(), |seconds| {
-            span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
-        });
-    format!(
-        "machine  {}, without input for {idle}, others use {} of the processors, memory {}",
-        if energy.is_busy { "busy" } else { "calm" },
-        share(energy.metrics.cpu_percent),
-        share(energy.metrics.memory_percent),
-    )
-}
-
-/// A word to the person beside the data; a closed stderr loses it and nothing else.
-fn hint(text: &str) {
-    writeln!(std::io::stderr().lock(), "{text}").ok();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::energy::gate::{Gate, GateKind};
-
-    #[test]
-    fn why_lines_up_its_columns() {
-        let gate = |gate, open, reading: &str, threshold: &str, reason: &str| Gate {
-            gate,
-            reading: reading.to_owned(),
-            threshold: threshold.to_owned(),
-            open,
-            reason: reason.to_owned(),
-        };
-        let why = Why {
-            state: StateWord::Idle,
-            may_dream: false,
-            gates: vec![
-                gate(
-                    GateKind::Enabled,
-                    true,
-                    "true",
-                    "ENABLE_DREAMING=true",
-                    "it may",
-                ),
-                gate(GateKind::Heat, false, "91 °C", "below 77 °C", "too hot"),
-            ],
-            supervisor: StateName::Awake,
-            because: "heat: too hot".to_owned(),
-        };
-        insta::assert_snapshot!(why_text(&why), @r"
-        heat: too hot (awake)
-          open    enabled   true   ENABLE_DREAMING=true  it may
-          closed  heat      91 °C  below 77 °C           too hot
-        ");
-    }
 }

@@ -158,7 +158,7 @@ pub static KEYS: [Key; 27] = [
         Bare,
         ("0.7", ""),
         "a share from 0.05 to 1",
-        "Share of the machine's processors that other programs may use or wait for while it dreams.",
+        "Share of the machine's processors that other programs may use or wait for while it dreams; it begins below four sevenths of that.",
     ),
     key(
         Id::MemoryThreshold,
@@ -174,7 +174,7 @@ pub static KEYS: [Key; 27] = [
         Bare,
         ("85", ""),
         "degrees Celsius from 40 to 110, or \"off\"",
-        "Hottest sensor at which it still dreams. Where the machine shows no sensor this gate stays out of the way.",
+        "Hottest sensor at which it still dreams; it begins 8 degrees below. Where the machine shows no sensor this gate stays out of the way.",
     ),
     key(
         Id::Complexity,
@@ -190,7 +190,7 @@ pub static KEYS: [Key; 27] = [
         Bare,
         ("true", ""),
         "true or false",
-        "Save gold dreams only; false saves silver ones too.",
+        "Save gold dreams only, and dream only where the sandbox can enforce every limit; false saves silver ones too and does without.",
     ),
     key(
         Id::Opinion,
@@ -264,7 +264,7 @@ pub static KEYS: [Key; 27] = [
         ("DREAMING_LLM_URL", "llm_url"),
         Quoted,
         ("", "looked for on the usual ports of this machine"),
-        "an http:// or https:// address without a name or password in it, or none",
+        "an http:// address without a name or password in it, or none",
         "The language model's server; `none` forbids looking for one. Several stand with commas between: each night weighs them by what they prove.",
     ),
     key(
@@ -297,7 +297,7 @@ pub static KEYS: [Key; 27] = [
         Bare,
         ("false", ""),
         "true or false",
-        "Allow a server that is neither on this machine nor at a private address. Your documents travel to it.",
+        "Allow a server that is neither on this machine nor at a private address. Your documents and the key travel to it unencrypted.",
     ),
     key(
         Id::LlmServers,

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{Id, KEYS, Key};
 use super::origin::{ConfigError, Origin};
 use super::original;
-use super::sources::Sources;
+use super::sources::{Sources, is_checkout};
 
 /// Names the configuration file itself, so it is no setting in one.
 const CONFIG_VARIABLE: &str = "DREAMING_CONFIG";
@@ -41,7 +41,7 @@ pub(super) fn collect(sources: &Sources) -> Layers {
     layers.config_file = layers.find_file(sources);
     if let Some(path) = layers.config_file.clone() {
         layers.add_file(&path);
-        layers.add_dot_env(&layers.dot_env_of(&path));
+        layers.add_dot_env(&dot_env_of(&path));
     }
     layers.add_environment(sources);
     layers
@@ -70,18 +70,6 @@ impl Layers {
             }
         }
         None
-    }
-
-    /// Beside the file; for the checkout's own file at the checkout's top.
-    fn dot_env_of(&self, file: &Path) -> PathBuf {
-        let own = |top: &&PathBuf| {
-            let ours = top.join("config/dreamer.toml").canonicalize();
-            ours.is_ok_and(|ours| file.canonicalize().is_ok_and(|file| file == ours))
-        };
-        match self.checkout.as_ref().filter(own) {
-            Some(top) => top.join(".env"),
-            None => file.with_file_name(".env"),
-        }
     }
 
     fn add_file(&mut self, path: &Path) {
@@ -187,11 +175,21 @@ impl Layers {
                     self.errors.push(unreadable(path, &error));
                     return;
                 }
-                // The parser's own message quotes the line, which may hold a key.
-                Err(_) => self.errors.push(ConfigError::new(
-                    path.display().to_string(),
-                    "has a line that is not NAME=VALUE",
-                )),
+                // The parser's own message quotes the line, which may hold a key: of the line its name alone is told.
+                Err(error) => {
+                    let line = match &error {
+                        dotenvy::Error::LineParse(line, _) => line.as_str(),
+                        _ => "",
+                    };
+                    let name = line.split('=').next().unwrap_or_default().trim();
+                    let whose = Key::by_variable(name).map_or("a line", |key| key.variable);
+                    self.errors.push(ConfigError::new(
+                        path.display().to_string(),
+                        format!(
+                            "{whose} is not NAME=VALUE, or its value has a blank or a quote and stands in no single quotes"
+                        ),
+                    ));
+                }
             }
         }
     }
@@ -233,6 +231,18 @@ pub(super) fn plain(value: &DeValue<'_>) -> Option<String> {
         DeValue::Float(number) => Some(number.to_string()),
         DeValue::Boolean(flag) => Some(flag.to_string()),
         DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// Beside the file; for a checkout's own file at the checkout's top, wherever the process was started.
+fn dot_env_of(file: &Path) -> PathBuf {
+    let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let top = real.ancestors().nth(2).filter(|top| {
+        is_checkout(top) && real.strip_prefix(top) == Ok(Path::new("config/dreamer.toml"))
+    });
+    match top {
+        Some(top) => top.join(".env"),
+        None => file.with_file_name(".env"),
     }
 }
 

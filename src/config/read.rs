@@ -99,6 +99,9 @@ impl Reader<'_> {
                     .find(Id::LlmModel, |_, text| Ok(text.to_owned()))
                     .unwrap_or_default(),
                 api_key: self.api_key(&base),
+                api_key_file: self.find(Id::LlmApiKeyFile, |reader, text| {
+                    Ok(absolute(&reader.expand(text), &base))
+                }),
                 remote: self.get(Id::LlmRemote, |_, text| truth(text)),
                 servers: self
                     .find(Id::LlmServers, |reader, text| {
@@ -336,10 +339,12 @@ fn llm(text: &str) -> Result<LlmChoice, String> {
 }
 
 fn address_of_llm(text: &str) -> Result<(), String> {
-    let rest = ["http://", "https://"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme))
-        .ok_or_else(|| "does not begin with http:// or https://".to_owned())?;
+    if text.starts_with("https://") {
+        return Err("is not spoken: put a local proxy before it that speaks http://".to_owned());
+    }
+    let rest = text
+        .strip_prefix("http://")
+        .ok_or_else(|| "does not begin with http://".to_owned())?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.contains('@') {
         return Err("holds a name or password, which would be shown and logged".to_owned());

@@ -48,7 +48,7 @@ pub fn toml_file() -> String {
 pub fn env_file() -> String {
     let mut text = String::from(
         "# Copy to `.env` beside your dreamer.toml (in a checkout: to its top) and remove the `#` of what you change.\n\
-         # A variable that is set but empty counts as not set. Put a value with a `$` in single quotes.\n",
+         # A variable that is set but empty counts as not set. Put a value with a blank or a `$` in single quotes.\n",
     );
     for key in &KEYS {
         _ = write!(text, "\n{}#{}={}\n", about(key), key.variable, key.default);

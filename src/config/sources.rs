@@ -105,7 +105,7 @@ impl Sources {
     }
 }
 
-fn is_checkout(folder: &Path) -> bool {
+pub(super) fn is_checkout(folder: &Path) -> bool {
     folder.join("config/dreamer.toml").is_file()
         && std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| names_us(&text))
 }

@@ -166,9 +166,17 @@ impl Tools {
         }
         let sandbox = sandbox::select_for_many(&engine.settings.sandbox, permit).await?;
         if engine.settings.dreaming.strict {
-            sandbox::require_protection(sandbox.as_ref(), permit)?;
+            sandbox::require_protection(sandbox.as_ref(), permit)
+                .map_err(EngineError::Unprotected)?;
         }
         let server = bring_up(engine, permit, tally).await?;
+        // The port of a server of ours may be another each time, and it is the same model all the same.
+        let own = engine
+            .settings
+            .llm
+            .own_server()
+            .filter(|_| server.is_some());
+        let own = own.map(|own| format!("server://{}", own.name));
         let found = match &server {
             Some(server) => LlmSettings {
                 choice: LlmChoice::Url(server.url().to_owned()),
@@ -199,7 +207,7 @@ impl Tools {
                 ));
             }
             let arm = ArmKey {
-                endpoint: llm.url().to_owned(),
+                endpoint: own.clone().unwrap_or_else(|| llm.url().to_owned()),
                 model: llm.model().to_owned(),
                 prompt: PROMPT_VERSION.to_owned(),
             };

@@ -20,7 +20,9 @@ pub async fn findings(
             Ok(sandbox) => {
                 found.extend(of_one(sandbox.as_ref(), data_dir, permit).await);
                 for gap in sandbox.gaps(permit.tree()) {
-                    let fix = "run the service under systemd with a group of its own (`dreamer service install`), or use the other sandbox";
+                    let fix = "run the service under systemd with a group of its own (`dreamer service install`), begin a dream with \
+                               `systemd-run --user --scope -p Delegate=yes`, or use the other sandbox; until then a strict dream \
+                               begun here is refused";
                     found.push(Finding::warn(
                         &format!("{}_limits", name(backend)),
                         gap,

@@ -371,11 +371,12 @@ fn each_setting_takes_its_range_and_nothing_else() {
             "http://",
             "http://u:p@host/",
             "http://a b",
+            "https://llm.lan",
         ],
     );
     takes(
         Id::LlmUrl,
-        &["none", "http://127.0.0.1:8089/v1", "https://llm.lan"],
+        &["none", "http://127.0.0.1:8089/v1", "http://llm.lan"],
     );
     refuses(
         Id::ExperienceSinks,

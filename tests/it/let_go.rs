@@ -70,6 +70,7 @@ async fn served(speaks: &'static str) -> (Server, LlmSettings, JoinSet<std::io::
         choice: LlmChoice::Url(url),
         model: String::new(),
         api_key: None,
+        api_key_file: None,
         remote: false,
         servers: Vec::new(),
     };

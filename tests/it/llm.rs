@@ -17,6 +17,7 @@ fn settings(choice: LlmChoice) -> LlmSettings {
         choice,
         model: String::new(),
         api_key: None,
+        api_key_file: None,
         remote: false,
         servers: Vec::new(),
     }

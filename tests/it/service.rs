@@ -73,6 +73,22 @@ impl Drop for Service {
     }
 }
 
+/// A figure of `/proc/PID/status`, in kilobytes.
+fn kilobytes(pid: u32, key: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let mut lines = status.lines().filter_map(|line| line.strip_prefix(key));
+    let figure = lines.next().and_then(|line| line.split_whitespace().nth(1));
+    figure.expect(&status).parse().expect("a number")
+}
+
+/// CPU time of a process and of its children that ended, in hundredths of a second.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let (_, after_name) = stat.rsplit_once(") ").expect(&stat);
+    let fields = after_name.split(' ').skip(11).take(4);
+    fields.map(|n| n.parse::<u64>().expect(&stat)).sum()
+}
+
 fn socket_is_gone(data: &Path) -> bool {
     !socket_path(data).exists()
 }
@@ -84,6 +100,22 @@ async fn cpu_gate(client: &Client) -> String {
         .into_iter()
         .find(|gate| gate.gate == GateKind::Load);
     load.expect("the gate is there").threshold
+}
+
+/// The small count of `scripts/soak-footprint`, which measures the release build for ten minutes beside another program.
+#[tokio::test]
+async fn a_service_that_waits_costs_next_to_nothing() {
+    let world = World::new();
+    world.write("dreamer.toml", "");
+    let (service, _client) = Service::start(&world).await;
+    let pid = service.child.id();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = ticks(pid);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let used = ticks(pid) - before;
+    let own = kilobytes(pid, "RssAnon");
+    assert!(own < 16 << 10, "{own} kB of its own");
+    assert!(used < 10, "{used} hundredths of a second in five");
 }
 
 #[tokio::test]

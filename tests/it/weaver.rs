@@ -26,6 +26,7 @@ async fn client(url: String) -> LlmClient {
         choice: LlmChoice::Url(url),
         model: String::new(),
         api_key: None,
+        api_key_file: None,
         remote: false,
         servers: Vec::new(),
     };

@@ -1,14 +1,13 @@
 //! `models server start|stop|status NAME`: through the service where one answers; without one a server that is started
 //! here runs until Ctrl-C.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use crate::app;
 use crate::cli::client::{Client, ServerAsk};
-use crate::cli::{Context, Exit, asked_to_stop, say};
+use crate::cli::{Context, Exit, UsageError, asked_to_stop, hint, say};
 use crate::llm::server::{ServerError, ServerStatus, Servers};
 use crate::supervisor::permit;
 use crate::tree::Tree;
@@ -37,6 +36,9 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
     let tree = Tree::with_niceness(&settings.sandbox.namespace, settings.energy.priority);
     let tree = Arc::new(tree.context("cannot make the process group of the server")?);
     let servers = Servers::new(&settings.llm, &tree, app::open_log(settings))?;
+    if let Err(error @ ServerError::Unknown { .. }) = servers.status(&name).await {
+        return Err(UsageError(error.to_string()).into());
+    }
     match ask {
         ServerAsk::Status => show(&servers.status(&name).await?, ask, context),
         ServerAsk::Stop => {
@@ -112,11 +114,6 @@ fn text(status: &ServerStatus) -> String {
     }
     parts.extend(status.why.clone());
     parts.join(", ")
-}
-
-/// A word to the person beside the data; a closed stderr loses it and nothing else.
-fn hint(text: &str) {
-    writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ pub enum Command {
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Place {
-    /// For the machine instead of for you: a system unit
+    /// For the machine instead of for you: a system unit; make its user `dreamer` first (the unit's first lines say how), and
+    /// put this program where that user may run it, such as /usr/local/bin
     #[arg(long, conflicts_with = "launchd")]
     system: bool,
     /// For launchd (macOS; untested) instead of systemd

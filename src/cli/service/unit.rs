@@ -83,6 +83,9 @@ fn environment(kind: Kind, settings: &Settings, enable: bool) -> Vec<(&'static s
         if let Some(file) = &settings.config_file {
             all.push(("DREAMING_CONFIG", path(file)));
         }
+        if let Some(file) = &settings.llm.api_key_file {
+            all.push(("DREAMING_LLM_API_KEY_FILE", path(file)));
+        }
     }
     all
 }
