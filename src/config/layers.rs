@@ -177,12 +177,7 @@ impl Layers {
                 }
                 // The parser's own message quotes the line, which may hold a key: of the line its name alone is told.
                 Err(error) => {
-                    let line = match &error {
-                        dotenvy::Error::LineParse(line, _) => line.as_str(),
-                        _ => "",
-                    };
-                    let name = line.split('=').next().unwrap_or_default().trim();
-                    let whose = Key::by_variable(name).map_or("a line", |key| key.variable);
+                    let whose = blamed(path, &error).map_or("a line", |key| key.variable);
                     self.errors.push(ConfigError::new(
                         path.display().to_string(),
                         format!(
@@ -244,6 +239,18 @@ fn dot_env_of(file: &Path) -> PathBuf {
         Some(top) => top.join(".env"),
         None => file.with_file_name(".env"),
     }
+}
+
+/// Whose line the parser stumbled over: it quotes the end of it, from the value on.
+fn blamed(path: &Path, error: &dotenvy::Error) -> Option<&'static Key> {
+    let dotenvy::Error::LineParse(end, _) = error else {
+        return None;
+    };
+    let text = std::fs::read_to_string(path).ok()?;
+    let ends = |line: &&str| !end.is_empty() && line.trim_end().ends_with(end.trim_end());
+    let line = text.lines().find(ends)?.trim_start();
+    let name = line.strip_prefix("export ").unwrap_or(line);
+    Key::by_variable(name.split('=').next()?.trim())
 }
 
 fn variables() -> impl Iterator<Item = &'static str> {

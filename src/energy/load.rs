@@ -12,7 +12,7 @@ const LONGEST_GAP: Duration = Duration::from_secs(20);
 pub struct Counters {
     /// CPU time that the whole machine was busy.
     pub busy: f64,
-    /// CPU time that the whole machine had: busy, idle and waiting, over all its processors.
+    /// CPU time that the whole machine had: busy, idle and waiting, over all its processors; not what its host stole.
     pub total: f64,
     /// The part of `busy` that was ours.
     pub ours: f64,

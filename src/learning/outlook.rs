@@ -203,13 +203,13 @@ impl Outlook {
         let prior = (of_way.rate(general.0), of_way.seconds_each(general.1));
         let key = (topic.to_owned(), way.to_owned());
         let of_topic = self.topics.get(&key).copied().unwrap_or_default();
-        // A lower bound, so a careful belief; where tries were made here it would count the same evidence twice.
-        let advised = self.advised.get(&key).filter(|_| of_topic.times == 0);
-        (
-            advised.copied().unwrap_or(of_topic.rate(prior.0)),
-            of_topic.seconds_each(prior.1),
-            of_topic.times,
-        )
+        // A lower bound: a careful belief where nothing was tried, never a reason to believe less where something was.
+        let rate = match self.advised.get(&key) {
+            Some(floor) if of_topic.times == 0 => *floor,
+            Some(floor) => of_topic.rate(prior.0.max(*floor)),
+            None => of_topic.rate(prior.0),
+        };
+        (rate, of_topic.seconds_each(prior.1), of_topic.times)
     }
 
     /// What offline analysis is sure of, where there is one of this topic and way.

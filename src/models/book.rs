@@ -48,7 +48,7 @@ pub struct Book {
     version: Version,
     rule: Rule,
     arms: BTreeSet<ArmKey>,
-    /// Those that are asked no more, as a later version of the prompts took their place.
+    /// Those that are asked no more: their model was asked since then with other prompts or at another address.
     retired: BTreeSet<ArmKey>,
     seen: BTreeSet<AttemptId>,
     outcomes: BTreeMap<ArmKey, Vec<(bool, f64)>>,
@@ -246,7 +246,7 @@ impl Book {
                 weight,
                 set_by_hand: self.set_by_hand(&arm).is_some(),
                 figures: if self.retired.contains(&arm) {
-                    "asked with earlier prompts, no more".to_owned()
+                    "earlier prompts or another address: not asked any more".to_owned()
                 } else {
                     self.figures(&arm)
                 },

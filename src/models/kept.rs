@@ -125,10 +125,10 @@ pub fn left_out(facts: &[AttemptFact]) -> Option<String> {
 /// The book over these facts, under the version in force, with every model that ever answered.
 pub fn book(store: &Store, facts: &[AttemptFact]) -> Result<Book, ModelsError> {
     let seen = store.models()?;
+    // Its model was asked since then, with other prompts or at another address.
     let later = |(arm, at): &&(ArmKey, Timestamp)| {
-        seen.iter().any(|(other, then)| {
-            then > at && other.model == arm.model && other.endpoint == arm.endpoint
-        })
+        let mut all = seen.iter();
+        all.any(|(other, then)| then > at && other.model == arm.model)
     };
     let retired: Vec<ArmKey> = seen
         .iter()

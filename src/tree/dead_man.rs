@@ -10,13 +10,13 @@ use super::Branch;
 /// Waits for the end of its input, which comes when nobody is left to write to it. Its words are a process group and the
 /// folders of control groups. What stands frozen under version 1 alone is left to the next start's sweep.
 const SCRIPT: &str = r#"read -r _
-kill -9 -- "-$1"
+kill -s KILL -- "-$1"
 shift
 for group; do
     if [ -e "$group/cgroup.kill" ]; then
         echo 1 >"$group/cgroup.kill"
     else
-        kill -9 $(cat "$group/cgroup.procs")
+        kill -s KILL $(cat "$group/cgroup.procs")
     fi
 done"#;
 
@@ -24,7 +24,9 @@ done"#;
 #[derive(Debug)]
 pub struct DeadMan {
     shell: Child,
-    _line: PipeWriter,
+    /// Open for as long as we live.
+    #[cfg_attr(not(test), expect(dead_code, reason = "its end is what counts"))]
+    line: PipeWriter,
 }
 
 impl DeadMan {
@@ -47,7 +49,7 @@ impl DeadMan {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self { shell, _line: line })
+        Ok(Self { shell, line })
     }
 }
 
@@ -56,5 +58,46 @@ impl Drop for DeadMan {
         // Before the line breaks: the numbers may be somebody else's by now.
         self.shell.kill().ok();
         self.shell.wait().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::time::Duration;
+
+    use nix::libc::SIGKILL;
+
+    use super::*;
+
+    /// A leader and a child of its own, which nobody's death would tell anything.
+    fn family() -> Child {
+        let mut leader = Command::new("/bin/sh");
+        leader.args(["-c", "sleep 600 & wait"]).process_group(0);
+        leader.stdin(Stdio::null()).spawn().expect("it starts")
+    }
+
+    fn ended_by(leader: &mut Child) -> Option<i32> {
+        for _ in 0..100 {
+            if let Some(status) = leader.try_wait().expect("it is ours") {
+                return status.signal();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+
+    #[test]
+    fn where_no_group_holds_it_a_family_dies_with_the_line_and_not_with_the_switch() {
+        let mut leader = family();
+        let switch = DeadMan::switch(&Branch::default(), leader.id()).expect("a shell");
+        drop(switch);
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(leader.try_wait().expect("it is ours").is_none());
+
+        let mut switch = DeadMan::switch(&Branch::default(), leader.id()).expect("a shell");
+        let (_, other) = io::pipe().expect("a pipe");
+        drop(std::mem::replace(&mut switch.line, other));
+        assert_eq!(ended_by(&mut leader), Some(SIGKILL));
     }
 }

@@ -189,6 +189,26 @@ fn a_checkout_keeps_its_data_and_its_dot_env_at_its_top() {
 }
 
 #[test]
+fn a_service_finds_the_dot_env_of_the_checkout_that_it_was_installed_from() {
+    let mut machine = Machine::in_checkout();
+    machine.write("checkout/.env", "ENABLE_DREAMING=true\n");
+    let file = machine.at("checkout/config/dreamer.toml");
+    machine.sources.cwd = machine.at("home");
+    let machine = machine.env("DREAMING_CONFIG", file);
+    assert!(machine.load().0.dreaming.enabled);
+}
+
+#[test]
+fn a_value_that_wants_quotes_is_named_and_never_shown() {
+    let machine = Machine::in_checkout();
+    machine.write("checkout/.env", "# mine\nDREAMING_LLM_API_KEY=top secret\n");
+    let told = machine.refused();
+    assert_has(&told, &["DREAMING_LLM_API_KEY is not NAME=VALUE", "quotes"]);
+    let text = format!("{told:?}");
+    assert!(!text.contains("top") && !text.contains("secret"), "{text}");
+}
+
+#[test]
 fn a_strangers_folder_hands_us_no_settings() {
     let machine = Machine::in_checkout();
     machine.write("checkout/.env", "DREAMING_LLM_URL=http://evil.example\n");

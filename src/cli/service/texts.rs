@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cli::text::clean_line;
 use crate::clock;
 use crate::energy::EnergyStatus;
 use crate::energy::gate::{Pause, span};
@@ -23,7 +24,11 @@ pub(super) fn why_text(why: &Why) -> String {
         widths.max().unwrap_or(0)
     };
     let (reading, threshold) = (width(|gate| &gate.reading), width(|gate| &gate.threshold));
-    let mut lines = vec![format!("{} ({})", why.because, why.supervisor.as_str())];
+    let mut lines = vec![format!(
+        "{} ({})",
+        clean_line(&why.because),
+        why.supervisor.as_str()
+    )];
     for gate in &why.gates {
         let answer = if gate.open { "open" } else { "closed" };
         lines.push(format!(
@@ -61,6 +66,7 @@ pub(super) fn status_text(status: &Status) -> String {
     }
     lines.extend(status.safe.as_ref().map(|safe| {
         let Safe { reason, good, of } = safe;
+        let reason = clean_line(reason);
         format!("safe     {reason}; {good} of {of} good checks in a row")
     }));
     lines.extend(pause_text(status.paused).map(|text| format!("pause    {text}")));
@@ -95,9 +101,14 @@ pub(super) fn status_text(status: &Status) -> String {
             report
                 .model
                 .as_ref()
-                .map(|model| format!("model    {model}")),
+                .map(|model| format!("model    {}", clean_line(model))),
         );
-        lines.extend(report.hints.iter().map(|hint| format!("         {hint}")));
+        lines.extend(
+            report
+                .hints
+                .iter()
+                .map(|hint| format!("         {}", clean_line(hint))),
+        );
     }
     lines.join("\n")
 }
@@ -122,8 +133,29 @@ fn energy_text(energy: &EnergyStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dream::{SessionReport, SessionStatus};
     use crate::energy::gate::{Gate, GateKind};
-    use crate::supervisor::StateName;
+    use crate::ids::SessionId;
+    use crate::supervisor::{Counts, Snapshot, StateName};
+
+    #[test]
+    fn what_a_server_calls_its_model_is_no_order_to_a_terminal() {
+        let mut report = SessionReport::empty(SessionId::new(), SessionStatus::Completed);
+        report.model = Some("m\u{1b}[2J at http://x".to_owned());
+        report.hints = vec!["said \u{1b}]52;c;x\u{7}\nsafe     all is well".to_owned()];
+        let folder = String::new();
+        let mut status = Status::new(&Snapshot::of_nobody(None), Counts::default(), folder, false);
+        status.last_report = Some(report);
+        let text = status_text(&status);
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{7}'),
+            "{text:?}"
+        );
+        assert!(
+            text.lines().all(|line| !line.starts_with("safe")),
+            "{text:?}"
+        );
+    }
 
     #[test]
     fn why_lines_up_its_columns() {

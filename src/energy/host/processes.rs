@@ -12,8 +12,9 @@ const TICKS_A_SECOND: f64 = 100.0;
 
 /// Fields of `/proc/stat`'s first line that are work: user, nice, system, irq, softirq. Guest time is in user already.
 const WORK: [usize; 5] = [0, 1, 2, 5, 6];
-/// All of them: user, nice, system, idle, iowait, irq, softirq, steal.
-const ALL: usize = 8;
+/// All that this machine had: user, nice, system, idle, iowait, irq, softirq. What its host stole behind them it never had:
+/// counted in, a program that takes all there is would seem to leave some.
+const ALL: usize = 7;
 
 /// The process that all others descend from.
 const FIRST: u32 = 1;
@@ -228,9 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_the_disk_and_stolen_time_are_no_work() {
+    fn waiting_for_the_disk_is_no_work_and_stolen_time_was_never_there() {
         let stat = "cpu  100 100 100 1000 500 50 50 100 70 0\ncpu0 1 1 1 1\n";
-        assert_eq!(counters(stat), Some((4.0, 20.0)));
+        assert_eq!(counters(stat), Some((4.0, 19.0)));
         assert_eq!(counters("cpu  1 2\n"), None);
         assert_eq!(counters("intr 5\n"), None);
     }

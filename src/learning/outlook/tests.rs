@@ -95,6 +95,8 @@ fn what_offline_analysis_is_sure_of_is_believed_until_tries_say_otherwise() {
     assert!((many - 0.720).abs() < 0.01, "{many}");
     let ours: Vec<AttemptFact> = (0..100).map(|n| AttemptFact::example(n, false)).collect();
     assert!(advised(&ours, 50) < 0.1);
+    // One that was saved is no reason to believe less.
+    assert!(advised(&[AttemptFact::example(0, true)], 50) > many);
 }
 
 #[test]
