@@ -55,6 +55,13 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// Puts the old value back; whether the new one was another.
+fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
+    let differs = new != old;
+    new.clone_from(old);
+    differs
+}
+
 impl App {
     /// Opens the store, finishes or clears away what a crash left, and joins the parts.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
@@ -103,32 +110,21 @@ impl App {
     /// Goes by other settings from the next session on. What was made with the old ones at the start stays as it was:
     /// the answer names those that differ.
     pub fn reload(&mut self, mut settings: Settings) -> (Settings, Vec<&'static str>) {
-        let mut kept = Vec::new();
-        if settings.data_dir != self.settings.data_dir {
-            settings.data_dir.clone_from(&self.settings.data_dir);
+        let (mut kept, old) = (Vec::new(), &self.settings);
+        let new = &mut settings;
+        if keep(&mut new.data_dir, &old.data_dir) {
             kept.push("DREAMING_DATA_DIR");
         }
-        if settings.sandbox.namespace != self.settings.sandbox.namespace {
-            let namespace = &self.settings.sandbox.namespace;
-            settings.sandbox.namespace.clone_from(namespace);
+        if keep(&mut new.sandbox.namespace, &old.sandbox.namespace) {
             kept.push("DREAMING_DOCKER_NAMESPACE");
         }
-        if settings.energy.priority != self.settings.energy.priority {
-            settings.energy.priority = self.settings.energy.priority;
+        if keep(&mut new.energy.priority, &old.energy.priority) {
             kept.push("DREAMING_PROCESS_PRIORITY");
         }
-        if settings.experience.sinks != self.settings.experience.sinks {
-            settings
-                .experience
-                .sinks
-                .clone_from(&self.settings.experience.sinks);
+        if keep(&mut new.experience.sinks, &old.experience.sinks) {
             kept.push("DREAMING_EXPERIENCE_SINKS");
         }
-        if settings.experience.limits != self.settings.experience.limits {
-            settings
-                .experience
-                .limits
-                .clone_from(&self.settings.experience.limits);
+        if keep(&mut new.experience.limits, &old.experience.limits) {
             kept.push("DREAMING_EXPERIENCE_LIMITS");
         }
         self.servers.reload(&settings.llm);

@@ -366,7 +366,7 @@ fn offline(
     }
     say(&format!(
         "{} sessions; in the original's words: begin with {}, judge after {} steps, give up above {:.0} % errors; a choice here \
-         goes by the paths below, where a topic was not yet tried",
+         goes by the paths below alone",
         model.analyzed_sessions,
         model.strategy_config.initial_strategy,
         model.strategy_config.maturity_threshold,

@@ -1,12 +1,10 @@
 //! Model servers of our own: a small script that listens stands for the model. Real processes, real control groups.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dreamer::app::open_log;
-use dreamer::cli::client::Client;
 use dreamer::clock;
 use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::WakeReason;
@@ -14,6 +12,7 @@ use dreamer::llm::server::{ServerError, Servers};
 use dreamer::supervisor::permit;
 use dreamer::tree::{Mechanism, Tree};
 
+use crate::service::{Service, dreamer};
 use crate::support::{World, left_out};
 
 /// Answers `/health` after a moment, writes its process id, and has a child that would outlive it.
@@ -134,31 +133,18 @@ async fn a_server_comes_up_in_a_group_of_its_own_and_goes_without_a_trace() {
 #[tokio::test]
 async fn a_service_that_is_killed_leaves_nothing_of_its_server() {
     let world = World::new();
-    let settings = world.settings_with_server(SCRIPT, "well {port}");
+    world.write("dreamer.toml", "");
+    world.settings_with_server(SCRIPT, "well {port}");
+    let script = world.path().join("server.py");
     let command = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dreamer"));
-        let script = world.path().join("server.py");
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", world.path())
-            .env("DREAMING_DATA_DIR", &settings.data_dir)
-            .env(
-                "DREAMING_LLM_SERVERS",
-                format!("own={} well {{port}}", script.display()),
-            )
-            .current_dir(world.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+        let mut command = dreamer(&world);
+        command.env(
+            "DREAMING_LLM_SERVERS",
+            format!("own={} well {{port}}", script.display()),
+        );
         command
     };
-    let mut service = command().arg("run").spawn().expect("it starts");
-    let began = clock::monotonic();
-    let patience = Duration::from_secs(30);
-    while !matches!(Client::connect(&settings.data_dir).await, Ok(Some(_))) {
-        assert!(began.elapsed() < patience, "it comes up");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let (service, _client) = Service::start_by(command().arg("run"), &world).await;
     let started = command()
         .args(["models", "server", "start", "own"])
         .status();
@@ -169,8 +155,8 @@ async fn a_service_that_is_killed_leaves_nothing_of_its_server() {
     let children = children.expect("its children");
     let all: Vec<&str> = children.split_whitespace().chain([server]).collect();
     assert_eq!(all.len(), 2, "the server and its child");
-    service.kill().expect("it is ours");
-    service.wait().expect("it ends");
+    // By SIGKILL.
+    drop(service);
     let lives = |pid: &&str| Path::new(&format!("/proc/{pid}/exe")).exists();
     let began = clock::monotonic();
     while all.iter().any(lives) {

@@ -8,13 +8,14 @@ use dreamer::cli::client::Client;
 use dreamer::clock;
 use dreamer::energy::gate::GateKind;
 use dreamer::http::socket_path;
+use dreamer::supervisor::StateName;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::World;
 
 /// The program with nothing but this world's settings.
-fn dreamer(world: &World) -> Command {
+pub(crate) fn dreamer(world: &World) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dreamer"));
     command
         .env_clear()
@@ -29,7 +30,7 @@ fn dreamer(world: &World) -> Command {
     command
 }
 
-struct Service {
+pub(crate) struct Service {
     child: Child,
 }
 
@@ -38,7 +39,7 @@ impl Service {
         Self::start_by(dreamer(world).arg("run"), world).await
     }
 
-    async fn start_by(command: &mut Command, world: &World) -> (Self, Client) {
+    pub(crate) async fn start_by(command: &mut Command, world: &World) -> (Self, Client) {
         let child = command.spawn().expect("it starts");
         let service = Self { child };
         let data = world.path().join("data");
@@ -107,8 +108,12 @@ async fn cpu_gate(client: &Client) -> String {
 async fn a_service_that_waits_costs_next_to_nothing() {
     let world = World::new();
     world.write("dreamer.toml", "");
-    let (service, _client) = Service::start(&world).await;
+    let (service, client) = Service::start(&world).await;
     let pid = service.child.id();
+    // The preflight tries a sandbox: that is no waiting yet.
+    while client.status().await.expect("it answers").supervisor != StateName::Awake {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     tokio::time::sleep(Duration::from_secs(3)).await;
     let before = ticks(pid);
     tokio::time::sleep(Duration::from_secs(5)).await;

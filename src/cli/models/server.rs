@@ -36,19 +36,27 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
     let tree = Tree::with_niceness(&settings.sandbox.namespace, settings.energy.priority);
     let tree = Arc::new(tree.context("cannot make the process group of the server")?);
     let servers = Servers::new(&settings.llm, &tree, app::open_log(settings))?;
-    if let Err(error @ ServerError::Unknown { .. }) = servers.status(&name).await {
-        return Err(UsageError(error.to_string()).into());
-    }
     match ask {
-        ServerAsk::Status => show(&servers.status(&name).await?, ask, context),
+        ServerAsk::Status => {
+            let status = servers.status(&name).await.map_err(usage)?;
+            show(&status, ask, context)
+        }
         ServerAsk::Stop => {
-            let status = servers.status(&name).await?;
+            let status = servers.status(&name).await.map_err(usage)?;
             hint(
                 "no service runs here; a server that was started in a terminal ends there with Ctrl-C",
             );
             show(&status, ask, context)
         }
         ServerAsk::Start => here(&servers, &name, context).await,
+    }
+}
+
+/// A name that is not set is bad usage.
+fn usage(error: ServerError) -> anyhow::Error {
+    match error {
+        ServerError::Unknown { .. } => UsageError(error.to_string()).into(),
+        other => other.into(),
     }
 }
 
@@ -69,7 +77,7 @@ async fn here(servers: &Servers, name: &str, context: &Context) -> anyhow::Resul
             hint(&error.to_string());
             return Ok(Exit::Undecided);
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(usage(error)),
     };
     let exit = show(&status, ServerAsk::Start, context)?;
     if !status.ours {
