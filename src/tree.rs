@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 mod dead_man;
@@ -71,6 +71,8 @@ pub struct Tree {
     /// Processes that were started for a dream: all of them for where no group holds them, and the large ones, whose
     /// memory is worth taking back at once.
     roots: Mutex<Roots>,
+    /// Set up before the first process enters a group.
+    dead_man: OnceLock<Option<DeadMan>>,
 }
 
 /// One started process that the tree stops and ends where it has no groups; it is forgotten with this.
@@ -120,6 +122,7 @@ impl Tree {
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
+            dead_man: OnceLock::new(),
         })
     }
 
@@ -132,6 +135,7 @@ impl Tree {
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
             roots: Mutex::default(),
+            dead_man: OnceLock::new(),
         }
     }
 
@@ -210,6 +214,7 @@ impl Tree {
     /// Where a process has to go before its first instruction, for `branch` or, without one, for the tree itself.
     #[must_use]
     pub fn placement(&self, branch: Option<&Branch>) -> Placement {
+        self.outlive();
         let groups = branch.map_or(&self.groups, |b| &b.groups);
         let (unified, others): (Vec<_>, Vec<_>) = groups.iter().partition(|g| g.is_v2());
         Placement::new(
@@ -217,6 +222,17 @@ impl Tree {
             unified.into_iter().find_map(procs_file),
             self.niceness(),
         )
+    }
+
+    /// From here on what is in the groups dies with us, whatever becomes of us.
+    fn outlive(&self) {
+        self.dead_man.get_or_init(|| {
+            let groups = (!self.groups.is_empty()).then_some(self.groups.as_slice())?;
+            let dead_man = DeadMan::of_groups(groups).inspect_err(|error| {
+                tracing::warn!(%error, "should this program be killed, some of its dream may outlive it");
+            });
+            dead_man.ok()
+        });
     }
 
     /// CPU time that everything in the tree has used, also what has already ended.
@@ -313,6 +329,7 @@ impl Tree {
     /// `--cgroup-parent` for a container engine with the cgroupfs driver; `None` where there are no groups.
     #[must_use]
     pub fn container_parent(&self) -> Option<String> {
+        self.outlive();
         let at_top = self
             .groups
             .iter()

@@ -136,6 +136,7 @@ fn text(measured: &Measured) -> String {
     ));
     if measured.failed_rounds > 0 {
         lines.push(format!("{} rounds FAILED", measured.failed_rounds));
+        lines.extend(measured.failures.iter().cloned());
     }
     lines.join("\n")
 }

@@ -85,11 +85,11 @@ pub async fn measure(plan: &Plan, mut told: impl FnMut(u32)) -> Result<Measured,
     sandbox.settle().await;
     let mut bench = Bench::set_up(plan, &tree, &sandbox).map_err(WakeTestError::Terminal)?;
     let mut rounds = Vec::new();
-    let mut failed = 0;
+    let mut failures = Vec::new();
     for number in 0..plan.rounds {
         match bench.round(number).await? {
-            Some(round) => rounds.push(round),
-            None => failed += 1,
+            Ok(round) => rounds.push(round),
+            Err(why) => failures.push(format!("round {}: {why}", number + 1)),
         }
         told(number + 1);
     }
@@ -108,7 +108,8 @@ pub async fn measure(plan: &Plan, mut told: impl FnMut(u32)) -> Result<Measured,
         }),
         cpu_after_ms: counted.then(|| figures(|round| round.cpu_after)),
         release_ms: figures(|round| round.release),
-        failed_rounds: failed,
+        failed_rounds: u32::try_from(failures.len()).unwrap_or(u32::MAX),
+        failures,
     })
 }
 
@@ -177,8 +178,8 @@ impl Bench {
         })
     }
 
-    /// One dream and one key; `None` where it went wrong.
-    async fn round(&mut self, number: u32) -> Result<Option<Round>, WakeTestError> {
+    /// One dream and one key, or why the wake went wrong.
+    async fn round(&mut self, number: u32) -> Result<Result<Round, String>, WakeTestError> {
         for _ in 0..TRIES {
             while self.gone.try_recv().is_ok() {}
             *self.vacated.lock().unwrap_or_else(PoisonError::into_inner) = clock::monotonic();
@@ -191,40 +192,45 @@ impl Bench {
             }
             // A moment that has nothing to do with any tick.
             let pause = 60 + u64::from(number.wrapping_mul(2_654_435_761) >> 24);
-            let before = self.tree.cpu_time();
+            let (begun, before) = (clock::monotonic(), self.tree.cpu_time());
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            let idle = self.counted && self.tree.cpu_time() == before;
+            // A stillness that was there before the key would prove nothing.
+            while self.counted && self.tree.cpu_time() == before && begun.elapsed() < BUSY {
+                tokio::time::sleep(SAMPLE).await;
+            }
             if self.supervisor.snapshot().session.as_ref() == Some(&session) {
+                let idle = self.counted && self.tree.cpu_time() == before;
                 let round = self.press(&session).await;
-                if idle {
-                    // A stillness that was there before the key proves nothing.
-                    tracing::error!("the sandboxes used no CPU time that is counted");
-                }
-                return Ok(round.filter(|_| !idle));
+                let still = "the sandboxes used no CPU time that is counted";
+                return Ok(if idle { Err(still.to_owned()) } else { round });
             }
         }
         Err(WakeTestError::NotBusy)
     }
 
-    async fn press(&mut self, session: &SessionId) -> Option<Round> {
+    async fn press(&mut self, session: &SessionId) -> Result<Round, String> {
         let watching = Watching::begin(Arc::clone(&self.tree));
         let pressed = clock::monotonic();
         let typed = self.typist.press();
         let ended = tokio::time::timeout(LATE, self.supervisor.finished(session)).await;
         tokio::time::sleep(AFTERMATH).await;
         let (last, cpu_after) = watching.end();
-        let gone = self.gone.try_recv().ok()?;
-        let report = ended.ok().flatten()?;
-        let right = typed.is_ok()
-            && report.status == SessionStatus::Interrupted
-            && report.wake_reason == Some(WakeReason::Presence);
-        let clean = self.tree.processes().is_empty() && self.tree.branches_left() == 0;
-        if !right || !clean {
-            tracing::error!(right, clean, "a wake went wrong");
-            return None;
+        typed.map_err(|error| format!("no key could be pressed: {error}"))?;
+        let (Ok(gone), Ok(Some(report))) = (self.gone.try_recv(), ended) else {
+            return Err(format!("the dream had not ended {LATE:?} after the key"));
+        };
+        if (report.status, report.wake_reason)
+            != (SessionStatus::Interrupted, Some(WakeReason::Presence))
+        {
+            let (status, reason) = (report.status, report.wake_reason);
+            return Err(format!("it ended {status:?}, woken by {reason:?}"));
+        }
+        let (left, groups) = (self.tree.processes(), self.tree.branches_left());
+        if !left.is_empty() || groups > 0 {
+            return Err(format!("processes {left:?} and {groups} groups were left"));
         }
         let since = |at: Instant| at.saturating_duration_since(pressed);
-        Some(Round {
+        Ok(Round {
             stillness: last.map_or(Duration::ZERO, since),
             cpu_after,
             release: since(gone),

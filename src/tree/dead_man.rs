@@ -1,22 +1,22 @@
-//! Ends what a branch holds once this process is gone, however it went. A process of ours dies with us by itself, but not
-//! what it started in turn, as a model server its runners. Held by whoever starts such a process.
+//! Ends what is left of the dreams once this process is gone, however it went. What we start dies with us by itself, but
+//! not what a model server starts in turn, nor what a sandbox starts in the moment in which we die.
 
 use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::Branch;
+use super::Group;
 
-/// Waits for the end of its input, which comes when nobody is left to write to it. Its words are a process group and the
-/// folders of control groups. What stands frozen under version 1 alone is left to the next start's sweep.
+/// Waits for the end of its input, which comes when nobody is left to write to it. Its words are a process group, or
+/// nothing, and the folders of control groups. What stands frozen under version 1 alone is left to the next start's sweep.
 const SCRIPT: &str = r#"read -r _
-kill -s KILL -- "-$1"
+[ -z "$1" ] || kill -s KILL -- "-$1"
 shift
 for group; do
     if [ -e "$group/cgroup.kill" ]; then
         echo 1 >"$group/cgroup.kill"
     else
-        kill -s KILL $(cat "$group/cgroup.procs")
+        kill -s KILL $(cat "$group/cgroup.procs" "$group"/*/cgroup.procs)
     fi
 done"#;
 
@@ -26,20 +26,28 @@ pub struct DeadMan {
     shell: Child,
     /// Open for as long as we live.
     #[cfg_attr(not(test), expect(dead_code, reason = "its end is what counts"))]
-    line: PipeWriter,
+    pub(super) line: PipeWriter,
 }
 
 impl DeadMan {
-    /// For the branch in which the leader of the process group `leader` runs.
+    /// For the process group that `leader` leads, which no control group may hold.
     ///
     /// # Errors
     /// Where no shell can be started.
-    pub fn switch(branch: &Branch, leader: u32) -> io::Result<Self> {
+    pub fn of_family(leader: u32) -> io::Result<Self> {
+        Self::of(&leader.to_string(), &[])
+    }
+
+    /// For all that lies in `groups` and right below them.
+    pub(super) fn of_groups(groups: &[Group]) -> io::Result<Self> {
+        Self::of("", groups)
+    }
+
+    fn of(leader: &str, groups: &[Group]) -> io::Result<Self> {
         let (end, line) = io::pipe()?;
         let shell = Command::new("/bin/sh")
-            .args(["-c", SCRIPT, "dreamer-dead-man"])
-            .arg(leader.to_string())
-            .args(branch.groups.iter().map(super::Group::path))
+            .args(["-c", SCRIPT, "dreamer-dead-man", leader])
+            .args(groups.iter().map(Group::path))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .current_dir("/")
@@ -90,12 +98,12 @@ mod tests {
     #[test]
     fn where_no_group_holds_it_a_family_dies_with_the_line_and_not_with_the_switch() {
         let mut leader = family();
-        let switch = DeadMan::switch(&Branch::default(), leader.id()).expect("a shell");
+        let switch = DeadMan::of_family(leader.id()).expect("a shell");
         drop(switch);
         std::thread::sleep(Duration::from_millis(200));
         assert!(leader.try_wait().expect("it is ours").is_none());
 
-        let mut switch = DeadMan::switch(&Branch::default(), leader.id()).expect("a shell");
+        let mut switch = DeadMan::of_family(leader.id()).expect("a shell");
         let (_, other) = io::pipe().expect("a pipe");
         drop(std::mem::replace(&mut switch.line, other));
         assert_eq!(ended_by(&mut leader), Some(SIGKILL));

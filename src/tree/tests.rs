@@ -74,6 +74,27 @@ fn a_frozen_tree_can_be_killed() {
 }
 
 #[test]
+fn what_is_in_a_tree_dies_with_us_however_it_was_started() {
+    let Some(mut tree) = tree("dead") else { return };
+    let branch = tree.branch("a", LIMITS).unwrap();
+    let mut child = sleeper(&tree, &branch, "sleep 600 & sleep 600");
+    while tree.processes().len() < 2 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let dead_man = tree.dead_man.get_mut().unwrap().as_mut().unwrap();
+    let (_, other) = io::pipe().unwrap();
+    drop(std::mem::replace(&mut dead_man.line, other));
+    assert!(!child.wait().unwrap().success());
+    for _ in 0..100 {
+        if tree.processes().is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{:?} are left", tree.processes());
+}
+
+#[test]
 fn sweeping_removes_the_groups_of_dead_processes_only() {
     let Some(tree) = tree("sweep") else { return };
     let dead = format!("dreamer-test-sweep-{}-1-0", u32::MAX >> 1);

@@ -96,7 +96,7 @@ impl Process {
             .and_then(rustix::process::Pid::from_raw);
         // It is our child and nobody has waited for it yet: the number cannot mean another process.
         let pidfd = pidfd_open(raw.ok_or_else(gone)?, PidfdFlags::empty())?;
-        let dead_man = DeadMan::switch(&branch, pid).inspect_err(|error| {
+        let dead_man = DeadMan::of_family(pid).inspect_err(|error| {
             tracing::warn!(%error, "should this program be killed, what a model server started may outlive it");
         });
         let mut said = pipe::Receiver::from_owned_fd(said.into())?;

@@ -43,6 +43,9 @@ pub struct Measured {
     /// Key press to everything gone.
     pub release_ms: Figures,
     pub failed_rounds: u32,
+    /// Why each of them failed.
+    #[serde(skip)]
+    pub failures: Vec<String>,
 }
 
 impl Figures {
