@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::config::Settings;
 use crate::dream::{
-    Candidate, DroppedCheck, GateReport, Generator, Lesson, Provenance, Review, Sketch, Tier,
-    Tokens, Topic, Tries,
+    AttemptFact, Candidate, DroppedCheck, GateReport, Generator, Lesson, Provenance, Review,
+    Sketch, Tier, Tokens, Topic, Tries,
 };
 use crate::guardian::VerifiedDream;
 use crate::ids::{DreamId, SessionId};
@@ -54,6 +54,8 @@ impl Dirs {
 /// What the session knows of a dream beyond its proof.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publication {
+    /// A new one, or the fact's.
+    pub dream_id: DreamId,
     pub session_id: SessionId,
     pub generator: Generator,
     pub provenance: Provenance,
@@ -67,6 +69,8 @@ pub struct Publication {
     /// From the first question to the verdict, in seconds.
     pub seconds: f64,
     pub at: Timestamp,
+    /// What later nights learn of it: written with the row, gone with it where it comes to nothing.
+    pub fact: Option<AttemptFact>,
 }
 
 /// A dream that stands on the shelf.
@@ -97,7 +101,8 @@ pub fn publish(
     };
     // Consumed: a proof makes one dream.
     drop(dream);
-    publish_row(store, dirs, row_of(dirs, proof, publication))
+    let fact = publication.fact.clone();
+    publish_row(store, dirs, row_of(dirs, proof, publication), fact.as_ref())
 }
 
 /// What a `VerifiedDream` says, in this room alone.
@@ -110,7 +115,7 @@ struct Proof {
 
 /// Everything that will ever be known of the dream, so that its files come from the row alone.
 fn row_of(dirs: &Dirs, proof: Proof, publication: Publication) -> DreamRow {
-    let dream_id = DreamId::new();
+    let dream_id = publication.dream_id;
     let Proof {
         candidate,
         tier,
@@ -164,10 +169,17 @@ fn row_of(dirs: &Dirs, proof: Proof, publication: Publication) -> DreamRow {
     }
 }
 
-fn publish_row(store: &Store, dirs: &Dirs, row: DreamRow) -> Result<PublishedDream, JournalError> {
+fn publish_row(
+    store: &Store,
+    dirs: &Dirs,
+    row: DreamRow,
+    fact: Option<&AttemptFact>,
+) -> Result<PublishedDream, JournalError> {
     let _guard = shelf::Guard::take(&dirs.data)?;
     let lesson = lesson_of(&row);
-    shelf::Publishing::new(store, &row, &lesson).finish()?;
+    shelf::Publishing::new(store, &row, &lesson)
+        .teaching(fact)
+        .finish()?;
     Ok(PublishedDream {
         code_path: row.folder.join(&row.record.code_file),
         test_path: row.folder.join(&row.record.test_file),

@@ -49,17 +49,12 @@ def late_trains(rows: list, limit: int) -> list:
 /// What stands before the last message of a request: the exchanges that show how. The same for every task: a server that
 /// has read it once has read it for all.
 #[must_use]
-pub fn shown() -> [(String, String); 3] {
+pub fn shown() -> [(String, String); 2] {
     let fenced = |text: &str| format!("```python\n{text}\n```");
-    let checked = |shot: CheckShot| {
-        (
-            check_request(shot.task, shot.name),
-            fenced(&shot.checks.join("\n")),
-        )
-    };
-    let [with_error, without] = CHECK_SHOTS.map(checked);
     let solved = solve_request(SHOT_TASK, SHOT_NAME, "", PLAIN_WAY);
-    [(solved, fenced(SHOT_CODE)), with_error, without]
+    let CheckShot { task, name, checks } = CHECK_SHOT;
+    let checked = (check_request(task, name), fenced(&checks.join("\n")));
+    [(solved, fenced(SHOT_CODE)), checked]
 }
 
 #[must_use]
@@ -81,33 +76,19 @@ pub struct CheckShot {
     pub checks: [&'static str; CHECKS_ASKED],
 }
 
-/// One task with an error and one without.
-pub const CHECK_SHOTS: [CheckShot; 2] = [
-    CheckShot {
-        task: "Write a function `clamp_all(numbers: list, low: int, high: int) -> list` that returns a new list in which \
-               every number below `low` is replaced by `low` and every number above `high` by `high`. Raise ValueError \
-               if `low` is greater than `high`.",
-        name: "clamp_all",
-        checks: [
-            "assert clamp_all([1, 3, 9], 2, 5) == [2, 3, 5]",
-            "assert clamp_all([7, 8], 0, 4) == [4, 4]",
-            "assert clamp_all([0, 1], 5, 6) == [5, 5]",
-            "with raises(ValueError): clamp_all([1], 5, 2)",
-            "assert clamp_all([], 0, 1) == []",
-            "assert clamp_all([9, 9], 1, 3) == [3, 3]",
-        ],
-    },
-    CheckShot {
-        task: "Write a function `running_totals(numbers: list) -> list` that returns a list in which each element is the \
-               sum of all numbers up to and including its place. An empty list gives an empty list.",
-        name: "running_totals",
-        checks: [
-            "assert running_totals([1, 2, 3]) == [1, 3, 6]",
-            "assert running_totals([10, -4]) == [10, 6]",
-            "assert running_totals([5, 0, 5]) == [5, 5, 10]",
-            "assert running_totals([]) == []",
-            "assert running_totals([7]) == [7]",
-            "assert running_totals([0, 0]) == [0, 0]",
-        ],
-    },
-];
+/// A task with an error. A second one without any was tried beside it: of what was expected of 20 right solutions nine in
+/// ten held with both and with this one alone, which is 170 tokens less to look back at for every one that is written.
+pub const CHECK_SHOT: CheckShot = CheckShot {
+    task: "Write a function `clamp_all(numbers: list, low: int, high: int) -> list` that returns a new list in which \
+           every number below `low` is replaced by `low` and every number above `high` by `high`. Raise ValueError \
+           if `low` is greater than `high`.",
+    name: "clamp_all",
+    checks: [
+        "assert clamp_all([1, 3, 9], 2, 5) == [2, 3, 5]",
+        "assert clamp_all([7, 8], 0, 4) == [4, 4]",
+        "assert clamp_all([0, 1], 5, 6) == [5, 5]",
+        "with raises(ValueError): clamp_all([1], 5, 2)",
+        "assert clamp_all([], 0, 1) == []",
+        "assert clamp_all([9, 9], 1, 3) == [3, 3]",
+    ],
+};

@@ -7,7 +7,7 @@ use crate::dream::{
     Scenario, Tier, Tokens, Tries,
 };
 use crate::guardian::{self, Benchmarks, Context, Judgement, Known, VerifiedDream};
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, DreamId};
 use crate::journal::{self, Publication};
 
 use super::draft::{Draft, Drafted};
@@ -221,8 +221,18 @@ impl Scene<'_> {
     ) -> Result<Outcome, EngineError> {
         self.permit.ask()?;
         self.phase(Phase::Saving, tally);
-        let tier = dream.tier();
+        let (tier, dream_id) = (dream.tier(), DreamId::new());
+        let taught = Taught {
+            id: dream_id.as_str(),
+            outcome: FactOutcome::Saved,
+            tier: Some(tier),
+            reasons: Vec::new(),
+            gates: dream.evidence(),
+            tokens,
+        };
+        let fact = self.fact(&draft, taught);
         let publication = Publication {
+            dream_id,
             session_id: tally.session().clone(),
             generator: draft.generator,
             provenance: draft.provenance.clone(),
@@ -234,6 +244,7 @@ impl Scene<'_> {
             tokens,
             seconds: (clock::monotonic() - draft.began).as_secs_f64(),
             at: clock::utc(),
+            fact: fact.clone(),
         };
         let store = std::sync::Arc::clone(&self.engine.store);
         let dirs = self.dirs();
@@ -250,15 +261,9 @@ impl Scene<'_> {
         tally.saved(tier, draft.generator);
         let dream_id = published.record.dream_id.to_string();
         self.story.saved(&dream_id, tier, published.record.seconds);
-        let taught = Taught {
-            id: &dream_id,
-            outcome: FactOutcome::Saved,
-            tier: Some(tier),
-            reasons: Vec::new(),
-            gates: &published.record.evidence,
-            tokens,
-        };
-        self.learn(&draft, taught)?;
+        if let Some(fact) = fact {
+            self.story.learned(&fact);
+        }
         self.tell(|scenario| ProgressEvent::Saved {
             scenario,
             dream_id,

@@ -176,15 +176,23 @@ pub(super) struct Taught<'a> {
 }
 
 impl Scene<'_> {
-    /// Writes the fact that this try leaves. Undecided and interrupted tries leave none.
+    /// Writes the fact that a try without a dream leaves. Undecided and interrupted tries leave none.
     pub(super) fn learn(&self, draft: &Draft, taught: Taught<'_>) -> Result<(), EngineError> {
-        let Some(attempt_id) = AttemptId::parse(taught.id) else {
+        let Some(fact) = self.fact(draft, taught) else {
             return Ok(());
         };
+        self.engine.store.record_fact(&fact)?;
+        self.story.learned(&fact);
+        Ok(())
+    }
+
+    /// What this try leaves to later ones.
+    pub(super) fn fact(&self, draft: &Draft, taught: Taught<'_>) -> Option<AttemptFact> {
+        let attempt_id = AttemptId::parse(taught.id)?;
         let scenario = &draft.candidate.scenario;
         let not_woven = taught.outcome == FactOutcome::NotWoven;
         let asked = draft.provenance.model.is_some() || (not_woven && self.told.begin != "pack");
-        let fact = AttemptFact {
+        Some(AttemptFact {
             attempt_id,
             session_id: self.session.clone(),
             at: clock::utc(),
@@ -211,9 +219,6 @@ impl Scene<'_> {
             group: self.told.group.clone(),
             choice: Some(self.told.choice.clone()),
             trajectory: Some(self.story.trajectory().to_owned()),
-        };
-        self.engine.store.record_fact(&fact)?;
-        self.story.learned(&fact);
-        Ok(())
+        })
     }
 }

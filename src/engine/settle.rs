@@ -21,7 +21,7 @@
 mod answers;
 mod stated;
 
-use crate::dream::{Check, DroppedCheck, Ending, Suite, Value};
+use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, class_name};
 pub use answers::differ;
 use answers::{
     Print, agreed, breaks_down, contradicts, fails, independent, is_open, most_passed, passes,
@@ -117,8 +117,41 @@ pub enum Needs {
     Solutions,
     /// Independent solutions agree and meet few: either side may be at fault, and a further list costs less than solutions.
     Expectations,
+    /// The task names an error that no kept check saw raised: a further list may hold one.
+    Error,
     /// A solution misses one expectation alone: another may agree with it, or further ones may outweigh the one.
     Either,
+}
+
+impl Settlement {
+    /// The same, but for where an error that the task names (`named`) is raised by nobody: of the solutions that were
+    /// kept for tasks that name one, the only one that no check had seen raise it was false.
+    #[must_use]
+    pub fn having_seen(self, named: &[String]) -> Self {
+        let Self::Settled {
+            winner,
+            checks,
+            hidden_checks,
+            ..
+        } = &self
+        else {
+            return self;
+        };
+        let kinds = || checks.iter().chain(hidden_checks).map(|c| &c.kind);
+        let raised = |name: &str| {
+            kinds().any(
+                |kind| matches!(kind, CheckKind::Raises { error } if class_name(error) == name),
+            )
+        };
+        let Some(unseen) = named.iter().find(|name| !raised(name)) else {
+            return self;
+        };
+        Self::Unsettled {
+            best: Some(*winner),
+            why: format!("the task names {unseen}, and no check saw it raised"),
+            needs: Needs::Error,
+        }
+    }
 }
 
 /// Settles `checks` by what the `tried` solutions answered. `stated` are those among them that the task itself states.

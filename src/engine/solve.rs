@@ -2,11 +2,12 @@
 //! single model call says is believed alone; more only where these left doubt.
 
 mod ask;
+mod letters;
 
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite, Tries};
 use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
-use crate::weaver::parse::stated;
+use crate::weaver::parse::{named_errors, stated};
 
 use super::draft::Draft;
 use super::peers::{oracle_of, peers_of};
@@ -71,6 +72,10 @@ impl Scene<'_> {
             // The real thing's answers say more than its description.
             Some(_) => Vec::new(),
         };
+        let named = match draft.reference {
+            None => named_errors(&scenario.task_prompt),
+            Some(_) => Vec::new(),
+        };
         checks = with_stated(checks, &stated);
         self.phase(Phase::Coding, tally);
         let first = first_solutions(checks.iter().map(|(_, check)| check));
@@ -85,7 +90,7 @@ impl Scene<'_> {
         let mut tried: Vec<Tried> = Vec::new();
         let mut expected = false;
         loop {
-            fresh = self.usable(draft, fresh);
+            fresh = self.usable(draft, fresh, &checks).await?;
             if fresh.is_empty() && tried.is_empty() {
                 if asked >= most {
                     return Ok(no_code(draft));
@@ -117,9 +122,10 @@ impl Scene<'_> {
                     .await?;
                 tally.ran();
             }
-            let settlement = settle(&checks, &tried, &stated);
+            let settlement = settle(&checks, &tried, &stated).having_seen(&named);
             let (needed, spent) = (needs(&settlement), asked >= most);
-            if needed == Needs::Expectations || (needed == Needs::Either && spent) {
+            let either = needed == Needs::Either && spent;
+            if matches!(needed, Needs::Expectations | Needs::Error) || either {
                 if expected {
                     return Ok(conclude(draft, settlement, &tried, asked));
                 }
@@ -273,7 +279,7 @@ fn by_its_author(draft: &Draft) -> Solved {
 fn no_code(draft: &Draft) -> Solved {
     Solved::Unsettled {
         reason: Reason::EntryPointMissing,
-        why: "the model wrote no code".to_owned(),
+        why: "the model wrote no usable code".to_owned(),
         candidate: draft.candidate.clone(),
     }
 }
@@ -289,7 +295,9 @@ fn needs(settlement: &Settlement) -> Needs {
 /// Where further solutions could have settled it they disagreed, however few the checks.
 fn reason_of(draft: &Draft, needs: Needs) -> Reason {
     let few = draft.candidate.all_checks().count() < super::plan::ENOUGH_EXAMPLES;
-    if few && needs == Needs::Nothing {
+    if needs == Needs::Error {
+        Reason::WeakChecks
+    } else if few && needs == Needs::Nothing {
         Reason::TooFewChecks
     } else {
         Reason::Disagreement

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{JournalError, at};
 use super::files;
-use crate::dream::Lesson;
+use crate::dream::{AttemptFact, Lesson};
 use crate::ids::DreamId;
 use crate::store::{DreamRow, Store};
 
@@ -81,6 +81,7 @@ pub(super) struct Publishing<'a> {
     store: &'a Store,
     row: &'a DreamRow,
     lesson: &'a Lesson,
+    fact: Option<&'a AttemptFact>,
     open: Option<File>,
     done: usize,
 }
@@ -91,9 +92,15 @@ impl<'a> Publishing<'a> {
             store,
             row,
             lesson,
+            fact: None,
             open: None,
             done: 0,
         }
+    }
+
+    /// With what later nights learn of the dream.
+    pub(super) fn teaching(self, fact: Option<&'a AttemptFact>) -> Self {
+        Self { fact, ..self }
     }
 
     /// For a row that an earlier process staged: all files are written again, whatever of them is there.
@@ -115,7 +122,7 @@ impl<'a> Publishing<'a> {
             Step::Stage => {
                 // A folder that cannot be made must not leave a row.
                 fs::create_dir_all(folder).map_err(at("create the folder", folder))?;
-                self.store.stage_dream(self.row)?;
+                self.store.stage_dream(self.row, self.fact)?;
             }
             Step::Create(part) => {
                 let path = folder.join(part.temporary(dream));

@@ -70,7 +70,7 @@ impl Place {
     }
 
     fn published(&self) -> DreamId {
-        publish_row(&self.store, &self.dirs, self.row())
+        publish_row(&self.store, &self.dirs, self.row(), None)
             .unwrap()
             .record
             .dream_id
@@ -166,6 +166,7 @@ fn proof() -> Proof {
 
 fn publication() -> Publication {
     Publication {
+        dream_id: DreamId::new(),
         session_id: SessionId::parse("01a1fc634a4a72788b04591ca1a10d5e").unwrap(),
         generator: Generator::Source,
         provenance: Provenance::default(),
@@ -180,6 +181,7 @@ fn publication() -> Publication {
         tokens: Tokens::default(),
         seconds: 1.5,
         at: Timestamp::from_second(1_700_000_000).unwrap(),
+        fact: None,
     }
 }
 
@@ -292,7 +294,7 @@ fn forgetting_a_document_withdraws_the_dreams_made_from_it() {
         licence: String::new(),
     }];
     let dream = row.record.dream_id.clone();
-    publish_row(&place.store, &place.dirs, row).unwrap();
+    publish_row(&place.store, &place.dirs, row, None).unwrap();
     let elsewhere = ["/elsewhere.md".to_owned()];
     assert!(
         withdraw_derived(&place.store, &place.dirs, &elsewhere)
@@ -337,7 +339,7 @@ fn a_start_changes_nothing_where_all_is_well() {
 #[test]
 fn the_record_has_the_originals_keys_and_ours() {
     let place = place();
-    let published = publish_row(&place.store, &place.dirs, place.row()).unwrap();
+    let published = publish_row(&place.store, &place.dirs, place.row(), None).unwrap();
     let text = fs::read_to_string(&published.record_path).unwrap();
     let json: Json = serde_json::from_str(&text).unwrap();
     let object = json.as_object().unwrap();

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::row::{from_json, from_word, id, path, path_bytes, to_json};
 use super::{Store, StoreError};
-use crate::dream::{DreamRecord, Lesson, Sketch};
+use crate::dream::{AttemptFact, DreamRecord, Lesson, Sketch};
 use crate::ids::DreamId;
 
 pub(super) const SCHEMA: &str = "
@@ -122,11 +122,17 @@ impl TryFrom<Raw> for DreamRow {
 }
 
 impl Store {
-    /// A new dream, not yet on the shelf.
-    pub(crate) fn stage_dream(&self, row: &DreamRow) -> Result<(), StoreError> {
+    /// A new dream, not yet on the shelf, and the fact that it leaves; both or neither.
+    pub(crate) fn stage_dream(
+        &self,
+        row: &DreamRow,
+        fact: Option<&AttemptFact>,
+    ) -> Result<(), StoreError> {
         let record = &row.record;
         let topic = record.topic.as_ref();
-        self.lock().execute(
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        transaction.execute(
             "INSERT INTO dreams (id, session, state, created, title, tier, generator, review, cluster, topic,
                 code_hash, words, calls, folder, record, code, code_text, test_text, thought)
              VALUES (?1, ?2, 'staged', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
@@ -151,6 +157,10 @@ impl Store {
                 row.thought,
             ],
         )?;
+        if let Some(fact) = fact {
+            super::learning::insert_fact(&transaction, fact)?;
+        }
+        transaction.commit()?;
         Ok(())
     }
 
@@ -176,10 +186,16 @@ impl Store {
 
     /// A dream that never stood leaves no trace.
     pub(crate) fn drop_staged_dream(&self, dream: &DreamId) -> Result<(), StoreError> {
-        self.lock().execute(
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        let dropped = transaction.execute(
             "DELETE FROM dreams WHERE id = ?1 AND state = 'staged'",
             [dream.as_str()],
         )?;
+        if dropped == 1 {
+            transaction.execute("DELETE FROM attempt_facts WHERE id = ?1", [dream.as_str()])?;
+        }
+        transaction.commit()?;
         Ok(())
     }
 

@@ -96,7 +96,7 @@ impl FactsOf<'_> {
     }
 }
 
-fn insert_fact(connection: &Connection, fact: &AttemptFact) -> Result<bool, StoreError> {
+pub(super) fn insert_fact(connection: &Connection, fact: &AttemptFact) -> Result<bool, StoreError> {
     let written = connection.execute(
         "INSERT INTO attempt_facts (id, session, topic, at, record) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (id) DO NOTHING",

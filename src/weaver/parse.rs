@@ -13,7 +13,7 @@ mod stated;
 
 use reader::Reader;
 pub(super) use reader::{bare, children};
-pub use stated::stated;
+pub use stated::{named_errors, stated};
 
 /// Longer calls and expectations are not "worked out by hand"; a person must be able to read them.
 const MAX_CALL: usize = 300;

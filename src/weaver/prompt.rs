@@ -16,7 +16,7 @@ pub(super) use shots::own_tasks;
 use shots::{CALL_SHOT, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
 /// Kept with every dream; changes whenever a word does that models were asked with before.
-pub const PROMPT_VERSION: &str = "weave-6";
+pub const PROMPT_VERSION: &str = "weave-7";
 
 /// First words of each kind of request, by which tests recognise it.
 pub const TASK_MARK: &str = "Invent one Python programming task";

@@ -34,6 +34,7 @@ mod service;
 mod session;
 mod supervisor;
 mod systemd;
+mod task_words;
 mod verify;
 mod wake;
 mod weaver;

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use dreamer::clock;
 use dreamer::dream::{Candidate, Generator, Provenance, Tokens};
 use dreamer::guardian::{self, Context, Guardian, Judgement};
-use dreamer::ids::SessionId;
+use dreamer::ids::{DreamId, SessionId};
 use dreamer::journal::{self, Dirs, Publication};
 use dreamer::store::Store;
 use serde_json::{Value as Json, json};
@@ -164,6 +164,7 @@ async fn a_saved_dream_is_a_duplicate_only_where_it_is_asked_against_what_is_sav
     std::fs::create_dir_all(&data).expect("a folder");
     let store = Store::open(&data.join("dreamer.db")).expect("a store");
     let publication = Publication {
+        dream_id: DreamId::new(),
         session_id: SessionId::new(),
         generator: Generator::Offline,
         provenance: Provenance::default(),
@@ -175,6 +176,7 @@ async fn a_saved_dream_is_a_duplicate_only_where_it_is_asked_against_what_is_sav
         tokens: Tokens::default(),
         seconds: 1.0,
         at: clock::utc(),
+        fact: None,
     };
     journal::publish(&store, &Dirs { data, output }, verified, publication).expect("published");
     drop(store);

@@ -174,18 +174,27 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Leaves out what proves nothing.
-    pub(super) fn usable(&self, draft: &Draft, mut fresh: Vec<Fresh>) -> Vec<Fresh> {
-        fresh.retain(|one| {
-            let copied = is_copy(draft, &one.code);
-            if copied {
+    /// Leaves out what proves nothing, and what is wrong by the task's own words.
+    pub(super) async fn usable(
+        &self,
+        draft: &Draft,
+        fresh: Vec<Fresh>,
+        checks: &[(Suite, Check)],
+    ) -> Result<Vec<Fresh>, EngineError> {
+        let task = &draft.candidate.scenario.task_prompt;
+        let mut usable = Vec::new();
+        for one in fresh {
+            if is_copy(draft, &one.code) {
                 tracing::debug!(
                     scenario = self.number,
                     "a solution imports what it should write anew"
                 );
+            } else if !one.code.trim().is_empty()
+                && self.keeps_to_the_letters(task, &one.code, checks).await?
+            {
+                usable.push(one);
             }
-            !copied && !one.code.trim().is_empty()
-        });
-        fresh
+        }
+        Ok(usable)
     }
 }

@@ -1,6 +1,7 @@
 //! Publishing that breaks off in the middle: a whole dream is left, or none.
 
 use super::*;
+use crate::ids::AttemptId;
 
 #[test]
 fn a_crash_after_any_step_leaves_a_whole_dream_or_none() {
@@ -65,7 +66,7 @@ fn a_folder_that_cannot_be_written_leaves_nothing_of_the_dream() {
         let row = place.row();
         let in_the_way = place.dirs.output.join(part.name(&row.record.dream_id));
         fs::create_dir(&in_the_way).unwrap();
-        assert!(publish_row(&place.store, &place.dirs, row).is_err());
+        assert!(publish_row(&place.store, &place.dirs, row, None).is_err());
         let left = recover(&place.store, &place.dirs);
         fs::remove_dir(&in_the_way).unwrap();
         // The folder in the way blocked the clean-up too; with it gone a start brings the dream or takes it away.
@@ -83,6 +84,32 @@ fn an_output_folder_that_cannot_be_made_leaves_no_row() {
     let file = place.dirs.data.join("a file");
     fs::write(&file, "").unwrap();
     place.dirs.output = file.join("out");
-    assert!(publish_row(&place.store, &place.dirs, place.row()).is_err());
+    assert!(publish_row(&place.store, &place.dirs, place.row(), None).is_err());
     assert_eq!(place.store.unfinished_dreams().unwrap(), []);
+}
+
+#[test]
+fn what_a_dream_taught_stands_and_falls_with_it() {
+    let place = place();
+    let fact_of = |row: &DreamRow| AttemptFact {
+        attempt_id: AttemptId::parse(row.record.dream_id.as_str()).unwrap(),
+        ..AttemptFact::example(1, true)
+    };
+    // Killed right after the row: the next start makes the dream whole, and learned from.
+    let row = place.row();
+    let (lesson, fact) = (lesson_of(&row), fact_of(&row));
+    let mut publishing = Publishing::new(&place.store, &row, &lesson).teaching(Some(&fact));
+    publishing.step().unwrap();
+    drop(publishing);
+    recover(&place.store, &place.dirs).unwrap();
+    assert_eq!(place.store.facts(9).unwrap(), [fact]);
+    // It cannot be written: neither dream nor fact.
+    let row = place.row();
+    let (lesson, fact) = (lesson_of(&row), fact_of(&row));
+    let mut publishing = Publishing::new(&place.store, &row, &lesson).teaching(Some(&fact));
+    publishing.step().unwrap();
+    assert_eq!(place.store.facts(9).unwrap().len(), 2);
+    fs::remove_dir_all(&place.dirs.output).unwrap();
+    assert!(publishing.finish().is_err());
+    assert_eq!(place.store.facts(9).unwrap().len(), 1);
 }

@@ -63,7 +63,7 @@ fn dream_a_night(place: &Place) -> Date {
     proof.candidate.scenario.task_prompt = "Write add(a, b).\n```\n</details>".to_owned();
     proof.candidate.code =
         "def add(a, b):\n    \"\"\"```\x1b[2J\"\"\"\n    return a + b\n".to_owned();
-    publish_row(store, &place.dirs, row_of(&place.dirs, proof, dream)).unwrap();
+    publish_row(store, &place.dirs, row_of(&place.dirs, proof, dream), None).unwrap();
     for (title, reasons) in [
         ("Count [words](http://x)", &["hidden_check_failed"][..]),
         ("", &["duplicate", "seed_rejected"][..]),

@@ -20,6 +20,9 @@ const EMPTY: [(&[&str], &str, &str); 5] = [
     (&["set"], "set", "set()"),
 ];
 
+/// Shortly before "raise" they turn it round.
+const DENIALS: [&str; 4] = ["no", "not", "never", "don"];
+
 /// The one argument that a function cannot do without.
 struct Argument<'a> {
     name: &'a str,
@@ -43,6 +46,36 @@ pub fn stated(task: &str, entry_point: &str) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// Errors that the task says are raised, in its order: a solution of which none of them was seen proves nothing of them.
+#[must_use]
+pub fn named_errors(task: &str) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    for sentence in sentences(task).take(MAX_SENTENCES) {
+        let lower = sentence.to_ascii_lowercase();
+        let words: Vec<&str> = lower
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect();
+        let asked = words.iter().enumerate().any(|(at, word)| {
+            let before = &words[at.saturating_sub(3)..at];
+            matches!(*word, "raise" | "raises" | "raised")
+                && !before.iter().any(|word| DENIALS.contains(word))
+        });
+        if !asked {
+            continue;
+        }
+        for word in sentence.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            if word.len() > "Error".len()
+                && word.ends_with("Error")
+                && named.iter().all(|known| known != word)
+            {
+                named.push(word.to_owned());
+            }
+        }
+    }
+    named
 }
 
 fn argument<'a>(task: &'a str, entry_point: &str) -> Option<Argument<'a>> {
@@ -316,5 +349,21 @@ mod tests {
         }
         let many = "An empty list gives 0. ".repeat(10_000);
         assert_eq!(told("a: list", &many).len(), 1);
+    }
+
+    #[test]
+    fn an_error_is_named_where_it_is_to_be_raised() {
+        let named = |task: &str| named_errors(task).join(" ");
+        assert_eq!(named("Raise ValueError if `n` is odd."), "ValueError");
+        let two = "Returns 0. A negative `n` raises a `ValueError`; text raises TypeError, or ValueError if empty.";
+        assert_eq!(named(two), "ValueError TypeError");
+        assert_eq!(named("Raise KeyError if a name is not there."), "KeyError");
+        assert_eq!(named("No ValueError is raised for it."), "");
+        assert_eq!(named("Do not raise ValueError for an empty list."), "");
+        assert_eq!(
+            named("A line such as 'ValueError: x' counts as an error."),
+            ""
+        );
+        assert_eq!(named("Raise the sum to the power `Error`."), "");
     }
 }

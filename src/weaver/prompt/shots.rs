@@ -1,10 +1,10 @@
-//! Finished examples that a model is shown before it is asked: a task for each difficulty, and checks for two tasks. Plain
-//! data; a weaver that gets one of these tasks back has woven nothing.
+//! Finished examples that a model is shown before it is asked: a task for each difficulty. Plain data; a
+//! weaver that gets one of these tasks back has woven nothing.
 
 use serde_json::Value as Json;
 
 use super::CALLS_ASKED;
-use crate::preface::{CHECK_SHOTS, SHOT_TASK};
+use crate::preface::{CHECK_SHOT, SHOT_TASK};
 
 /// The built-in examples' task texts: a model that copies one has woven nothing.
 pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
@@ -18,8 +18,7 @@ pub(in crate::weaver) fn own_tasks() -> impl Iterator<Item = String> {
     };
     answers
         .filter_map(text)
-        .chain(CHECK_SHOTS.iter().map(|shot| shot.task.to_owned()))
-        .chain([SHOT_TASK.to_owned()])
+        .chain([CHECK_SHOT.task, SHOT_TASK].map(str::to_owned))
 }
 
 /// A text, what was asked about it, and a finished task.
