@@ -2,7 +2,7 @@
 //! models; five nights are played in it, with learning on and off, and nights 2 to 5 are compared. Says so where the record
 //! is too thin to tell.
 //!
-//! `cargo bench --bench pays -- tries.jsonl [HOURS A NIGHT]`
+//! `cargo bench --bench pays -- [TRIES [HOURS A NIGHT]]`, by default with the tries that lie beside it.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ use dreamer::dream::{ArmKey, AttemptFact};
 use dreamer::learning::replay::{Weighs, World, nights};
 use dreamer::models::{Bounds, Rule, Strategy};
 
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/tries/given.jsonl");
 const SEEDS: u64 = 200;
 const NIGHTS: usize = 5;
 const HOURS: f64 = 4.0;
@@ -65,12 +66,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with("--"));
-    let Some(file) = args.next() else {
-        say(
-            "left out: it wants a file of recorded tries; make one with `dreamer learning facts > tries.jsonl`",
-        );
-        return ExitCode::SUCCESS;
-    };
+    let file = args.next().unwrap_or_else(|| RECORDED.to_owned());
     let hours = args.next().and_then(|h| h.parse().ok()).unwrap_or(HOURS);
     let text = std::fs::read_to_string(&file).expect("the file of tries is readable");
     let facts = text.lines().map(|line| {
@@ -81,11 +77,11 @@ fn main() -> ExitCode {
     let (given, found): (Vec<_>, Vec<_>) = facts.partition(is_given);
     let shown = [("the owner's documents", found), ("given tasks", given)]
         .map(|(name, facts)| pays(name, &World::of(&facts), hours));
-    ExitCode::from(u8::from(!shown.contains(&true)))
+    ExitCode::from(u8::from(shown.contains(&Some(false))))
 }
 
-/// Whether enough tries of this kind show that learning pays.
-fn pays(name: &str, world: &World, hours: f64) -> bool {
+/// Whether learning pays for tries of this kind; `None` where they are too few to tell.
+fn pays(name: &str, world: &World, hours: f64) -> Option<bool> {
     say(&format!(
         "\n{name}: {} recorded tries with {} models, nights of {hours} h, {SEEDS} seeds",
         world.tries,
@@ -93,7 +89,7 @@ fn pays(name: &str, world: &World, hours: f64) -> bool {
     ));
     if world.arms.is_empty() {
         say("left out: no recorded try asked a model");
-        return false;
+        return None;
     }
     let seconds = hours * 3600.0;
     let (mut on, mut off) = (Vec::new(), Vec::new());
@@ -126,5 +122,5 @@ fn pays(name: &str, world: &World, hours: f64) -> bool {
     say(&format!(
         "ratio {ratio:.2} of at least {GOAL}, p = {p:.1e}: {verdict} ({ENOUGH} tries are wanted)"
     ));
-    enough && holds
+    enough.then_some(holds)
 }

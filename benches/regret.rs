@@ -26,16 +26,12 @@ fn main() -> ExitCode {
     let usual = Bounds::default();
     let thompson = Player::Ours(Strategy::default(), usual);
     let transfer = Strategy::RewardPunish(RewardPunishParams::default());
-    let bounds = Bounds {
-        min: 0.01,
-        max: 0.97,
-    };
     let players = [
         ("uniform", Player::Uniform, 0),
         ("seed 003, x1.5 / x0.8, drawn", Player::Seed, 0),
         (
             "reward_punish (the seed's steps, repaired)",
-            Player::Ours(transfer, bounds),
+            Player::Ours(transfer, usual),
             0,
         ),
         ("thompson (ours)", thompson.clone(), 0),

@@ -72,7 +72,7 @@ pub struct Tree {
     /// memory is worth taking back at once.
     roots: Mutex<Roots>,
     /// Set up before the first process enters a group.
-    dead_man: OnceLock<Option<DeadMan>>,
+    dead_man: OnceLock<DeadMan>,
 }
 
 /// One started process that the tree stops and ends where it has no groups; it is forgotten with this.
@@ -224,15 +224,18 @@ impl Tree {
         )
     }
 
-    /// From here on what is in the groups dies with us, whatever becomes of us.
+    /// From here on what is in the groups dies with us. Tried again with the next process where it fails.
     fn outlive(&self) {
-        self.dead_man.get_or_init(|| {
-            let groups = (!self.groups.is_empty()).then_some(self.groups.as_slice())?;
-            let dead_man = DeadMan::of_groups(groups).inspect_err(|error| {
+        if self.groups.is_empty() || self.dead_man.get().is_some() {
+            return;
+        }
+        match DeadMan::of_groups(&self.groups) {
+            // Where two came at once, one of them goes without a trace.
+            Ok(dead_man) => drop(self.dead_man.set(dead_man)),
+            Err(error) => {
                 tracing::warn!(%error, "should this program be killed, some of its dream may outlive it");
-            });
-            dead_man.ok()
-        });
+            }
+        }
     }
 
     /// CPU time that everything in the tree has used, also what has already ended.

@@ -154,7 +154,7 @@ impl Scene<'_> {
         let mut checks = checks_of(candidate);
         let there = checks.len();
         let mut tried = [Tried::new(&candidate.code, Vec::new())];
-        self.expect_more(&candidate.scenario, &mut checks, &mut tried, tally)
+        self.expect_more(&candidate.scenario, (&mut checks, None), &mut tried, tally)
             .await?;
         let more = checks.split_off(there);
         let mut answered = more.iter().zip(&tried[0].answers);

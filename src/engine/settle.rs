@@ -117,17 +117,18 @@ pub enum Needs {
     Solutions,
     /// Independent solutions agree and meet few: either side may be at fault, and a further list costs less than solutions.
     Expectations,
-    /// The task names an error that no kept check saw raised: a further list may hold one.
-    Error,
+    /// The task names errors, those of this clause among them, that no kept check saw raised: a further list may hold one.
+    Error(usize),
     /// A solution misses one expectation alone: another may agree with it, or further ones may outweigh the one.
     Either,
 }
 
 impl Settlement {
-    /// The same, but for where an error that the task names (`named`) is raised by nobody: of the solutions that were
-    /// kept for tasks that name one, the only one that no check had seen raise it was false.
+    /// The same, but for where of the errors that a clause of the task names (`named`, one list a clause) none is raised by
+    /// anybody: of the solutions that were kept for tasks that name one, the only one that no check had seen raise it was
+    /// false.
     #[must_use]
-    pub fn having_seen(self, named: &[String]) -> Self {
+    pub fn having_seen(self, named: &[Vec<String>]) -> Self {
         let Self::Settled {
             winner,
             checks,
@@ -138,18 +139,21 @@ impl Settlement {
             return self;
         };
         let kinds = || checks.iter().chain(hidden_checks).map(|c| &c.kind);
-        let raised = |name: &str| {
+        let raised = |name: &String| {
             kinds().any(
                 |kind| matches!(kind, CheckKind::Raises { error } if class_name(error) == name),
             )
         };
-        let Some(unseen) = named.iter().find(|name| !raised(name)) else {
+        let Some(unseen) = named.iter().position(|clause| !clause.iter().any(raised)) else {
             return self;
         };
         Self::Unsettled {
             best: Some(*winner),
-            why: format!("the task names {unseen}, and no check saw it raised"),
-            needs: Needs::Error,
+            why: format!(
+                "the task names {}, and no check saw it raised",
+                named[unseen].join(" or ")
+            ),
+            needs: Needs::Error(unseen),
         }
     }
 }

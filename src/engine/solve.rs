@@ -18,7 +18,7 @@ use super::settle::{
 };
 use super::{EngineError, Scene, Tally};
 pub(super) use ask::Asked;
-use ask::Fresh;
+use ask::{Fresh, Refuted};
 
 /// Solutions of the first step: two that agree are found in one step more often among three, and with the request for
 /// checks beside them they are four requests, which a server on a processor answers in three quarters of the time that
@@ -89,11 +89,12 @@ impl Scene<'_> {
         let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
         let mut tried: Vec<Tried> = Vec::new();
         let mut expected = false;
+        let mut refuted = None;
         loop {
-            fresh = self.usable(draft, fresh, &checks).await?;
+            fresh = self.usable(draft, fresh, &checks, &mut refuted).await?;
             if fresh.is_empty() && tried.is_empty() {
                 if asked >= most {
-                    return Ok(no_code(draft));
+                    return Ok(nothing_usable(draft, refuted));
                 }
                 let more = self.code(scenario, step, asked, tally).await?;
                 asked += more.asked;
@@ -125,13 +126,17 @@ impl Scene<'_> {
             let settlement = settle(&checks, &tried, &stated).having_seen(&named);
             let (needed, spent) = (needs(&settlement), asked >= most);
             let either = needed == Needs::Either && spent;
-            if matches!(needed, Needs::Expectations | Needs::Error) || either {
+            if matches!(needed, Needs::Expectations | Needs::Error(_)) || either {
                 if expected {
                     return Ok(conclude(draft, settlement, &tried, asked));
                 }
                 expected = true;
                 self.phase(Phase::Coding, tally);
-                self.expect_more(scenario, &mut checks, &mut tried, tally)
+                let wish = match needed {
+                    Needs::Error(clause) => Some(named[clause][0].as_str()),
+                    _ => None,
+                };
+                self.expect_more(scenario, (&mut checks, wish), &mut tried, tally)
                     .await?;
                 self.make_observable(&mut checks, &mut stated, &mut tried)
                     .await?;
@@ -276,11 +281,23 @@ fn by_its_author(draft: &Draft) -> Solved {
     }
 }
 
-fn no_code(draft: &Draft) -> Solved {
+/// No code at all, or code that is wrong by the task's own words.
+fn nothing_usable(draft: &Draft, refuted: Option<Refuted>) -> Solved {
+    let mut candidate = draft.candidate.clone();
+    let (reason, why) = match refuted {
+        Some(Refuted { code, why }) => {
+            candidate.code = code;
+            (Reason::HiddenCheckFailed, why)
+        }
+        None => (
+            Reason::EntryPointMissing,
+            "the model wrote no usable code".to_owned(),
+        ),
+    };
     Solved::Unsettled {
-        reason: Reason::EntryPointMissing,
-        why: "the model wrote no usable code".to_owned(),
-        candidate: draft.candidate.clone(),
+        reason,
+        why,
+        candidate,
     }
 }
 
@@ -295,7 +312,7 @@ fn needs(settlement: &Settlement) -> Needs {
 /// Where further solutions could have settled it they disagreed, however few the checks.
 fn reason_of(draft: &Draft, needs: Needs) -> Reason {
     let few = draft.candidate.all_checks().count() < super::plan::ENOUGH_EXAMPLES;
-    if needs == Needs::Error {
+    if matches!(needs, Needs::Error(_)) {
         Reason::WeakChecks
     } else if few && needs == Needs::Nothing {
         Reason::TooFewChecks

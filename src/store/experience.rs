@@ -1,6 +1,8 @@
 //! The experience that lasts: events as they were written, what each run's sinks made of theirs, and the archives that old
 //! events went to.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -234,11 +236,12 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The oldest events that are due for an archive: those before `before`, and as many more as are needed until the rest
-    /// is no more than `bytes`; `limit` at most.
+    /// The oldest events that are due for an archive: those from before `aged.start`, and as many more as are needed until
+    /// the rest is no more than `bytes`; `limit` at most. What claims to come from after `aged.end`, which is now, is as
+    /// old as what came after it.
     pub fn experience_due(
         &self,
-        before: Timestamp,
+        aged: &Range<Timestamp>,
         bytes: u64,
         limit: usize,
     ) -> Result<Vec<ExperienceRow>, StoreError> {
@@ -258,13 +261,25 @@ impl Store {
             )?;
             over = all - number(bytes);
         }
+        let (start, end) = (aged.start.as_millisecond(), aged.end.as_millisecond());
+        // In the order of their places: by time it would be a sort of all that is young.
+        let young: i64 = connection.query_row(
+            "SELECT coalesce((SELECT seq FROM experience WHERE +at BETWEEN ?1 AND ?2 ORDER BY seq LIMIT 1), ?3)",
+            params![start, end, i64::MAX],
+            |row| row.get(0),
+        )?;
+        let last_aged: i64 = connection.query_row(
+            "SELECT coalesce(max(seq), 0) FROM experience WHERE at < ?1 AND seq < ?2",
+            params![start, young],
+            |row| row.get(0),
+        )?;
         let mut statement =
-            connection.prepare("SELECT seq, at, record FROM experience ORDER BY seq LIMIT ?1")?;
+            connection.prepare("SELECT seq, record FROM experience ORDER BY seq LIMIT ?1")?;
         let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
         let mut due = Vec::new();
         while let Some(row) = rows.next()? {
-            let (seq, at, record): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            if at >= before.as_millisecond() && over <= 0 {
+            let (seq, record): (i64, String) = (row.get(0)?, row.get(1)?);
+            if seq > last_aged && over <= 0 {
                 break;
             }
             over -= i64::try_from(record.len()).unwrap_or(i64::MAX);

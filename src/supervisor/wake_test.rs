@@ -195,10 +195,15 @@ impl Bench {
             let (begun, before) = (clock::monotonic(), self.tree.cpu_time());
             tokio::time::sleep(Duration::from_millis(pause)).await;
             // A stillness that was there before the key would prove nothing.
-            while self.counted && self.tree.cpu_time() == before && begun.elapsed() < BUSY {
+            let lasts = || self.supervisor.snapshot().session.as_ref() == Some(&session);
+            while self.counted
+                && self.tree.cpu_time() == before
+                && begun.elapsed() < BUSY
+                && lasts()
+            {
                 tokio::time::sleep(SAMPLE).await;
             }
-            if self.supervisor.snapshot().session.as_ref() == Some(&session) {
+            if lasts() {
                 let idle = self.counted && self.tree.cpu_time() == before;
                 let round = self.press(&session).await;
                 let still = "the sandboxes used no CPU time that is counted";
@@ -216,8 +221,11 @@ impl Bench {
         tokio::time::sleep(AFTERMATH).await;
         let (last, cpu_after) = watching.end();
         typed.map_err(|error| format!("no key could be pressed: {error}"))?;
-        let (Ok(gone), Ok(Some(report))) = (self.gone.try_recv(), ended) else {
+        let Ok(ended) = ended else {
             return Err(format!("the dream had not ended {LATE:?} after the key"));
+        };
+        let (Some(report), Ok(gone)) = (ended, self.gone.try_recv()) else {
+            return Err("the dream ended and left no report".to_owned());
         };
         if (report.status, report.wake_reason)
             != (SessionStatus::Interrupted, Some(WakeReason::Presence))

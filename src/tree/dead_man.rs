@@ -7,9 +7,12 @@ use std::process::{Child, Command, Stdio};
 
 use super::Group;
 
-/// Waits for the end of its input, which comes when nobody is left to write to it. Its words are a process group, or
+/// Waits for the end of its input, which comes when nobody is left to write to it; deaf to what is said to a whole session.
+/// A process that was being made when its group was frozen holds the line until it goes on: then the next start's sweep is
+/// what ends it. Its words are a process group, or
 /// nothing, and the folders of control groups. What stands frozen under version 1 alone is left to the next start's sweep.
-const SCRIPT: &str = r#"read -r _
+const SCRIPT: &str = r#"trap '' HUP INT TERM
+read -r _
 [ -z "$1" ] || kill -s KILL -- "-$1"
 shift
 for group; do

@@ -81,7 +81,7 @@ fn what_is_in_a_tree_dies_with_us_however_it_was_started() {
     while tree.processes().len() < 2 {
         std::thread::sleep(Duration::from_millis(10));
     }
-    let dead_man = tree.dead_man.get_mut().unwrap().as_mut().unwrap();
+    let dead_man = tree.dead_man.get_mut().unwrap();
     let (_, other) = io::pipe().unwrap();
     drop(std::mem::replace(&mut dead_man.line, other));
     assert!(!child.wait().unwrap().success());

@@ -2,7 +2,7 @@
 
 use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
 use crate::dream::{Check, CheckKind, Scenario, Tokens, class_name};
-use crate::llm::{ChatRequest, Enough};
+use crate::llm::{ChatRequest, Enough, Message};
 use crate::supervisor::permit::WorkPermit;
 
 /// What the Guardian asks for; with fewer a scenario is not worth solving.
@@ -56,7 +56,12 @@ impl ScenarioWeaver {
         for round in 0..2_u64 {
             let seed = seed.wrapping_add(round * 1_000);
             let (found, used) = self
-                .ask_checks(permit, scenario, CHECK_TEMPERATURE, seed)
+                .ask_checks(
+                    permit,
+                    (scenario, prompt::checks(scenario, None)),
+                    CHECK_TEMPERATURE,
+                    seed,
+                )
                 .await?;
             spent = sum(spent, used);
             checks.extend(fresh(found, &mut keys));
@@ -81,7 +86,8 @@ impl ScenarioWeaver {
         })
     }
 
-    /// One further list, where too few of those that are `there` were met: what is asked about anew, if anything.
+    /// One further list, where too few of those that are `there` were met, or where none of them sees the error `wish`
+    /// raised: what is asked about anew, if anything.
     ///
     /// # Errors
     /// `Llm` alone: no usable check is an empty list.
@@ -90,9 +96,11 @@ impl ScenarioWeaver {
         permit: &WorkPermit,
         scenario: &Scenario,
         there: &[&Check],
+        wish: Option<&str>,
     ) -> Result<(Vec<Check>, Tokens), WeaveError> {
+        let messages = prompt::checks(scenario, wish);
         let (found, spent) = self
-            .ask_checks(permit, scenario, MORE_TEMPERATURE, MORE_SEED)
+            .ask_checks(permit, (scenario, messages), MORE_TEMPERATURE, MORE_SEED)
             .await?;
         let mut keys: Vec<_> = there.iter().map(|check| parse::key(check)).collect();
         let mut found = fresh(found, &mut keys);
@@ -120,12 +128,12 @@ impl ScenarioWeaver {
     async fn ask_checks(
         &self,
         permit: &WorkPermit,
-        scenario: &Scenario,
+        (scenario, messages): (&Scenario, Vec<Message>),
         temperature: f64,
         seed: u64,
     ) -> Result<(Vec<Check>, Tokens), WeaveError> {
         let request = ChatRequest {
-            messages: prompt::checks(scenario),
+            messages,
             temperature,
             top_p: 0.95,
             max_tokens: CHECK_TOKENS,

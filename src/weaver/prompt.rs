@@ -246,13 +246,13 @@ fn fence(data: &str) -> String {
     }
 }
 
-/// The request for checks, from the task's text alone.
-pub(super) fn checks(scenario: &Scenario) -> Vec<Message> {
-    Message::after(
-        preface::SYSTEM,
-        &preface::shown(),
-        &check_request(&scenario.task_prompt, &scenario.entry_point),
-    )
+/// The request for checks, from the task's text alone; one of them is to see the error `wish` raised.
+pub(super) fn checks(scenario: &Scenario, wish: Option<&str>) -> Vec<Message> {
+    let mut request = check_request(&scenario.task_prompt, &scenario.entry_point);
+    if let Some(error) = wish {
+        request.extend([" One of them must raise ", error, "."]);
+    }
+    Message::after(preface::SYSTEM, &preface::shown(), &request)
 }
 
 /// The request for calls whose results the real function will tell.

@@ -22,6 +22,12 @@ pub(super) struct Fresh {
     pub(super) mended_from: Option<usize>,
 }
 
+/// A solution that is wrong by the task's own words.
+pub(super) struct Refuted {
+    pub(super) code: String,
+    pub(super) why: String,
+}
+
 impl Fresh {
     pub(super) fn new(solution: Solution) -> Self {
         Self {
@@ -144,11 +150,12 @@ impl Scene<'_> {
         Ok((all, fits))
     }
 
-    /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them.
+    /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them. One of
+    /// them is to see the error `wish` raised.
     pub(in crate::engine) async fn expect_more(
         &self,
         scenario: &Scenario,
-        checks: &mut Vec<(Suite, Check)>,
+        (checks, wish): (&mut Vec<(Suite, Check)>, Option<&str>),
         tried: &mut [Tried],
         tally: &mut Tally,
     ) -> Result<(), EngineError> {
@@ -158,7 +165,7 @@ impl Scene<'_> {
         let there: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
         let more = writers
             .weaver
-            .more_checks(self.permit, scenario, &there)
+            .more_checks(self.permit, scenario, &there, wish)
             .await;
         let Some((more, spent)) = self.woven_or_nothing(more)? else {
             return Ok(());
@@ -180,8 +187,8 @@ impl Scene<'_> {
         draft: &Draft,
         fresh: Vec<Fresh>,
         checks: &[(Suite, Check)],
+        refuted: &mut Option<Refuted>,
     ) -> Result<Vec<Fresh>, EngineError> {
-        let task = &draft.candidate.scenario.task_prompt;
         let mut usable = Vec::new();
         for one in fresh {
             if is_copy(draft, &one.code) {
@@ -189,9 +196,15 @@ impl Scene<'_> {
                     scenario = self.number,
                     "a solution imports what it should write anew"
                 );
-            } else if !one.code.trim().is_empty()
-                && self.keeps_to_the_letters(task, &one.code, checks).await?
-            {
+                continue;
+            }
+            if one.code.trim().is_empty() {
+                continue;
+            }
+            if let Some(why) = self.foreign_letters(draft, &one.code, checks).await? {
+                let code = one.code;
+                *refuted = Some(Refuted { code, why });
+            } else {
                 usable.push(one);
             }
         }

@@ -1,14 +1,17 @@
 //! Whether a solution takes letters and digits beyond those that its task names. `str.isalpha` says yes to "\u{e9}", `isdigit`
-//! to "\u{b2}": where a task speaks of "the letters a-z", solutions that ask these overlook it together, and no model's
-//! check holds such a letter.
+//! to "\u{b2}": where a task speaks of "the letters a-z" and of all others, solutions that ask these overlook it together, and
+//! no model's check holds such a letter.
 
 use crate::dream::{Check, CheckKind, Suite};
-use crate::engine::settle::told;
+use crate::engine::draft::Draft;
+use crate::engine::settle::{Answer, told};
 use crate::engine::{EngineError, Scene};
 use crate::guardian::syntax::{Source, named};
 
 /// What a task calls the letters or digits that it means.
-const RANGES: [&str; 4] = ["a-z", "A-Z", "0-9", "ASCII"];
+const RANGES: [&str; 5] = ["a-z", "A-Z", "0-9", "ASCII letters", "ASCII digits"];
+/// What it says of all others with: without it they may lie outside of the task.
+const OTHERS: [&str; 6] = ["other", "others", "else", "ignore", "ignored", "ignores"];
 /// Methods that know every script.
 const METHODS: [&str; 7] = [
     "isalpha",
@@ -19,54 +22,63 @@ const METHODS: [&str; 7] = [
     "isupper",
     "islower",
 ];
+type IsOne = fn(&char) -> bool;
 /// What stands for a letter or a digit of another script.
 const FOREIGN: [(IsOne, char); 3] = [
     (char::is_ascii_lowercase, '\u{e9}'),
     (char::is_ascii_uppercase, '\u{c9}'),
     (char::is_ascii_digit, '\u{b2}'),
 ];
-type IsOne = fn(&char) -> bool;
-
 /// Calls that are asked at most.
 const QUESTIONS: usize = 6;
 
 impl Scene<'_> {
-    /// Whether `code` answers calls with foreign letters as it would if it took those of ASCII alone. True where its task
-    /// names none, and where it asks no method that knows others.
-    pub(super) async fn keeps_to_the_letters(
+    /// What `code` does with a foreign letter that it would not do if it took those of ASCII alone, in words. Nothing where
+    /// its task names none, and where the real thing is there to be asked.
+    pub(super) async fn foreign_letters(
         &self,
-        task: &str,
+        draft: &Draft,
         code: &str,
         checks: &[(Suite, Check)],
-    ) -> Result<bool, EngineError> {
-        let Some(twin) = RANGES
-            .iter()
-            .any(|range| task.contains(range))
-            .then(|| twin(code))
-            .flatten()
-        else {
-            return Ok(true);
+    ) -> Result<Option<String>, EngineError> {
+        let bounded =
+            draft.reference.is_none() && names_a_range(&draft.candidate.scenario.task_prompt);
+        let Some(twin) = bounded.then(|| twin(code)).flatten() else {
+            return Ok(None);
         };
         let questions = foreign(checks);
         let (own, narrow) = (
             self.observe(code, &questions).await?,
             self.observe(&twin, &questions).await?,
         );
-        let apart = own
-            .iter()
-            .zip(&narrow)
-            .zip(&questions)
-            .find(|((own, narrow), _)| own != narrow);
-        if let Some(((own, _), (_, question))) = apart {
-            tracing::debug!(
-                scenario = self.number,
-                call = question.call,
-                gave = told(own),
-                "a solution takes foreign letters"
-            );
-        }
-        Ok(apart.is_none())
+        // A fall may mean that the letter lies outside of the task.
+        let values =
+            |a: &Answer, b: &Answer| matches!((a, b), (Answer::Value(_), Answer::Value(_)));
+        let mut answered = own.iter().zip(&narrow).zip(&questions);
+        let apart = answered.find(|((own, narrow), _)| values(own, narrow) && own != narrow);
+        Ok(apart.map(|((own, _), (_, question))| {
+            let gave = told(own);
+            format!(
+                "it takes letters or digits beyond those that the task names: {} gave {gave}",
+                question.call
+            )
+        }))
     }
+}
+
+/// Whether the task names its letters or digits, and speaks of all others.
+fn names_a_range(task: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || c == '-';
+    let stands = |range: &str| {
+        task.match_indices(range).any(|(at, _)| {
+            let before = task[..at].chars().next_back();
+            let after = task[at + range.len()..].chars().next();
+            !before.is_some_and(joins) && !after.is_some_and(joins)
+        })
+    };
+    let mut words = task.split(|c: char| !c.is_alphanumeric());
+    RANGES.iter().any(|range| stands(range))
+        && words.any(|word| OTHERS.contains(&word.to_ascii_lowercase().as_str()))
 }
 
 /// The code with each method that knows every script narrowed to ASCII; `None` where there is none.
@@ -74,7 +86,7 @@ fn twin(code: &str) -> Option<String> {
     let source = Source::parse(code)?;
     let mut narrowed = code.to_owned();
     let mut found = false;
-    // From the end: what stands before keeps its place.
+    // From the end: what stands before keeps its place. What stands for the text holds no call, so none lies in another.
     for (node, _) in source.nodes().into_iter().rev() {
         let function = node
             .child_by_field_name("function")
@@ -89,10 +101,8 @@ fn twin(code: &str) -> Option<String> {
             function.child_by_field_name("object")?,
             function.child_by_field_name("attribute")?,
         );
-        if METHODS.contains(&source.text_of(method))
-            && matches!(object.kind(), "identifier" | "subscript" | "attribute")
-        {
-            let object = source.text_of(object);
+        let object = source.text_of(object);
+        if METHODS.contains(&source.text_of(method)) && !object.contains('(') {
             narrowed.replace_range(
                 node.byte_range(),
                 &format!("({object}.isascii() and {})", source.text_of(node)),
@@ -151,6 +161,42 @@ fn with(call: &str, is_one: IsOne, stranger: char) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_names_its_letters_where_it_speaks_of_the_others_too() {
+        for (task, named) in [
+            ("Shift the letters a-z. All other characters stay.", true),
+            ("Keep `A-Z`; everything else is a space.", true),
+            ("Digits (0-9) count, and others are ignored.", true),
+            (
+                "Each letter a-z is followed by a count of digits 0-9.",
+                false,
+            ),
+            ("Marks of 90-95 are 'A', all others 'B'.", false),
+            ("Since 2024-10-9, other days do not count.", false),
+            ("Non-ASCII letters count, other characters do not.", false),
+        ] {
+            assert_eq!(names_a_range(task), named, "{task}");
+        }
+    }
+
+    #[test]
+    fn hostile_code_is_narrowed_or_left() {
+        for (code, narrow) in [
+            (
+                "t[ch.isalpha(), '\u{e9}\u{e9}\u{e9}'].islower()",
+                Some("t[(ch.isascii() and ch.isalpha()), '\u{e9}\u{e9}\u{e9}'].islower()"),
+            ),
+            (
+                "s[i - s[i - 1].isdigit()].isalpha()",
+                Some("s[i - (s[i - 1].isascii() and s[i - 1].isdigit())].isalpha()"),
+            ),
+            ("s[next(it)].isalpha()", None),
+            ("f''.isalpha(", None),
+        ] {
+            assert_eq!(twin(code).as_deref(), narrow);
+        }
+    }
 
     #[test]
     fn every_method_that_knows_other_scripts_is_narrowed() {

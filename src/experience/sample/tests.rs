@@ -72,8 +72,13 @@ fn fits(seen: &HashMap<u64, u64>, expected: &HashMap<u64, f64>) {
 }
 
 /// A window that has wrapped round several times, with priorities from 0.001 to 20, some of them changed later.
-fn worn() -> (Window, HashMap<u64, f64>) {
-    let mut window = small(500, 120);
+fn worn(alpha: f64) -> (Window, HashMap<u64, f64>) {
+    let mut window = Window::new(Limits {
+        hot: 120,
+        events: 500,
+        alpha,
+        ..Limits::default()
+    });
     let mut priorities = HashMap::new();
     for number in 0..4321_u64 {
         let priority = 0.001 + (number * 7919 % 1000) as f64 / 50.0;
@@ -89,12 +94,19 @@ fn worn() -> (Window, HashMap<u64, f64>) {
     (window, priorities)
 }
 
-/// Probabilities by going over all events that are in scope.
-fn brute(window: &Window, priorities: &HashMap<u64, f64>, scope: Scope) -> HashMap<u64, f64> {
-    let weights: Vec<(u64, f64)> = window
-        .range(scope)
-        .map(|seq| (seq, f64::from(weight(priorities[&seq], ALPHA))))
-        .collect();
+/// Probabilities by going over all events that are in scope, from their priorities and not from what the tree makes of
+/// them.
+fn brute(
+    window: &Window,
+    priorities: &HashMap<u64, f64>,
+    scope: Scope,
+    alpha: f64,
+) -> HashMap<u64, f64> {
+    shares(window, scope, |seq| priorities[&seq].powf(alpha))
+}
+
+fn shares(window: &Window, scope: Scope, weight: impl Fn(u64) -> f64) -> HashMap<u64, f64> {
+    let weights: Vec<(u64, f64)> = window.range(scope).map(|seq| (seq, weight(seq))).collect();
     let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
     weights
         .into_iter()
@@ -117,17 +129,22 @@ const MILLION: usize = 1_000_000;
 
 #[test]
 fn a_million_prioritized_draws_fall_as_brute_force_says() {
-    let (mut window, mut priorities) = worn();
-    assert_eq!(window.len(), 500);
     // By trial, and with one event so heavy that nearly every trial would fail, down the tree.
-    for heaviest in [None, Some(1e6)] {
+    for (alpha, heaviest) in [
+        (ALPHA, None),
+        (ALPHA, Some(1e6)),
+        (1.0, Some(4e3)),
+        (0.0, Some(1e6)),
+    ] {
+        let (mut window, mut priorities) = worn(alpha);
+        assert_eq!(window.len(), 500);
         if let Some(priority) = heaviest {
             let seq = window.range(Scope::Hot).start + 7;
             assert_eq!(window.update_priorities(&[(seq, priority)]), 1);
             priorities.insert(seq, priority);
         }
         for scope in [Scope::Window, Scope::Hot] {
-            let expected = brute(&window, &priorities, scope);
+            let expected = brute(&window, &priorities, scope, alpha);
             let ask = Ask::new(Strategy::Prioritized, 250).of(scope);
             fits(&count(&mut window, &ask, MILLION, 11), &expected);
         }
@@ -136,7 +153,7 @@ fn a_million_prioritized_draws_fall_as_brute_force_says() {
 
 #[test]
 fn a_million_uniform_and_recent_draws_are_even() {
-    let (mut window, _) = worn();
+    let (mut window, _) = worn(ALPHA);
     let even = |range: std::ops::Range<u64>| {
         let share = 1.0 / (range.end - range.start) as f64;
         range.map(|seq| (seq, share)).collect::<HashMap<_, _>>()
@@ -165,7 +182,7 @@ fn pairs_without_replacement_fall_as_counting_all_pairs_says() {
     for (number, priority) in (0..).zip(priorities) {
         window.push(&line(number, priority, "a"), NOW);
     }
-    let weights = priorities.map(|p| f64::from(weight(p, ALPHA)));
+    let weights = priorities.map(|p: f64| p.powf(ALPHA));
     let total: f64 = weights.iter().sum();
     let mut expected = HashMap::new();
     for (a, first) in (0_u64..).zip(weights) {
@@ -190,8 +207,8 @@ fn pairs_without_replacement_fall_as_counting_all_pairs_says() {
 
 #[test]
 fn a_draw_that_is_bent_is_noticed() {
-    let (mut window, priorities) = worn();
-    let mut expected = brute(&window, &priorities, Scope::Window);
+    let (mut window, priorities) = worn(ALPHA);
+    let mut expected = brute(&window, &priorities, Scope::Window, ALPHA);
     // As if one event in five hundred had half its share too much.
     let seq = window.range(Scope::Window).start + 7;
     expected.entry(seq).and_modify(|share| *share *= 1.5);
@@ -385,7 +402,9 @@ fn weights_are_those_of_an_oracle_and_nothing_that_has_gone_is_drawn() {
             assert!(batch.text(item).contains(&said), "case {case}");
         }
         if strategy == Strategy::Prioritized {
-            let oracle = brute(&window, &priorities, scope);
+            // What is made good for is the draw as it is: in whole steps.
+            let held = |seq: u64| f64::from(weight(priorities[&seq], ALPHA));
+            let oracle = shares(&window, scope, held);
             let plain = |seq: u64| (there as f64 * oracle[&seq]).powf(-ask.beta);
             let most = batch
                 .items()

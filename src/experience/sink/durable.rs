@@ -101,10 +101,11 @@ pub fn archive_due(
     let before = now - jiff::SignedDuration::try_from(retention.age).unwrap_or_default();
     let mut gone = 0;
     loop {
-        let due = store.experience_due(before, retention.bytes, ARCHIVE_EVENTS)?;
+        let due = store.experience_due(&(before..now), retention.bytes, ARCHIVE_EVENTS)?;
         let (Some(first), Some(last)) = (due.first(), due.last()) else {
             return Ok(gone);
         };
+        let times = || due.iter().map(|row| time_of(&row.record));
         let file = format!(
             "experience-{:012}-{:012}{}",
             first.seq,
@@ -122,8 +123,8 @@ pub fn archive_due(
             sha256: made.sha256,
             bytes: made.bytes,
             events: due.len() as u64,
-            first: time_of(&first.record),
-            last: time_of(&last.record),
+            first: times().min().unwrap_or_default(),
+            last: times().max().unwrap_or_default(),
         };
         store.experience_archived(&row, last.seq)?;
         gone += due.len();

@@ -20,8 +20,18 @@ const EMPTY: [(&[&str], &str, &str); 5] = [
     (&["set"], "set", "set()"),
 ];
 
-/// Shortly before "raise" they turn it round.
-const DENIALS: [&str; 4] = ["no", "not", "never", "don"];
+/// Before "raise" in its clause they turn it round.
+const DENIALS: [&str; 17] = [
+    "no", "not", "never", "cannot", "can", "don", "doesn", "won", "shouldn", "mustn", "wouldn",
+    "than", "instead", "without", "avoid", "nor", "neither",
+];
+/// Before "raises" in its clause they make it a condition, or somebody else's doing.
+const CONDITIONS: [&str; 13] = [
+    "if", "when", "whenever", "whose", "that", "which", "where", "unless", "until", "except",
+    "catch", "catches", "it",
+];
+/// Errors that no check is read of: a misspelt name and a failed assertion raise them too.
+const AMBIGUOUS: [&str; 2] = ["NameError", "AssertionError"];
 
 /// The one argument that a function cannot do without.
 struct Argument<'a> {
@@ -48,31 +58,41 @@ pub fn stated(task: &str, entry_point: &str) -> Vec<Check> {
     checks
 }
 
-/// Errors that the task says are raised, in its order: a solution of which none of them was seen proves nothing of them.
+/// Errors that the task says its function raises, in its order: a solution of which none was seen that one clause names
+/// proves nothing of that clause. A clause ends with a comma, so what stands before it is no condition of what follows.
 #[must_use]
-pub fn named_errors(task: &str) -> Vec<String> {
-    let mut named: Vec<String> = Vec::new();
-    for sentence in sentences(task).take(MAX_SENTENCES) {
-        let lower = sentence.to_ascii_lowercase();
-        let words: Vec<&str> = lower
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
+pub fn named_errors(task: &str) -> Vec<Vec<String>> {
+    let mut named: Vec<Vec<String>> = Vec::new();
+    for clause in sentences(task)
+        .take(MAX_SENTENCES)
+        .flat_map(|sentence| sentence.split(", "))
+    {
+        let words = || {
+            clause
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .filter(|word| !word.is_empty())
+        };
+        let lower: Vec<String> = words().map(str::to_ascii_lowercase).collect();
+        let among = |before: &[String], list: &[&str]| {
+            before.iter().any(|word| list.contains(&word.as_str()))
+        };
+        let asked = lower
+            .iter()
+            .enumerate()
+            .any(|(at, word)| match word.as_str() {
+                "raise" => !among(&lower[..at], &DENIALS),
+                "raises" | "raised" => {
+                    !among(&lower[..at], &DENIALS) && !among(&lower[..at], &CONDITIONS)
+                }
+                _ => false,
+            });
+        let errors = words().filter(|word| word.len() > "Error".len() && word.ends_with("Error"));
+        let errors: Vec<String> = errors
+            .filter(|word| !AMBIGUOUS.contains(word))
+            .map(str::to_owned)
             .collect();
-        let asked = words.iter().enumerate().any(|(at, word)| {
-            let before = &words[at.saturating_sub(3)..at];
-            matches!(*word, "raise" | "raises" | "raised")
-                && !before.iter().any(|word| DENIALS.contains(word))
-        });
-        if !asked {
-            continue;
-        }
-        for word in sentence.split(|c: char| !c.is_alphanumeric() && c != '_') {
-            if word.len() > "Error".len()
-                && word.ends_with("Error")
-                && named.iter().all(|known| known != word)
-            {
-                named.push(word.to_owned());
-            }
+        if asked && !errors.is_empty() && !named.contains(&errors) {
+            named.push(errors);
         }
     }
     named
@@ -352,18 +372,37 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_named_where_it_is_to_be_raised() {
-        let named = |task: &str| named_errors(task).join(" ");
-        assert_eq!(named("Raise ValueError if `n` is odd."), "ValueError");
-        let two = "Returns 0. A negative `n` raises a `ValueError`; text raises TypeError, or ValueError if empty.";
-        assert_eq!(named(two), "ValueError TypeError");
-        assert_eq!(named("Raise KeyError if a name is not there."), "KeyError");
-        assert_eq!(named("No ValueError is raised for it."), "");
-        assert_eq!(named("Do not raise ValueError for an empty list."), "");
-        assert_eq!(
-            named("A line such as 'ValueError: x' counts as an error."),
-            ""
-        );
-        assert_eq!(named("Raise the sum to the power `Error`."), "");
+    fn an_error_is_named_where_the_function_is_to_raise_it() {
+        for (task, errors) in [
+            ("Raise ValueError if `n` is odd.", "ValueError"),
+            ("If `n` is odd, raise ValueError.", "ValueError"),
+            ("If `n` is odd raise ValueError.", "ValueError"),
+            ("Raise KeyError if a name is not there.", "KeyError"),
+            ("ValueError is raised for an odd `n`.", "ValueError"),
+            (
+                "Returns 0. A negative `n` raises a `ValueError`; text raises TypeError.",
+                "ValueError TypeError",
+            ),
+            (
+                "Raise InvalidNameError (a ValueError) for it.",
+                "InvalidNameError|ValueError",
+            ),
+            ("Do not raise ValueError for an empty list.", ""),
+            ("It doesn't raise KeyError for a missing name.", ""),
+            ("Return None rather than raise KeyError.", ""),
+            ("Never let a KeyError be raised.", ""),
+            ("No ValueError is raised for it.", ""),
+            ("If `fn` raises ValueError, try again.", ""),
+            ("Skip lines whose conversion raises ValueError.", ""),
+            ("Raise NameError for an unknown name.", ""),
+            ("A line such as 'ValueError: x' counts as an error.", ""),
+            ("Raise the sum to the power `Error`.", ""),
+        ] {
+            let named: Vec<_> = named_errors(task)
+                .iter()
+                .map(|clause| clause.join("|"))
+                .collect();
+            assert_eq!(named.join(" "), errors, "{task}");
+        }
     }
 }

@@ -87,7 +87,7 @@ fn what_stands_before_a_task_is_the_same_for_every_task() {
             task_prompt: task.to_owned(),
             ..Scenario::default()
         };
-        let mut messages = checks(&scenario);
+        let mut messages = checks(&scenario, None);
         messages.pop();
         messages
     };

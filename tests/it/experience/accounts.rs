@@ -201,7 +201,12 @@ fn old_events_leave_for_archives_by_age_and_by_size() {
     let now = clock::utc();
     for number in 0..300 {
         let mut old = event(number);
-        let days = if number < 100 { 120 } else { 1 };
+        let days = match number {
+            // A clock that was wrong for a moment holds nothing up.
+            3 => -30,
+            0..100 => 120,
+            _ => 1,
+        };
         old.timestamp = Some(now - SignedDuration::from_hours(24 * days));
         stream.write_event(old).expect("taken");
     }
@@ -210,6 +215,11 @@ fn old_events_leave_for_archives_by_age_and_by_size() {
     drop(stream);
     archive_due(&store, &made.archives(), Retention::default(), now).expect("archived by age");
     assert_eq!(numbers_of(&store), (100..300).collect::<Vec<_>>());
+    let row = &store.experience_archives().expect("rows")[0];
+    assert!(
+        row.first < now - SignedDuration::from_hours(24 * 100) && row.last > now,
+        "{row:?}"
+    );
     let small = Retention {
         bytes: 5000,
         age: Duration::from_hours(24 * 90),

@@ -49,25 +49,25 @@ async fn nothing_escapes_a_hundred_freezes_that_land_while_it_forks() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         for cycle in 0..100_u64 {
             assert!(tree.freeze());
-            // The last of them stops within some milliseconds; on a machine whose own host stalls it is counted late.
+            // The last of them stops within some milliseconds; on a machine whose own host stalls it is counted late, and
+            // so is one that was being born. What escapes goes on and on.
             let mut looks = 0;
             let processes = loop {
                 tokio::time::sleep(Duration::from_millis(30)).await;
                 let (used, processes) = (tree.cpu_time(), tree.processes());
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 let more = tree.cpu_time().saturating_sub(used);
-                if more < Duration::from_millis(2) {
+                let now = tree.processes();
+                if more < Duration::from_millis(2) && now == processes {
                     break processes;
                 }
                 looks += 1;
-                assert!(looks < 5, "cycle {cycle} on {}: {more:?}", bench.name());
+                assert!(
+                    looks < 5,
+                    "cycle {cycle} on {}: {more:?}, {processes:?} and then {now:?}",
+                    bench.name()
+                );
             };
-            assert_eq!(
-                tree.processes(),
-                processes,
-                "cycle {cycle} on {}",
-                bench.name()
-            );
             assert!(processes.len() > 1);
             tree.thaw();
             tokio::time::sleep(Duration::from_millis(cycle % 7)).await;

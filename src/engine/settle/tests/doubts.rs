@@ -129,12 +129,12 @@ fn a_copy_with_other_names_is_no_second_opinion() {
 #[test]
 fn an_error_that_the_task_names_has_to_be_seen() {
     let (mut checks, mut right) = one_missed(OUTWEIGHING);
-    let named = ["ValueError".to_owned()];
+    let named = [vec!["BadNameError".to_owned(), "ValueError".to_owned()]];
     let settled = settle(&checks, std::slice::from_ref(&right), &[]);
     assert_eq!(settled.clone().having_seen(&[]), settled);
     let unseen = settled.having_seen(&named);
     assert!(
-        matches!(&unseen, Settlement::Unsettled { best: Some(0), needs: Needs::Error, why } if why.contains("ValueError")),
+        matches!(&unseen, Settlement::Unsettled { best: Some(0), needs: Needs::Error(0), why } if why.contains("ValueError")),
         "{unseen:?}"
     );
     let kind = CheckKind::Raises {
