@@ -141,7 +141,7 @@ pub static KEYS: [Key; 27] = [
         ("DREAMING_NIGHT_QUIET_MINUTES", "night_quiet_minutes"),
         Bare,
         ("5", ""),
-        "whole minutes from 0 to 240",
+        "whole minutes from 1 to 240",
         "Minutes without input that suffice inside the night hours.",
     ),
     key(

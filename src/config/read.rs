@@ -67,7 +67,7 @@ impl Reader<'_> {
                 night: self.get(Id::NightHours, |_, text| {
                     NightHours::from_str(text).map_err(|error| error.to_string())
                 }),
-                night_quiet: self.get(Id::NightQuiet, |_, text| minutes(0, 240)(text)),
+                night_quiet: self.get(Id::NightQuiet, |_, text| minutes(1, 240)(text)),
                 max_scenarios: self.get(Id::MaxScenarios, |_, text| whole(text, 0, 100_000)),
                 complexity: self.get(Id::Complexity, |_, text| complexity(text)),
                 strict: self.get(Id::Strict, |_, text| truth(text)),

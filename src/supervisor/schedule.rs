@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::civil::Time;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Dreaming, NightHours};
@@ -17,6 +17,9 @@ use crate::energy::gate::{Window, span};
 /// After a session that failed the service waits this long: long enough not to spin on a broken part, short enough to
 /// still use the night once the part is back.
 const AFTER_ERROR: Duration = Duration::from_mins(15);
+
+/// A mark further ahead was written by a clock that was wrong, and says nothing. Smaller steps are what clocks are set by.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was already dreamed; survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,6 +36,16 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// Those that can be true at this moment.
+    fn believed(self, now: Timestamp) -> Self {
+        let sound = |mark: &Timestamp| mark.duration_since(now) <= AHEAD;
+        Self {
+            night_done: self.night_done.filter(sound),
+            absence_done: self.absence_done.filter(sound),
+            not_before: self.not_before.filter(sound),
+        }
+    }
+
     /// Notes how a session of the service ended. `began` is what it began as, `trigger` what it ended as.
     pub fn ended(
         &mut self,
@@ -88,6 +101,7 @@ pub fn night_began(night: NightHours, now: &Zoned) -> Option<Timestamp> {
 #[must_use]
 pub fn window(now: &Zoned, presence: &Presence, dreaming: &Dreaming, marks: &Marks) -> Window {
     let utc = now.timestamp();
+    let marks = &marks.believed(utc);
     let began = night_began(dreaming.night, now);
     let later = marks.not_before.filter(|moment| utc < *moment);
     let (night, idle) = match later {
@@ -294,6 +308,23 @@ mod tests {
         let now = at("2026-03-29T03:00+02:00[Europe/Warsaw]");
         let began = night_began(dreaming((2, 6)).night, &now);
         assert!(began.is_some_and(|began| began <= now.timestamp()));
+    }
+
+    #[test]
+    fn marks_of_a_clock_that_was_years_ahead_hold_nothing_up() {
+        let (dreaming, now) = (dreaming((2, 6)), at("2026-11-21T03:00[UTC]"));
+        let marks = |hours: i64| {
+            let mark = Some(now.timestamp() + SignedDuration::from_hours(hours));
+            Marks {
+                night_done: mark,
+                absence_done: mark,
+                not_before: mark,
+            }
+        };
+        let wrong = window(&now, &away(60), &dreaming, &marks(24 * 365));
+        assert_eq!((wrong.night, wrong.idle), (Ok(()), Ok(())));
+        let set_back = window(&now, &away(60), &dreaming, &marks(2));
+        assert!(set_back.night.is_err() && set_back.idle.is_err());
     }
 
     #[test]

@@ -368,8 +368,8 @@ fn each_setting_takes_its_range_and_nothing_else() {
         Id::IdleThreshold,
         &["0", "1441", "1.5", "ten", "99999999999999999999"],
     );
-    refuses(Id::NightQuiet, &["241", "-1"]);
-    takes(Id::NightQuiet, &["0", "240"]);
+    refuses(Id::NightQuiet, &["0", "241", "-1"]);
+    takes(Id::NightQuiet, &["1", "240"]);
     refuses(Id::MaxScenarios, &["100001", "all"]);
     takes(Id::MaxScenarios, &["0", "100000"]);
     refuses(Id::CpuThreshold, &["0", "1.01", "NaN", "inf", "70%"]);
