@@ -67,14 +67,13 @@ impl Scene<'_> {
             .map(|(suite, check)| (suite, check.clone()))
             .collect();
         let scenario = &draft.candidate.scenario;
-        let mut stated = match draft.reference {
-            None => stated(&scenario.task_prompt, &scenario.entry_point),
+        let (mut stated, named) = match draft.reference {
+            None => (
+                stated(&scenario.task_prompt, &scenario.entry_point),
+                named_errors(&scenario.task_prompt),
+            ),
             // The real thing's answers say more than its description.
-            Some(_) => Vec::new(),
-        };
-        let named = match draft.reference {
-            None => named_errors(&scenario.task_prompt),
-            Some(_) => Vec::new(),
+            Some(_) => (Vec::new(), Vec::new()),
         };
         checks = with_stated(checks, &stated);
         self.phase(Phase::Coding, tally);

@@ -105,7 +105,7 @@ pub fn archive_due(
         let (Some(first), Some(last)) = (due.first(), due.last()) else {
             return Ok(gone);
         };
-        let times = || due.iter().map(|row| time_of(&row.record));
+        let times: Vec<Timestamp> = due.iter().map(|row| time_of(&row.record)).collect();
         let file = format!(
             "experience-{:012}-{:012}{}",
             first.seq,
@@ -123,8 +123,8 @@ pub fn archive_due(
             sha256: made.sha256,
             bytes: made.bytes,
             events: due.len() as u64,
-            first: times().min().unwrap_or_default(),
-            last: times().max().unwrap_or_default(),
+            first: times.iter().min().copied().unwrap_or_default(),
+            last: times.iter().max().copied().unwrap_or_default(),
         };
         store.experience_archived(&row, last.seq)?;
         gone += due.len();
