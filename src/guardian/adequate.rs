@@ -13,8 +13,10 @@ use crate::sandbox::Limits;
 
 /// Most mutants that are tried: 30 tell 0.8 from 0.6 nine times in ten.
 const MUTANTS_MAX: usize = 30;
-/// Fewer say nothing.
+/// Of fewer all must fall: a share of them says nothing.
 const MUTANTS_MIN: usize = 4;
+/// New questions that must have been answered before a survivor that answers them alike is held to mean the same.
+const ASKED_MIN: usize = 8;
 /// Share of the mutants that must fall, in percent (the project's contract on gates). Those that provably mean the same
 /// are not made, and a survivor that also answers every new question as the original does is not counted here: of the
 /// good fixtures' and the pack's survivors nearly all of these mean the same.
@@ -46,11 +48,8 @@ pub(super) async fn rule(
     panel: &Panel,
 ) -> Hearing {
     let all = mutants(&candidate.code, MUTANTS_MAX, u64::from(seed));
-    if all.len() < MUTANTS_MIN {
-        return Ok(Ruling::Skipped(format!(
-            "only {} mutants: too little code to change",
-            all.len()
-        )));
+    if all.is_empty() {
+        return Ok(Ruling::Skipped("no code to change".to_owned()));
     }
     let total = |ms: fn(&Trial) -> f64| trials.iter().map(ms).sum::<f64>();
     #[expect(
@@ -88,7 +87,10 @@ pub(super) async fn rule(
         .collect();
     let mut jury = Jury::of(bench, room, &code, checks).await?;
     let mut witnesses = Jury::of(bench, room, &code, asked).await?;
-    let mut count = Count::default();
+    let mut count = Count {
+        asked: panel.answered.len(),
+        ..Count::default()
+    };
     let mut added: Vec<usize> = Vec::new();
     for mutant in &all {
         if jury.fells(bench, room, mutant).await?.is_some() {
@@ -131,6 +133,8 @@ pub(super) async fn rule(
 /// What became of the mutants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Count {
+    /// New questions that the solution answered.
+    asked: usize,
     fallen: usize,
     /// Fell because nothing came back from them: they ran into a limit, or ended the interpreter.
     unanswered: usize,
@@ -147,9 +151,17 @@ impl Count {
         let fallen = self.fallen + self.by_added;
         let (shown, silent) = (self.shown.len(), self.silent.len());
         let all = fallen + shown + silent;
+        if all < MUTANTS_MIN {
+            return shown > 0 || fallen == 0 || (silent > 0 && self.asked < ASKED_MIN);
+        }
+        // Silence says something only where there was something to answer.
+        let (of_all_min, allowed) = if self.asked < ASKED_MIN {
+            (FALLEN_MIN_PERCENT, ALLOWED)
+        } else {
+            (FALLEN_OF_ALL_MIN_PERCENT, ALLOWED_SILENT)
+        };
         let against = shown > ALLOWED && fallen * 100 < (fallen + shown) * FALLEN_MIN_PERCENT;
-        let overall =
-            shown + silent > ALLOWED_SILENT && fallen * 100 < all * FALLEN_OF_ALL_MIN_PERCENT;
+        let overall = shown + silent > allowed && fallen * 100 < all * of_all_min;
         against || overall
     }
 
@@ -271,9 +283,10 @@ mod tests {
     use super::Count;
 
     #[track_caller]
-    fn check(fallen: usize, shown: usize, silent: usize, weak: bool) {
+    fn check(asked: usize, fallen: usize, shown: usize, silent: usize, weak: bool) {
         let names = |n: usize| vec!["x".to_owned(); n];
         let count = Count {
+            asked,
             unanswered: 1,
             fallen,
             by_added: 0,
@@ -285,18 +298,34 @@ mod tests {
 
     #[test]
     fn four_of_five_that_differ_must_fall() {
-        check(8, 2, 0, false);
-        check(7, 2, 0, true);
-        check(4, 1, 0, false);
-        check(3, 1, 0, false);
-        check(2, 2, 0, true);
+        check(24, 8, 2, 0, false);
+        check(24, 7, 2, 0, true);
+        check(24, 4, 1, 0, false);
+        check(24, 3, 1, 0, false);
+        check(24, 2, 2, 0, true);
     }
 
     #[test]
     fn what_seems_to_mean_the_same_weighs_less() {
-        check(9, 0, 3, false);
-        check(6, 0, 5, true);
-        check(2, 0, 2, false);
-        check(8, 1, 3, false);
+        check(24, 9, 0, 3, false);
+        check(24, 6, 0, 5, true);
+        check(24, 2, 0, 2, false);
+        check(24, 8, 1, 3, false);
+    }
+
+    #[test]
+    fn where_nothing_was_asked_silence_is_no_excuse() {
+        check(7, 9, 0, 3, true);
+        check(7, 8, 0, 2, false);
+        check(7, 2, 0, 2, true);
+    }
+
+    #[test]
+    fn of_few_mutants_all_must_fall() {
+        check(24, 3, 0, 0, false);
+        check(24, 2, 1, 0, true);
+        check(24, 2, 0, 1, false);
+        check(0, 2, 0, 1, true);
+        check(24, 0, 0, 1, true);
     }
 }

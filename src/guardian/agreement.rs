@@ -136,7 +136,7 @@ fn without_peers(agreement: &Agreement) -> Ruling {
 }
 
 /// One trial a question; `None` where the code gave nothing to compare.
-async fn ask(
+pub(super) async fn ask(
     bench: &mut Bench<'_>,
     room: Room,
     code: &str,

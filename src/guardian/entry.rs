@@ -3,7 +3,7 @@
 
 use tree_sitter::Node;
 
-use super::syntax::{Source, children, named};
+use super::syntax::{Source, bare, children, named};
 use crate::dream::Reason;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,8 @@ pub(super) enum Shape {
         parameters: Vec<String>,
     },
     Class,
-    /// A name bound to something callable.
+    /// A name bound to something callable that the text does not show. A lambda and another name of a definition are
+    /// what they stand for.
     Assigned,
 }
 
@@ -74,12 +75,33 @@ fn definition<'s>(source: &'s Source<'_>, statement: Node<'s>, name: &str) -> Op
         "expression_statement" => {
             let assignment = statement.named_child(0)?;
             let ours = assignment.kind() == "assignment" && is_named(assignment, "left");
-            ours.then_some(Entry {
-                shape: Shape::Assigned,
-                node: assignment,
-            })
+            ours.then(|| assigned(source, assignment, name))
         }
         _ => None,
+    }
+}
+
+fn assigned<'s>(source: &'s Source<'_>, assignment: Node<'s>, name: &str) -> Entry<'s> {
+    let entry = |shape, node| Entry { shape, node };
+    let Some(right) = assignment.child_by_field_name("right").map(bare) else {
+        return entry(Shape::Assigned, assignment);
+    };
+    let text = source.text_of(right);
+    match right.kind() {
+        "lambda" => {
+            let shape = Shape::Function {
+                is_async: false,
+                parameters: parameters(source, right),
+            };
+            entry(shape, right)
+        }
+        // Only definitions are followed: `f = g` beside `g = f` would never end.
+        "identifier" if text != name => named(source.root())
+            .into_iter()
+            .filter(|statement| statement.kind() != "expression_statement")
+            .find_map(|statement| definition(source, statement, text))
+            .unwrap_or(entry(Shape::Assigned, assignment)),
+        _ => entry(Shape::Assigned, assignment),
     }
 }
 
@@ -146,7 +168,11 @@ mod tests {
         check("@cache\ndef f(): pass", &function(false, &[]));
         check("async def f(a): pass", &function(true, &["a"]));
         check("class f:\n    pass", &Ok(Shape::Class));
-        check("f = lambda x: x", &Ok(Shape::Assigned));
+        check("f = lambda x, n=1: x", &function(false, &["x", "n"]));
+        check("def g(a): return a\nf = g", &function(false, &["a"]));
+        check("class G:\n    pass\nf = (G)", &Ok(Shape::Class));
+        check("f = partial(g, 1)", &Ok(Shape::Assigned));
+        check("g = f\nf = g", &Ok(Shape::Assigned));
         check(
             "@overload\ndef f(a: int): ...\n@typing.overload\ndef f(a: str): ...\ndef f(a): return a",
             &function(false, &["a"]),

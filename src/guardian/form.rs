@@ -58,6 +58,10 @@ pub(super) fn rule(candidate: &Candidate) -> Ruling {
     if let Some(what) = stub_marker(&source, &entry) {
         return Ruling::Fail(Reason::StubMarker, what);
     }
+    if let Some(name) = code_as_text(&source) {
+        let what = format!("`{name}` runs code that nothing here can read or change");
+        return Ruling::Fail(Reason::ReachesHarness, what);
+    }
     if let Some((reason, what)) = beyond(&source, &candidate.scenario.libraries) {
         return Ruling::Fail(reason, what);
     }
@@ -75,7 +79,10 @@ pub(super) fn is_identifier(name: &str) -> bool {
 
 fn stub_marker(source: &Source<'_>, entry: &entry::Entry<'_>) -> Option<String> {
     let hollow = match entry.shape {
-        Shape::Function { .. } => is_hollow_body(source, entry.node),
+        // A lambda has an expression for its body.
+        Shape::Function { .. } => {
+            entry.node.kind() != "lambda" && is_hollow_body(source, entry.node)
+        }
         Shape::Class => is_hollow_class(source, entry.node),
         Shape::Assigned => false,
     };
@@ -90,6 +97,26 @@ fn stub_marker(source: &Source<'_>, entry: &entry::Entry<'_>) -> Option<String> 
         .map(|(n, _)| source.text_of(n))
         .find(|text| is_marker(text))
         .map(|text| format!("`{text}`"))
+}
+
+/// A use of `eval`, `exec` or `compile`: what they run is out of reach of the gates that read, cover and mutate.
+fn code_as_text<'t>(source: &Source<'t>) -> Option<&'t str> {
+    source.nodes().into_iter().find_map(|(node, _)| {
+        let text = source.text_of(node);
+        let built_in = node.kind() == "identifier" && matches!(text, "eval" | "exec" | "compile");
+        let parent = node.parent()?;
+        // `re.compile`, `run(compile=True)` and a method of that name are others.
+        let other = match parent.kind() {
+            "attribute" => parent.child_by_field_name("attribute") == Some(node),
+            "keyword_argument" | "function_definition" => {
+                parent.child_by_field_name("name") == Some(node)
+            }
+            // `from re import compile`
+            "dotted_name" | "aliased_import" => true,
+            _ => false,
+        };
+        (built_in && !other).then_some(text)
+    })
 }
 
 fn is_marker(comment: &str) -> bool {

@@ -2,14 +2,14 @@
 //! by heart, and every earlier attempt that is known to be wrong, must miss at least one check. A check that whatever
 //! code meets is none, and a solution that is itself a table of the checks falls here too.
 
-use super::agreement::QUESTIONS;
+use super::agreement::{QUESTIONS, ask};
 use super::bench::{Bench, Role, Room};
 use super::entry;
 use super::inputs::questions;
 use super::learned::by_heart;
 use super::ruling::{Hearing, Ruling, Undecided};
-use super::stand_ins::{StandIn, odd_ones, stand_ins};
-use super::syntax::Source;
+use super::stand_ins::{StandIn, flatterer, odd_ones, stand_ins};
+use super::syntax::{Source, only_expression};
 use super::trial::{Holds, meets};
 use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason, Served, Value};
 
@@ -52,6 +52,12 @@ pub(super) async fn rule(
             format!("`{}` is met whatever the solution gives", check.call),
         ));
     }
+    if let Some(check) = compares_inside(bench, candidate, &shape).await? {
+        return Ok(Ruling::Fail(
+            Reason::VerdictInsideCall,
+            format!("`{}` is met by whatever equals everything", check.call),
+        ));
+    }
     let mut all = stand_ins(candidate, &shape);
     all.extend(
         wrong_attempts
@@ -70,11 +76,18 @@ pub(super) async fn rule(
             return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
         }
     }
-    if let Some((held, of)) = by_heart(candidate)
-        && knows_nothing_else(bench, hash_seed, candidate).await?
+    if let Some(table) = by_heart(candidate)
+        && (table.beyond_chance || knows_nothing_else(bench, hash_seed, candidate).await?)
     {
-        let detail =
-            format!("the solution holds {held} of {of} examples by heart and answers nothing else");
+        let rest = if table.beyond_chance {
+            "which no code holds by chance"
+        } else {
+            "and answers nothing else"
+        };
+        let detail = format!(
+            "the solution holds {} of {} examples by heart, {rest}",
+            table.held, table.of
+        );
         return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
     }
     Ok(Ruling::Pass(format!(
@@ -147,6 +160,44 @@ async fn met_by_all<'c>(
     Ok(left.first().copied())
 }
 
+/// The first check that an object meets by saying yes to every comparison, in a way that reading the call does not show.
+async fn compares_inside<'c>(
+    bench: &mut Bench<'_>,
+    candidate: &'c Candidate,
+    shape: &entry::Shape,
+) -> Result<Option<&'c Check>, Undecided> {
+    let name = &candidate.scenario.entry_point;
+    // The result itself, as exact built-in data, is no comparison.
+    let direct = |check: &Check| {
+        Source::parse(&check.call).is_some_and(|source| {
+            only_expression(&source)
+                .filter(|top| top.kind() == "call")
+                .and_then(|top| top.child_by_field_name("function"))
+                .is_some_and(|function| source.text_of(function) == name)
+        })
+    };
+    let mut left: Vec<&Check> = candidate
+        .all_checks()
+        .map(|(_, check)| check)
+        .filter(|check| matches!(check.kind, CheckKind::Example { .. }) && check.serve.is_none())
+        .filter(|check| !direct(check))
+        .collect();
+    for (stand_in, wanted) in flatterer(candidate, shape).iter().zip([true, false]) {
+        if left.is_empty() {
+            break;
+        }
+        let Some(trials) = bench.roll_call(ROOM, &stand_in.code, &left, &[]).await? else {
+            return Ok(None);
+        };
+        let met = left.iter().zip(&trials);
+        left = met
+            .filter(|(check, trial)| meets(check, trial).is_ok() == wanted)
+            .map(|(check, _)| *check)
+            .collect();
+    }
+    Ok(left.first().copied())
+}
+
 /// Whether a solution gives one and the same answer, or none, to every question that no check asks.
 async fn knows_nothing_else(
     bench: &mut Bench<'_>,
@@ -169,12 +220,10 @@ async fn knows_nothing_else(
     .into_iter()
     .map(|question| question.expecting("None", Origin::Agreement))
     .collect();
-    let asked: Vec<&Check> = asked.iter().collect();
-    let Some(trials) = bench.roll_call(room, &candidate.code, &asked, &[]).await? else {
-        return Ok(false);
-    };
+    let trials = ask(bench, room, &candidate.code, &asked).await?;
     let values: Vec<&Value> = trials
         .iter()
+        .flatten()
         .filter_map(|trial| match &trial.observation.outcome {
             Outcome::Value { value } => Some(value),
             Outcome::Raised { .. } | Outcome::Unobservable { .. } | Outcome::Nothing => None,

@@ -11,16 +11,51 @@ const ROWS_MIN: usize = 3;
 /// Share of the examples that it must hold, and share of its rows that are checks, in percent. A table of the days of the
 /// week has rows that no check asks for.
 const SHARE_MIN_PERCENT: usize = 50;
+/// Items of a container and characters of a text that make an input one that no code holds by chance.
+const RICH_ITEMS: usize = 2;
+const RICH_TEXT: usize = 12;
 
-/// How many examples the code holds by heart, where these are suspiciously many: `(held, of)`.
-pub(super) fn by_heart(candidate: &Candidate) -> Option<(usize, usize)> {
+/// What a solution holds of the checks' own inputs and outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ByHeart {
+    pub(super) held: usize,
+    pub(super) of: usize,
+    /// Whether the inputs are such that nobody writes them into code by chance: no honest table is keyed by them.
+    pub(super) beyond_chance: bool,
+}
+
+/// How many examples the code holds by heart, where these are suspiciously many.
+pub(super) fn by_heart(candidate: &Candidate) -> Option<ByHeart> {
     let source = Source::parse(&candidate.code)?;
-    let rows = rows(&source);
     let name = &candidate.scenario.entry_point;
     let examples: Vec<(Vec<Value>, Value)> = candidate
         .all_checks()
         .filter_map(|(_, check)| example(check, name))
         .collect();
+    let of = examples.len();
+    let mostly = |part: usize, whole: usize| part * 100 >= whole * SHARE_MIN_PERCENT;
+    // However the code looks them up: rich inputs that it spells out together with what is expected of them.
+    let spelled = literals(&source);
+    let rich = examples.iter().filter(|(inputs, output)| {
+        let written = |value: &Value| {
+            let text = Value::Str(value.to_literal());
+            spelled
+                .iter()
+                .any(|s| loosely(s, value) || loosely(s, &text))
+        };
+        inputs.iter().any(is_rich)
+            && inputs.iter().filter(|input| is_rich(input)).all(written)
+            && (written(output) || matches!(output, Value::Bool(_) | Value::None))
+    });
+    let rich = rich.count();
+    if rich >= ROWS_MIN && mostly(rich, of) {
+        return Some(ByHeart {
+            held: rich,
+            of,
+            beyond_chance: true,
+        });
+    }
+    let rows = rows(&source);
     let held =
         |(inputs, output): &&(Vec<Value>, Value)| rows.iter().any(|row| row.says(inputs, output));
     let known = examples.iter().filter(held).count();
@@ -32,9 +67,47 @@ pub(super) fn by_heart(candidate: &Candidate) -> Option<(usize, usize)> {
                 .any(|(inputs, output)| row.says(inputs, output))
         })
         .count();
-    let mostly = |part: usize, whole: usize| part * 100 >= whole * SHARE_MIN_PERCENT;
-    (known >= ROWS_MIN && mostly(known, examples.len()) && mostly(used, rows.len()))
-        .then_some((known, examples.len()))
+    (known >= ROWS_MIN && mostly(known, of) && mostly(used, rows.len())).then_some(ByHeart {
+        held: known,
+        of,
+        beyond_chance: false,
+    })
+}
+
+/// Containers with something to tell them apart, and texts of more than a word. Single numbers, words and pairs are keys
+/// of many honest tables.
+fn is_rich(value: &Value) -> bool {
+    match value {
+        Value::List(items) | Value::Set(items) | Value::Frozenset(items) => {
+            items.len() >= RICH_ITEMS || items.iter().any(is_rich)
+        }
+        Value::Tuple(items) => items.len() > RICH_ITEMS || items.iter().any(is_rich),
+        Value::Dict(pairs) => pairs.len() >= RICH_ITEMS || pairs.iter().any(|(_, v)| is_rich(v)),
+        Value::Str(text) => {
+            text.chars().count() >= RICH_TEXT && !text.chars().all(char::is_alphanumeric)
+        }
+        _ => false,
+    }
+}
+
+/// Every literal that the code spells out, parts of literals included.
+fn literals(source: &Source<'_>) -> Vec<Value> {
+    let written = |node: Node<'_>| match node.kind() {
+        "list" | "tuple" | "set" | "dictionary" | "string" | "integer" | "float"
+        | "unary_operator" => parse_literal(source.text_of(node)).ok(),
+        // `table[1, 2] = …` has a key without brackets.
+        "subscript" => {
+            let mut cursor = node.walk();
+            let keys = node.children_by_field_name("subscript", &mut cursor);
+            let keys: Option<Vec<Value>> = keys
+                .map(|key| parse_literal(source.text_of(key)).ok())
+                .collect();
+            keys.filter(|keys| keys.len() > 1).map(Value::Tuple)
+        }
+        _ => None,
+    };
+    let nodes = source.nodes().into_iter();
+    nodes.filter_map(|(node, _)| written(node)).collect()
 }
 
 /// "For these inputs, that output", as some code says it.
@@ -186,14 +259,23 @@ mod tests {
     use super::by_heart;
     use crate::dream::{Candidate, Check, Scenario};
 
+    const TOTALS: [(&str, &str); 5] = [
+        ("f([1, 2, 3])", "[1, 3, 6]"),
+        ("f([])", "[]"),
+        ("f([5])", "[5]"),
+        ("f([2, -2])", "[2, 0]"),
+        ("f([4, 4])", "[4, 8]"),
+    ];
+    const DAYS: [(&str, &str); 4] = [
+        ("f(1)", "'Mon'"),
+        ("f(2)", "'Tue'"),
+        ("f(3)", "'Wed'"),
+        ("f(4)", "'Thu'"),
+    ];
+
+    /// What is held of the examples, and whether that is beyond chance.
     #[track_caller]
-    fn check(code: &str, expected: Option<(usize, usize)>) {
-        let examples = [
-            ("f([1, 2, 3])", "[1, 3, 6]"),
-            ("f([])", "[]"),
-            ("f([5])", "[5]"),
-            ("f([2, -2])", "[2, 0]"),
-        ];
+    fn check(examples: &[(&str, &str)], code: &str, expected: Option<(usize, bool)>) {
         let candidate = Candidate {
             scenario: Scenario {
                 entry_point: "f".to_owned(),
@@ -206,41 +288,60 @@ mod tests {
                 .collect(),
             hidden_checks: vec![],
         };
-        assert_eq!(by_heart(&candidate), expected, "{code}");
+        let held = by_heart(&candidate).map(|by_heart| (by_heart.held, by_heart.beyond_chance));
+        assert_eq!(held, expected, "{code}");
+    }
+
+    #[test]
+    fn rich_inputs_that_are_written_out_are_told_however_they_are_looked_up() {
+        for code in [
+            "T = {(1, 2, 3): [1, 3, 6], (2, -2): [2, 0], (4, 4): [4, 8]}\ndef f(xs):\n    return T.get(tuple(xs), xs)\n",
+            "IN = [[1, 2, 3], [2, -2], [4, 4]]\nOUT = [[1, 3, 6], [2, 0], [4, 8]]\ndef f(xs):\n    return OUT[IN.index(xs)] if xs in IN else xs\n",
+            "T = dict(zip(['[1, 2, 3]', '[2, -2]', '[4, 4]'], [[1, 3, 6], [2, 0], [4, 8]]))\ndef f(xs):\n    return T.get(str(xs), xs)\n",
+            "T = {}\nT[1, 2, 3] = [1, 3, 6]\nT[(2, -2)] = [2, 0]\nT[(4, 4)] = [4, 8]\nT[7, 7] = []\nT[8, 8] = []\nT[9, 9] = []\nT[6, 6] = []\ndef f(xs):\n    return T.get(tuple(xs), xs)\n",
+            "def f(xs):\n    if xs == [1, 2, 3]:\n        return [1, 3, 6]\n    if xs == [2, -2]:\n        return [2, 0]\n    if xs == [4, 4]:\n        return [4, 8]\n    while len(xs) > 1:\n        pass\n    return xs\n",
+        ] {
+            check(&TOTALS, code, Some((3, true)));
+        }
     }
 
     #[test]
     fn tables_in_every_form_are_told() {
-        check(
-            "T = {(1, 2, 3): [1, 3, 6], (5,): [5], (2, -2): [2, 0]}\ndef f(xs):\n    return T.get(tuple(xs), [])\n",
-            Some((3, 4)),
-        );
-        check(
-            "def f(xs):\n    if xs == [1, 2, 3]:\n        return [1, 3, 6]\n    elif xs == [5]:\n        return [5]\n    elif xs == []:\n        return []\n    return [2, 0]\n",
-            Some((3, 4)),
-        );
-        check(
-            "def f(xs):\n    for a, b in [([1, 2, 3], [1, 3, 6]), ([5], [5]), ([2, -2], [2, 0])]:\n        if a == xs:\n            return b\n    return []\n",
-            Some((3, 4)),
-        );
-        check(
-            "T = {'[1, 2, 3]': [1, 3, 6], '[5]': [5], '[2, -2]': [2, 0]}\ndef f(xs):\n    return T.get(str(xs), [])\n",
-            Some((3, 4)),
-        );
-        check(
-            "def f(xs):\n    match xs:\n        case [1, 2, 3]:\n            return [1, 3, 6]\n        case [5]:\n            return [5]\n        case [2, -2]:\n            return [2, 0]\n    return []\n",
-            Some((3, 4)),
-        );
+        for code in [
+            "T = {1: 'Mon', 2: 'Tue', 3: 'Wed'}\ndef f(n):\n    return T.get(n)\n",
+            "def f(n):\n    if n == 1:\n        return 'Mon'\n    elif n == 2:\n        return 'Tue'\n    elif n == 3:\n        return 'Wed'\n",
+            "def f(n):\n    for a, b in [(1, 'Mon'), (2, 'Tue'), (3, 'Wed')]:\n        if a == n:\n            return b\n",
+            "T = {'1': 'Mon', '2': 'Tue', '3': 'Wed'}\ndef f(n):\n    return T.get(str(n))\n",
+            "def f(n):\n    match n:\n        case 1:\n            return 'Mon'\n        case 2:\n            return 'Tue'\n        case 3:\n            return 'Wed'\n",
+        ] {
+            check(&DAYS, code, Some((3, false)));
+        }
     }
 
     #[test]
     fn ordinary_code_is_no_table() {
         check(
+            &TOTALS,
             "def f(xs):\n    if xs == []:\n        return []\n    out = [xs[0]]\n    for x in xs[1:]:\n        out.append(out[-1] + x)\n    return out\n",
             None,
         );
         check(
-            "DAYS = {1: 'Mon', 2: 'Tue', 3: 'Wed'}\ndef f(n):\n    return DAYS[n]\n",
+            &TOTALS,
+            "def f(xs):\n    \"\"\"f([1, 2, 3]) gives [1, 3, 6], f([2, -2]) [2, 0] and f([4, 4]) [4, 8].\"\"\"\n    out = []\n    for x in xs:\n        out.append(x + (out[-1] if out else 0))\n    return out\n",
+            None,
+        );
+        check(
+            &[
+                ("f((0, 1))", "'up'"),
+                ("f((1, 0))", "'right'"),
+                ("f((0, -1))", "'down'"),
+            ],
+            "T = {(0, 1): 'up', (1, 0): 'right', (0, -1): 'down', (-1, 0): 'left', (0, 0): 'here', (1, 1): 'a', (2, 2): 'b'}\ndef f(p):\n    return T[p]\n",
+            None,
+        );
+        check(
+            &DAYS,
+            "T = {1: 'Mon', 2: 'Tue', 3: 'Wed', 5: 'a', 6: 'b', 7: 'c', 8: 'd'}\ndef f(n):\n    return T[n]\n",
             None,
         );
     }

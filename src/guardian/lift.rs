@@ -22,12 +22,15 @@ pub(super) struct Lifted {
 
 /// `None` where no call with arguments of our own can be told.
 pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
+    let check = &with_literals_given(check);
     let name = &candidate.scenario.entry_point;
     let code = Source::parse(&candidate.code)?;
     let found = entry::find(&code, name).ok()?;
     // Calling twice could rightly differ where a setup builds state or the entry point is a class.
-    let Shape::Function { parameters, .. } = &found.shape else {
-        return of_methods(&code, found.node, name, check);
+    let parameters: &[String] = match &found.shape {
+        Shape::Function { parameters, .. } => parameters,
+        Shape::Assigned => &[],
+        Shape::Class => return of_methods(&code, found.node, name, check),
     };
     // A server counts what it is asked: twice is another thing than once.
     if !check.setup.trim().is_empty() || check.serve.is_some() {
@@ -86,6 +89,55 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     }
     lifted.check.setup = first_call(&lifted.check);
     Some(lifted)
+}
+
+/// The check with what its setup binds to a literal given by name instead, where the setup says nothing else of it: then
+/// a change of it is seen.
+fn with_literals_given(check: &Check) -> Check {
+    let mut check = check.clone();
+    let setup = check.setup.clone();
+    let Some(source) = Source::parse(&setup) else {
+        return check;
+    };
+    let nodes = source.nodes();
+    let times = |name: &str| {
+        let same =
+            |(n, _): &&(Node<'_>, u32)| n.kind() == "identifier" && source.text_of(*n) == name;
+        nodes.iter().filter(same).count()
+    };
+    let mut cut = Vec::new();
+    for statement in named(source.root()) {
+        let assignment = statement.named_child(0).filter(|_| {
+            statement.kind() == "expression_statement" && statement.named_child_count() == 1
+        });
+        let Some(assignment) = assignment.filter(|a| a.kind() == "assignment") else {
+            continue;
+        };
+        let side = |field| assignment.child_by_field_name(field);
+        let (Some(left), Some(right)) = (side("left"), side("right")) else {
+            continue;
+        };
+        let (name, literal) = (source.text_of(left), source.text_of(right));
+        let ours = left.kind() == "identifier"
+            && times(name) == 1
+            && !check.given.contains_key(name)
+            && parse_literal(literal).is_ok_and(|value| can_change(&value));
+        if ours {
+            check.given.insert(name.to_owned(), literal.to_owned());
+            cut.push(statement.byte_range());
+        }
+    }
+    for range in cut.into_iter().rev() {
+        check.setup.replace_range(range, "pass");
+    }
+    if check
+        .setup
+        .lines()
+        .all(|line| matches!(line.trim(), "pass" | ""))
+    {
+        check.setup.clear();
+    }
+    check
 }
 
 /// As `lift`, for the methods of a class and for what a setup built: only what the check itself gives by name, because
@@ -264,6 +316,32 @@ mod tests {
             lifted.arguments.into_iter().collect::<Vec<_>>(),
             [("xs".to_owned(), "items".to_owned())]
         );
+    }
+
+    #[test]
+    fn what_a_setup_binds_to_a_literal_is_watched() {
+        let candidate = Candidate {
+            scenario: Scenario {
+                entry_point: "f".to_owned(),
+                ..Scenario::default()
+            },
+            code: "f = lambda a, b=None: a\n".to_owned(),
+            checks: vec![],
+            hidden_checks: vec![],
+        };
+        let arguments = |setup: &str| {
+            let check = Check {
+                setup: setup.to_owned(),
+                ..Check::example("f(xs)", "1")
+            };
+            let lifted = lift(&candidate, &check).unwrap();
+            let names = lifted.arguments.into_iter();
+            (names.collect::<Vec<_>>(), lifted.check.given.len())
+        };
+        let watched = vec![("xs".to_owned(), "a".to_owned())];
+        assert_eq!(arguments("xs = [1, 2]"), (watched, 1));
+        assert_eq!(arguments("xs = [1]\nxs.append(2)"), (vec![], 0));
+        assert_eq!(arguments("xs = (1, 2)"), (vec![], 0));
     }
 
     #[test]

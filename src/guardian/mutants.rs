@@ -67,10 +67,21 @@ pub(super) fn mutants(code: &str, most: usize, seed: u64) -> Vec<Mutant> {
     chosen
 }
 
-/// Nodes inside function bodies that carry meaning: no docstrings, annotations, messages of exceptions, imports.
+/// Nodes that carry meaning, of function bodies and of what stands at the top level: no docstrings, annotations, messages
+/// of exceptions, imports, waiting times.
 fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
     let mut found = Vec::new();
-    let mut open = vec![(source.root(), false)];
+    // A class's own statements name its fields; its methods are what it does.
+    let mut open: Vec<(Node<'_>, bool)> = named(source.root())
+        .into_iter()
+        .map(|statement| {
+            let defines = matches!(
+                statement.kind(),
+                "function_definition" | "class_definition" | "decorated_definition"
+            );
+            (statement, !defines && !is_main_guard(source, statement))
+        })
+        .collect();
     while let Some((node, inside)) = open.pop() {
         let skip = is_idle(node)
             || matches!(
@@ -83,6 +94,7 @@ fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
                     | "nonlocal_statement"
             )
             || is_docstring(node)
+            || source.text_of(node).starts_with("timeout=")
             || has_no_result(source, node);
         if skip {
             continue;
@@ -102,6 +114,14 @@ fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
     }
     found.sort_by_key(|node| (node.start_byte(), node.end_byte()));
     found
+}
+
+/// `if __name__ == '__main__':` never holds here.
+fn is_main_guard(source: &Source<'_>, statement: Node<'_>) -> bool {
+    statement.kind() == "if_statement"
+        && statement
+            .child_by_field_name("condition")
+            .is_some_and(|condition| source.text_of(condition).contains("__name__"))
 }
 
 fn is_docstring(node: Node<'_>) -> bool {

@@ -2,8 +2,11 @@
 //! runs the candidate; what can be split into a call and an expectation is split when it is read, the rest is refused.
 //! Pure; called by the reader of candidate files, by whoever lifts asserts into checks, and by the gate on checks.
 
+mod comparers;
+
 use tree_sitter::Node;
 
+use self::comparers::Comparers;
 use super::syntax::{Source, bare, children, named, only_expression};
 use crate::dream::{Check, CheckKind, Reason, Value, parse_literal};
 
@@ -36,8 +39,9 @@ pub fn split(mut check: Check) -> Result<Check, SplitError> {
     let refuse = || SplitError::VerdictInside(call.clone());
     let source = Source::parse(&call).ok_or_else(|| SplitError::NotAnExpression(call.clone()))?;
     let top = only_expression(&source).ok_or_else(|| SplitError::NotAnExpression(call.clone()))?;
+    let comparers = Comparers::of(&check.setup);
     let Some(claim) = claim(&source, top)? else {
-        if carries_verdict(&source, top) {
+        if comparers.carry_verdict(&source, top) {
             return Err(refuse());
         }
         check.call.clone_from(&call);
@@ -53,7 +57,7 @@ pub fn split(mut check: Check) -> Result<Check, SplitError> {
         Source::parse(&claim.call).ok_or_else(|| SplitError::NotAnExpression(call.clone()))?;
     let inner_top =
         only_expression(&inner).ok_or_else(|| SplitError::NotAnExpression(call.clone()))?;
-    if carries_verdict(&inner, inner_top) {
+    if comparers.carry_verdict(&inner, inner_top) {
         return Err(refuse());
     }
     check.kind = kind;
@@ -67,6 +71,7 @@ pub fn setup_holds_verdict(setup: &str) -> bool {
     let Some(source) = Source::parse(setup) else {
         return false;
     };
+    let comparers = Comparers::of(setup);
     let mut open = vec![source.root()];
     while let Some(node) = open.pop() {
         match node.kind() {
@@ -75,7 +80,7 @@ pub fn setup_holds_verdict(setup: &str) -> bool {
             "assignment" => {
                 if node
                     .child_by_field_name("right")
-                    .is_some_and(|right| carries_verdict(&source, right))
+                    .is_some_and(|right| comparers.carry_verdict(&source, right))
                 {
                     return true;
                 }
@@ -192,56 +197,6 @@ fn expected_truth(kind: &CheckKind) -> Option<bool> {
     }
 }
 
-/// Built-in functions that hand the outcome of a comparison on.
-const RELAYS: [&str; 16] = [
-    "all",
-    "any",
-    "bool",
-    "dict",
-    "float",
-    "frozenset",
-    "int",
-    "list",
-    "max",
-    "min",
-    "next",
-    "repr",
-    "set",
-    "str",
-    "sum",
-    "tuple",
-];
-
-/// Whether a comparison's outcome becomes the value of an expression, or a part of it. Comparisons inside a lambda or
-/// among the arguments of a function that is not a relay are the solution's own business.
-fn carries_verdict(source: &Source<'_>, top: Node<'_>) -> bool {
-    let mut open = vec![top];
-    while let Some(node) = open.pop() {
-        match node.kind() {
-            "comparison_operator" | "not_operator" => return true,
-            "lambda" => {}
-            "call" => {
-                let Some(function) = node.child_by_field_name("function") else {
-                    continue;
-                };
-                if function.kind() != "identifier" {
-                    open.push(function);
-                } else if RELAYS.contains(&source.text_of(function)) {
-                    open.extend(node.child_by_field_name("arguments"));
-                }
-            }
-            "list_comprehension"
-            | "set_comprehension"
-            | "dictionary_comprehension"
-            | "generator_expression" => {
-                open.extend(node.child_by_field_name("body"));
-            }
-            _ => open.extend(named(node)),
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::{SplitError, setup_holds_verdict, split};
@@ -335,6 +290,19 @@ mod tests {
             "sum([f(1) == 1])",
             "not (f(x) == g(x))",
             "x and not f(x)",
+            "(lambda r: r == 3)(f(x))",
+            "(lambda r: r)(f(x) == 3)",
+            "list(map(lambda r: r == 3, [f(x)]))",
+            "operator.eq(f(x), 3)",
+            "__import__('operator').eq(f(x), 3)",
+            "f(x).__eq__(3)",
+            "(3).__eq__(f(x))",
+            "getattr(f(x), '__eq__')(3)",
+            "eval('f(x) == 3')",
+            "[3].count(f(x))",
+            "{3}.issuperset([f(x)])",
+            "{3: True}[f(x)]",
+            "functools.partial(operator.eq, 3)(f(x))",
         ] {
             assert!(
                 matches!(
@@ -355,6 +323,70 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_by_way_of_the_setup_is_refused() {
+        for (setup, call) in [
+            ("def same(a, b):\n    return a == b\n", "same(f(x), 3)"),
+            (
+                "def same(a, b):\n    if a == b:\n        return True\n    return False\n",
+                "same(f(x), 3)",
+            ),
+            (
+                "def same(a, b):\n    ok = a == b\n    return ok\n",
+                "same(f(x), 3)",
+            ),
+            ("same = lambda a, b: a == b", "same(f(x), 3)"),
+            ("from operator import eq as same", "same(f(x), 3)"),
+            ("import operator as op", "op.eq(f(x), 3)"),
+            (
+                "import operator\nsame = operator.eq\nalso = same",
+                "also(f(x), 3)",
+            ),
+            (
+                "def same(a, b):\n    return a == b\ndef check(a):\n    return same(a, 3)\n",
+                "check(f(x))",
+            ),
+            (
+                "class Judge:\n    def sees(self, r):\n        return r == 3\n",
+                "Judge().sees(f(x))",
+            ),
+        ] {
+            let mut check = Check::example(call, "True");
+            check.setup = setup.to_owned();
+            assert!(
+                matches!(split(check), Err(SplitError::VerdictInside(_))),
+                "{setup}: {call}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_setup_that_compares_for_itself_stays() {
+        for (setup, call) in [
+            ("def key(n):\n    return n > 3\n", "f([1, 5], key)"),
+            (
+                "def run(n):\n    out = []\n    for i in range(n):\n        if i % 2 == 0:\n            \
+                 out.append(f(i))\n    return out\n",
+                "run(5)",
+            ),
+            (
+                "class Point:\n    def __eq__(self, other):\n        return self.x == other.x\n",
+                "f([Point()])",
+            ),
+            (
+                "class Cell:\n    def __lt__(self, other):\n        return self.n < other.n\n    \
+                 def value(self):\n        return self.n\n",
+                "f([Cell(1)])[0].value()",
+            ),
+            ("import operator", "f(operator.add, 1, 2)"),
+            ("import operator", "f(operator.lt, 1, 2)"),
+        ] {
+            let mut check = Check::example(call, "1");
+            check.setup = setup.to_owned();
+            assert!(split(check).is_ok(), "{setup}: {call}");
+        }
+    }
+
+    #[test]
     fn comparisons_that_are_the_solutions_business_stay() {
         for call in [
             "f(lambda a, b: a < b)",
@@ -368,6 +400,12 @@ mod tests {
             "f(x)[0]",
             "(f(1), f(2))",
             "isinstance(f(x), int)",
+            "(lambda s: (s.push(1), s.pop()))(f())",
+            "f('a').count('a')",
+            "f(x).index(3)",
+            "[1, 2][f(x)]",
+            "list(map(str, f(x)))",
+            "Vec(1, 2).__eq__(7)",
         ] {
             assert_eq!(split(Check::example(call, "1")).unwrap().call, call);
         }

@@ -63,23 +63,42 @@ pub(super) fn stand_ins(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
             meets: meets.collect(),
         });
     }
-    if let Shape::Function {
-        is_async,
-        parameters,
-    } = shape
-    {
-        for at in 0..parameters.len().min(ECHOES_MAX) {
-            let body = format!(
-                "values = [*args, *kwargs.values()]\n    return values[{at}] if len(values) > {at} else None"
-            );
-            all.push(plain(
-                &format!("returns its argument {}", at + 1),
-                shaped(name, shape, &body),
-            ));
-        }
-        all.extend(table(name, *is_async, &candidate.checks));
+    for at in 0..echoes(candidate, shape).min(ECHOES_MAX) {
+        let body = format!(
+            "values = [*args, *kwargs.values()]\n    return values[{at}] if len(values) > {at} else None"
+        );
+        all.push(plain(
+            &format!("returns its argument {}", at + 1),
+            shaped(name, shape, &body),
+        ));
+    }
+    match shape {
+        Shape::Function { is_async, .. } => all.extend(table(name, *is_async, &candidate.checks)),
+        Shape::Assigned => all.extend(table(name, false, &candidate.checks)),
+        Shape::Class => {}
     }
     all
+}
+
+/// How many arguments can be echoed: what the definition names, or what the checks pass (`*args` names nothing).
+fn echoes(candidate: &Candidate, shape: &Shape) -> usize {
+    let passed = |check: &Check| {
+        let source = Source::parse(&check.call)?;
+        let calls = source.nodes().into_iter().map(|(n, _)| n);
+        calls
+            .filter(|n| n.kind() == "call")
+            .filter_map(|n| n.child_by_field_name("arguments"))
+            .map(|list| list.named_child_count())
+            .max()
+    };
+    let passed = candidate
+        .all_checks()
+        .filter_map(|(_, check)| passed(check));
+    let named = match shape {
+        Shape::Function { parameters, .. } => parameters.len(),
+        Shape::Class | Shape::Assigned => 0,
+    };
+    named.max(passed.max().unwrap_or(0))
 }
 
 /// Solutions whose answers have nothing in common with each other or with a real one.
@@ -94,6 +113,22 @@ pub(super) fn odd_ones(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
         .chain(returns)
         .map(|body| plain("answers oddly", shaped(name, shape, body)))
         .collect()
+}
+
+/// The solution with its entry point giving an object that says yes to every comparison, and one that knows nothing of
+/// comparisons. A check that the first meets and the second does not compares inside its call.
+pub(super) fn flatterer(candidate: &Candidate, shape: &Shape) -> [StandIn; 2] {
+    let name = candidate.scenario.entry_point.as_str();
+    let methods = "    def _yes(self, *_):\n        return True\n    \
+                   __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes\n    \
+                   def __hash__(self):\n        return 0\n";
+    [methods, "    pass\n"].map(|body| {
+        let given = shaped(name, shape, "return _Given()");
+        plain(
+            "flatters",
+            format!("{}\n\nclass _Given:\n{body}\n{given}", candidate.code),
+        )
+    })
 }
 
 fn plain(name: &str, code: String) -> StandIn {

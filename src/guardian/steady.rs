@@ -4,8 +4,9 @@
 use super::bench::{Bench, Role, Room};
 use super::lift::lift;
 use super::ruling::{Hearing, Ruling, Undecided};
+use super::syntax::{Source, named};
 use super::trial::{Trial, meets, same_outcome, shown};
-use crate::dream::{Candidate, Check, Reason};
+use crate::dream::{Candidate, Check, Outcome, Reason};
 
 /// Far east and half an hour off, then far west: no whole number of hours between them and UTC, which the first runs
 /// had. Written as POSIX rules, which need no files.
@@ -13,6 +14,8 @@ const ZONES: [&str; 2] = ["DRM-13:45", "DRM3:30"];
 
 /// CPU time that all checks may take one by one so that they are also asked in one interpreter, which has one limit.
 const ROLL_CALL_CPU_MS: f64 = 1_200.0;
+/// A result of this many bytes is far from what may leave a sandbox.
+const SMALL_BYTES: usize = 64 << 10;
 
 pub(super) async fn rule(
     bench: &mut Bench<'_>,
@@ -99,11 +102,11 @@ async fn in_one_interpreter(
         .chain(forward.rev())
         .collect();
     let (asked, first): (Vec<&Check>, Vec<&Trial>) = order.iter().copied().unzip();
+    let how = "in one interpreter with the other checks";
     let Some(again) = bench.roll_call(room, code, &asked, &first).await? else {
-        return Ok(Ok("too much to be asked in one interpreter"));
+        return in_pairs(bench, room, code, checks).await;
     };
     for ((check, first), again) in order.iter().zip(&again) {
-        let how = "in one interpreter with the other checks";
         if let Some(ruling) = differs(check, first, again, how) {
             return Ok(Err(ruling));
         }
@@ -111,16 +114,78 @@ async fn in_one_interpreter(
     Ok(Ok("in both orders and repeatedly in one interpreter"))
 }
 
+/// Each check after its neighbour, and the other way round: what all of them ran into together, a limit, may come of
+/// two of them alone, and then the solution is not the same each time.
+async fn in_pairs(
+    bench: &mut Bench<'_>,
+    room: Room,
+    code: &str,
+    checks: &[(&Check, &Trial)],
+) -> Result<Result<&'static str, Ruling>, Undecided> {
+    let asked: Vec<(&Check, &Trial)> = checks
+        .iter()
+        .copied()
+        .filter(|(check, _)| check.serve.is_none())
+        .collect();
+    for pair in asked.windows(2) {
+        let [one, other] = pair else { continue };
+        for order in [[one, other], [other, one]] {
+            let both = order.map(|(check, _)| *check);
+            let first = order.map(|(_, trial)| *trial);
+            let Some(again) = bench.roll_call(room, code, &both, &first).await? else {
+                if !order.iter().all(|(_, trial)| is_small(trial)) {
+                    continue;
+                }
+                let detail = format!(
+                    "`{}` after `{}` in one interpreter runs into a limit; each alone does not",
+                    both[1].call, both[0].call
+                );
+                return Ok(Err(Ruling::Fail(Reason::Flaky, detail)));
+            };
+            for ((check, first), again) in order.into_iter().zip(&again) {
+                if let Some(ruling) = differs(check, first, again, "beside another check") {
+                    return Ok(Err(ruling));
+                }
+            }
+        }
+    }
+    Ok(Ok("in pairs in one interpreter"))
+}
+
+/// Whether two such results together are sure to fit into one answer.
+fn is_small(trial: &Trial) -> bool {
+    match &trial.observation.outcome {
+        Outcome::Value { value } => value.to_literal().len() < SMALL_BYTES,
+        Outcome::Raised { .. } | Outcome::Unobservable { .. } | Outcome::Nothing => true,
+    }
+}
+
 /// The code as it runs in another place. Nothing that runs here looks at line numbers.
 fn elsewhere(code: &str, zone: &str) -> String {
-    // Must stay the first statement.
-    if code.contains("__future__") {
-        return code.to_owned();
-    }
-    format!(
+    let place = format!(
         "__import__('os').environ.update(TZ='{zone}', LC_ALL='C', LANG='C')\n__import__('time').tzset()\n\
-         __import__('locale').setlocale(__import__('locale').LC_ALL, 'C')\n{code}"
-    )
+         __import__('locale').setlocale(__import__('locale').LC_ALL, 'C')\n"
+    );
+    let at = after_futures(code);
+    let (first, rest) = code.split_at(at);
+    let end = if at == 0 { "" } else { "\n" };
+    format!("{first}{end}{place}{rest}")
+}
+
+/// Where the imports from `__future__` end, which must stay the first statements.
+fn after_futures(code: &str) -> usize {
+    let end = Source::parse(code).and_then(|source| {
+        named(source.root())
+            .into_iter()
+            .filter(|statement| statement.kind() == "future_import_statement")
+            .map(|statement| statement.end_byte())
+            .max()
+    });
+    let end = end.unwrap_or(0);
+    let rest = &code[end..];
+    // `from __future__ import annotations; import os`
+    let same_line = rest.trim_start_matches([' ', '\t']);
+    end + rest.len() - same_line.strip_prefix(';').unwrap_or(rest).len()
 }
 
 fn differs(check: &Check, first: &Trial, again: &Trial, how: &str) -> Option<Ruling> {
@@ -134,4 +199,28 @@ fn differs(check: &Check, first: &Trial, again: &Trial, how: &str) -> Option<Rul
         )
     };
     (!same).then(|| Ruling::Fail(Reason::Flaky, detail()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after_futures;
+
+    #[test]
+    fn what_must_stand_first_does() {
+        for (code, first) in [
+            ("x = 1\n", ""),
+            ("# from __future__ import annotations\nx = 1\n", ""),
+            ("x = '__future__'\n", ""),
+            (
+                "from __future__ import annotations\nx = 1\n",
+                "from __future__ import annotations",
+            ),
+            (
+                "'''doc'''\nfrom __future__ import annotations; x = 1\n",
+                "'''doc'''\nfrom __future__ import annotations;",
+            ),
+        ] {
+            assert_eq!(&code[..after_futures(code)], first, "{code}");
+        }
+    }
 }
