@@ -6,6 +6,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
 use crate::dream::{Cluster, Decision, Difficulty, Document, RemRequest, TaskLine};
 use crate::knowledge::Knowledge;
 use crate::pack::offline::{OfflinePack, PackTask};
@@ -112,14 +115,22 @@ impl Planner {
     ) -> Result<Self, EngineError> {
         let (knowledge, pack) = (engine.knowledge.clone(), Arc::clone(&engine.pack));
         let (store, request) = (Arc::clone(&engine.store), request.clone());
-        // A large library's documentation takes a second to read: not on the event loop's thread, which hears the wake.
-        let planner = tokio::task::spawn_blocking(move || {
-            Self::gather(knowledge, pack, &store, &request, with_model)
-        });
-        match planner.await {
-            Ok(planner) => planner,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        // A large library's documentation takes a second to read: not on the event loop's thread, which hears the wake,
+        // behind everybody else like all dream work, and no longer than somebody waits for it.
+        let stop = CancellationToken::new();
+        let _stops = stop.clone().drop_guard();
+        let (tell, told) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("mining".to_owned())
+            .spawn(move || {
+                crate::tree::lower_this_thread();
+                let gathered = Self::gather(knowledge, pack, &store, &request, with_model, &stop);
+                // Nobody hears it any more once the session was woken.
+                let _ = tell.send(gathered);
+            })
+            .map_err(|error| EngineError::Undecided(error.to_string()))?;
+        told.await
+            .map_err(|_| EngineError::Undecided("reading the knowledge broke".to_owned()))?
     }
 
     fn gather(
@@ -128,6 +139,7 @@ impl Planner {
         store: &Store,
         request: &RemRequest,
         with_model: bool,
+        stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
         let given = (!request.tasks.is_empty()).then(|| request.tasks.iter().cloned().collect());
         let mut planner = Self {
@@ -143,7 +155,7 @@ impl Planner {
             since_woven: 0,
         };
         if planner.given.is_none() {
-            planner.mine()?;
+            planner.mine(stop)?;
         }
         Ok(planner)
     }
@@ -292,7 +304,7 @@ impl Planner {
     }
 
     /// Finds the untried tasks in the documents' own examples. Seconds for a large library's documentation.
-    fn mine(&mut self) -> Result<(), EngineError> {
+    fn mine(&mut self, stop: &CancellationToken) -> Result<(), EngineError> {
         let mut documents: Vec<Document> = Vec::new();
         let mut bytes = 0;
         for document in self.knowledge.documents_with_examples() {
@@ -307,7 +319,7 @@ impl Planner {
             }
             documents.push(document);
         }
-        for task in source_tasks_across(&documents, &[]) {
+        for task in source_tasks_across(&documents, &[], &|| !stop.is_cancelled()) {
             if self.tried.contains(&task.key) {
                 continue;
             }

@@ -21,7 +21,8 @@ impl Scene<'_> {
         let store = &self.engine.store;
         let guardian = &self.tools.guardian;
         // Certain plants come in turns over all sessions.
-        let turn = usize::try_from(store.plants_made()?).unwrap_or_default();
+        let turn = store.plants_made(Class::Certain.as_str())?;
+        let turn = usize::try_from(turn).unwrap_or_default();
         let plants = match guardian.plants(self.permit, dream, turn).await {
             Ok(plants) => plants,
             Err(why) => {

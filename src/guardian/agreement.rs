@@ -120,6 +120,8 @@ pub(super) async fn rule(
     Ok((
         match &context.agreement {
             Agreement::Reached(with) => Ruling::Pass(format!("{with}; {on}")),
+            // Nobody contradicts where nobody could be compared.
+            Agreement::Skipped if alike == 0 => Ruling::Skipped(on),
             Agreement::Skipped => Ruling::Pass(on),
             Agreement::NotReached(why) => Ruling::Skipped(format!("not reached: {why}; {on}")),
         },
@@ -186,11 +188,14 @@ fn compare<'p>(
             if peer.origin == Origin::Reference {
                 origin = Origin::Reference;
             }
-        } else if speaks_against(ours, their) {
-            let words = format!("{} {}", named(peer), shown(&their.observation));
-            if peer.origin == Origin::Reference {
+            continue;
+        }
+        let words = format!("{} {}", named(peer), shown(&their.observation));
+        if peer.origin == Origin::Reference {
+            if differs_from_the_real(ours, their) {
                 return Compared::Differ(words);
             }
+        } else if speaks_against(ours, their) {
             differs = Some(words);
         }
     }
@@ -214,6 +219,30 @@ fn speaks_against(ours: &Trial, their: &Trial) -> bool {
         (Some(_), Some(_)) => true,
         (None, Some(_)) => broke_down(ours),
         (Some(_) | None, None) => false,
+    }
+}
+
+/// As `speaks_against`, where the other is the real thing: what it refuses is to be refused and what it answers is to be
+/// answered. A wrong type is nobody's claim, whoever raises it.
+fn differs_from_the_real(ours: &Trial, real: &Trial) -> bool {
+    let refuses = |trial: &Trial| match &trial.observation.outcome {
+        Outcome::Raised {
+            stage: Stage::Call,
+            classes,
+            ..
+        } => classes
+            .first()
+            .is_some_and(|class| !matches!(class.as_str(), "TypeError" | "AttributeError")),
+        Outcome::Raised { .. }
+        | Outcome::Value { .. }
+        | Outcome::Unobservable { .. }
+        | Outcome::Nothing => false,
+    };
+    match (value_of(ours), value_of(real)) {
+        (Some(_), None) => refuses(real),
+        (None, Some(_)) => refuses(ours) || broke_down(ours),
+        (Some(_), Some(_)) => true,
+        (None, None) => false,
     }
 }
 
@@ -341,5 +370,19 @@ mod tests {
             Compared::Agree(Origin::Reference)
         );
         assert!(matches!(asked(&gives("5"), &both), Compared::Differ(_)));
+        let refused = [(peer(Origin::Reference), raises("ValueError"))];
+        assert!(matches!(asked(&gives("3"), &refused), Compared::Differ(_)));
+        assert_eq!(
+            asked(&raises("KeyError"), &refused),
+            Compared::Unsaid,
+            "both refuse"
+        );
+        let answered = [(peer(Origin::Reference), gives("3"))];
+        assert!(matches!(
+            asked(&raises("ValueError"), &answered),
+            Compared::Differ(_)
+        ));
+        let odd = [(peer(Origin::Reference), raises("TypeError"))];
+        assert_eq!(asked(&gives("3"), &odd), Compared::Unsaid);
     }
 }

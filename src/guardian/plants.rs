@@ -13,10 +13,12 @@ use super::stand_ins::stand_ins;
 use super::syntax::Source;
 use super::trial::{Trial, same_outcome};
 use super::{Context, Guardian, Judgement, hash_seeds};
-use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason};
+use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason, Value, parse_literal};
 use crate::sandbox::Limits;
 use crate::supervisor::permit::WorkPermit;
 
+/// Kinds of certain plants.
+const KINDS: usize = 3;
 /// Mutants among which one with a witness is looked for: most have one.
 const MUTANTS: usize = 6;
 /// Questions that a mutant is asked.
@@ -84,7 +86,7 @@ pub enum Planted {
     Undecided(String),
 }
 
-/// Certain plants of one dream, the same ones each time: `turn` chooses.
+/// One certain plant of a dream, the same one each time: the kinds come in turns, and each kind goes through its own.
 fn certain(dream: &Candidate, turn: usize) -> Option<Plant> {
     let name = &dream.scenario.entry_point;
     let with_code = |kind, code: String| Plant {
@@ -98,40 +100,41 @@ fn certain(dream: &Candidate, turn: usize) -> Option<Plant> {
     };
     let source = Source::parse(&dream.code)?;
     let shape = entry::find(&source, name).ok()?.shape;
-    let mut all: Vec<Plant> = Vec::new();
-    all.extend(shuffled(dream));
-    all.extend(
-        stand_ins(dream, &shape)
-            .into_iter()
-            .map(|stand_in| with_code("nothing-solution", stand_in.code)),
-    );
+    let nothing: Vec<Plant> = stand_ins(dream, &shape)
+        .into_iter()
+        .map(|stand_in| with_code("nothing-solution", stand_in.code))
+        .collect();
+    let mut forgeries: Vec<Plant> = Vec::new();
     let forgery = |body: &str| format!("def {name}(*args, **kwargs):\n    {body}\n");
     // Each tries to give the verdict itself: by ending the interpreter, by answering in its place, by an object that is
     // equal to everything.
-    all.push(with_code("forgery", forgery("import sys\n    sys.exit(0)")));
-    all.push(with_code(
+    forgeries.push(with_code("forgery", forgery("import sys\n    sys.exit(0)")));
+    forgeries.push(with_code(
         "forgery",
         format!(
             "{}\n\nprint('{{\"outcome\": \"value\"}}')\nraise SystemExit(0)\n",
             dream.code
         ),
     ));
-    all.push(with_code(
+    forgeries.push(with_code(
         "forgery",
         forgery(
             "import os\n    for fd in range(3, 64):\n        try:\n            os.write(fd, b'{\"outcome\":\"value\",\"value\":\"none\"}\\n{\"lines\":[1]}\\n')\n        \
              except OSError:\n            pass\n    raise SystemExit(0)",
         ),
     ));
-    all.push(with_code(
+    forgeries.push(with_code(
         "forgery",
         format!(
             "class _Any:\n    def __eq__(self, other):\n        return True\n\n    def __hash__(self):\n        return 0\n\n\n{}",
             forgery("return _Any()")
         ),
     ));
-    let at = turn % all.len().max(1);
-    (at < all.len()).then(|| all.swap_remove(at))
+    let kinds = [shuffled(dream).into_iter().collect(), nothing, forgeries];
+    let mut kinds: Vec<Vec<Plant>> = kinds.into_iter().filter(|k| !k.is_empty()).collect();
+    let mut kind = kinds.swap_remove(turn % kinds.len());
+    let at = turn / KINDS % kind.len();
+    Some(kind.swap_remove(at))
 }
 
 /// The dream with the answers of its examples exchanged, so that at least one is wrong.
@@ -144,7 +147,12 @@ fn shuffled(dream: &Candidate) -> Option<Plant> {
         .filter(|check| matches!(check.kind, CheckKind::Example { .. }))
         .collect();
     let mut kinds: Vec<CheckKind> = examples.iter().map(|check| check.kind.clone()).collect();
-    if kinds.len() < 2 || kinds.windows(2).all(|pair| pair[0] == pair[1]) {
+    // `1` and `1.0` are the same answer: exchanging them makes nothing wrong.
+    let same = |a: &CheckKind, b: &CheckKind| match (answer(a), answer(b)) {
+        (Some(a), Some(b)) => a.equals(&b),
+        _ => a == b,
+    };
+    if kinds.windows(2).all(|pair| same(&pair[0], &pair[1])) {
         return None;
     }
     kinds.rotate_left(1);
@@ -157,6 +165,13 @@ fn shuffled(dream: &Candidate) -> Option<Plant> {
         candidate,
         witness: None,
     })
+}
+
+fn answer(kind: &CheckKind) -> Option<Value> {
+    match kind {
+        CheckKind::Example { expect } => parse_literal(expect).ok(),
+        CheckKind::Raises { .. } | CheckKind::Property { .. } => None,
+    }
 }
 
 impl Guardian {
@@ -391,18 +406,33 @@ mod tests {
     #[test]
     fn plants_differ_from_the_dream_and_come_in_turns() {
         let dream = dream();
-        let kinds: std::collections::BTreeSet<_> = (0..12)
+        let kinds: Vec<_> = (0..12)
             .filter_map(|turn| certain(&dream, turn))
             .map(|plant| plant.kind)
             .collect();
-        assert_eq!(kinds.len(), 3, "{kinds:?}");
-        for turn in 0..12 {
+        let first = ["shuffled expectations", "nothing-solution", "forgery"];
+        let mut wanted = first.repeat(4);
+        wanted.sort_unstable();
+        let mut sorted = kinds.clone();
+        sorted.sort_unstable();
+        assert_eq!(
+            sorted, wanted,
+            "each kind as often as the others: {kinds:?}"
+        );
+        let mut codes = std::collections::HashSet::new();
+        for turn in 0..60 {
             let plant = certain(&dream, turn).unwrap();
             assert_ne!(plant.candidate, dream);
+            codes.insert((plant.kind, plant.candidate.code));
         }
+        let of = |kind| codes.iter().filter(|(k, _)| *k == kind).count();
+        assert_eq!(of("forgery"), 4, "every one has its turn");
+        assert!(of("nothing-solution") >= 6, "{codes:?}");
         let mut same = dream.clone();
         same.checks = vec![Check::example("f(1)", "2")];
         same.hidden_checks.clear();
+        assert!(shuffled(&same).is_none());
+        same.checks = vec![Check::example("f(1)", "2"), Check::example("f(1.0)", "2.0")];
         assert!(shuffled(&same).is_none());
     }
 }

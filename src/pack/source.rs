@@ -122,10 +122,19 @@ pub fn examples_in(task: &str, entry_point: &str, libraries: &[String]) -> Vec<C
 }
 
 /// The tasks of several documents, with what test files among them assert about functions in the others. Each task
-/// once, in the order of the documents.
+/// once, in the order of the documents. Fewer once nobody wants them any more.
 #[must_use]
-pub fn source_tasks_across(documents: &[Document], libraries: &[String]) -> Vec<SourceTask> {
-    let small = || documents.iter().filter(|d| d.text.len() <= MOST_BYTES);
+pub fn source_tasks_across(
+    documents: &[Document],
+    libraries: &[String],
+    is_wanted: &dyn Fn() -> bool,
+) -> Vec<SourceTask> {
+    let small = || {
+        documents
+            .iter()
+            .take_while(|_| is_wanted())
+            .filter(|d| d.text.len() <= MOST_BYTES)
+    };
     let stems: Vec<String> = small()
         .filter(|d| is_python(d) && !is_test(d))
         .map(|d| stem(&d.path))

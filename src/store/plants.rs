@@ -43,13 +43,13 @@ impl Store {
         Ok(())
     }
 
-    /// How many were ever planted.
-    pub fn plants_made(&self) -> Result<u64, StoreError> {
-        let made: i64 =
-            self.lock()
-                .query_row("SELECT coalesce(max(seq), 0) FROM plants", [], |row| {
-                    row.get(0)
-                })?;
+    /// How many of a class were ever planted.
+    pub fn plants_made(&self, class: &str) -> Result<u64, StoreError> {
+        let made: i64 = self.lock().query_row(
+            "SELECT count(*) FROM plants WHERE class = ?1",
+            [class],
+            |row| row.get(0),
+        )?;
         Ok(u64::try_from(made).unwrap_or_default())
     }
 
@@ -88,6 +88,6 @@ mod tests {
             [("shown".to_owned(), false), ("shown".to_owned(), true)]
         );
         assert_eq!(store.plants(300).unwrap().len(), 3);
-        assert_eq!(store.plants_made().unwrap(), 3);
+        assert_eq!(store.plants_made("shown").unwrap(), 2);
     }
 }

@@ -26,6 +26,7 @@ mod libraries;
 mod llm;
 mod nights;
 mod pack;
+mod plants;
 mod sandbox;
 mod second_looks;
 mod serve;

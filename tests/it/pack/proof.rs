@@ -95,7 +95,7 @@ async fn the_first_variant_of_every_pack_file_is_gold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_knowledge_is_gold() {
-    let tasks = source_tasks_across(&knowledge(), &[]);
+    let tasks = source_tasks_across(&knowledge(), &[], &|| true);
     let candidates: Vec<Candidate> = tasks
         .into_iter()
         .filter_map(|task| {

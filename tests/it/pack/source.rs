@@ -80,7 +80,7 @@ fn prove(tasks: &[SourceTask]) {
 
 #[test]
 fn the_sample_knowledge_proves_itself() {
-    let tasks = source_tasks_across(&knowledge(), &[]);
+    let tasks = source_tasks_across(&knowledge(), &[], &|| true);
     prove(&tasks);
     let provable: Vec<_> = tasks.iter().filter(|t| t.is_provable()).collect();
     let names: Vec<_> = provable
@@ -301,7 +301,7 @@ fn test_files_speak_for_functions_in_other_documents() {
         document("/p/numbers_here.py", FragmentKind::Python, module),
         document("/p/test_numbers.py", FragmentKind::Python, tests),
     ];
-    let tasks = source_tasks_across(&documents, &[]);
+    let tasks = source_tasks_across(&documents, &[], &|| true);
     prove(&tasks);
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].examples(), 5);
@@ -398,11 +398,24 @@ proptest! {
         let kind = if ending == "py" { FragmentKind::Python } else { FragmentKind::Prose };
         let document = document(&format!("a.{ending}"), kind, &pieces.concat());
         let _ = examples_in(&document.text, "f", &[]);
-        let tasks = source_tasks_across(&[document.clone(), document], &[]);
+        let tasks = source_tasks_across(&[document.clone(), document], &[], &|| true);
         for task in tasks {
             prop_assert!(task.examples() > 0);
         }
     }
+}
+
+#[test]
+fn reading_ends_once_nobody_wants_it() {
+    let asked = std::cell::Cell::new(0);
+    let all = source_tasks_across(&knowledge(), &[], &|| true);
+    assert!(!all.is_empty());
+    let wanted = || {
+        asked.set(asked.get() + 1);
+        false
+    };
+    assert!(source_tasks_across(&knowledge(), &[], &wanted).is_empty());
+    assert!(asked.get() > 0);
 }
 
 #[test]
