@@ -94,6 +94,8 @@ pub struct HostSenses {
     library: PathBuf,
     /// What the last look at the cards found; `None` without a card that is awake.
     cards: Option<Result<Look, String>>,
+    /// Why a model server's part of the cards' load could not be told at the last look, while it worked for us.
+    hidden_server: Option<String>,
     /// `None` where the library finds no way in.
     components: Option<Components>,
     temperature: Option<(Instant, Sensed<f64>)>,
@@ -131,6 +133,7 @@ impl HostSenses {
             graphics: Graphics::default(),
             library: PathBuf::from(graphics::LIBRARY),
             cards: None,
+            hidden_server: None,
             components: Components::new().ok(),
             temperature: None,
         }
@@ -150,11 +153,18 @@ impl HostSenses {
         self
     }
 
-    /// Share of the busiest graphics card that others used at the last look; `None` without a card that is awake.
+    /// Share of the busiest graphics card that others used at the last look, 0 to 1; `None` without a card that is awake.
+    ///
+    /// # Errors
+    /// Why it is not known: the library does not answer, or a model server whose process cannot be told worked for us
+    /// and may be what was seen.
     #[must_use]
     pub fn graphics(&self) -> Option<Result<f64, String>> {
         let look = self.cards.clone()?;
-        Some(look.map(|look| look.others))
+        Some(look.and_then(|look| match &self.hidden_server {
+            Some(hidden) if look.others > 0.0 => Err(hidden.clone()),
+            Some(_) | None => Ok(look.others),
+        }))
     }
 
     /// What of this machine is read in a way that has only ever met recordings: nobody has seen it with the real thing.

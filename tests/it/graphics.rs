@@ -22,6 +22,7 @@ const STUB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/nvml/stu
 struct Machine {
     world: World,
     senses: HostSenses,
+    own: OwnWork,
     ticks: u64,
 }
 
@@ -54,10 +55,12 @@ impl Machine {
             run: at("run"),
         };
         let tree = Arc::new(Tree::without_groups(0));
-        let senses = HostSenses::at(roots, tree, OwnWork::new()).with_graphics(&library);
+        let own = OwnWork::new();
+        let senses = HostSenses::at(roots, tree, own.clone()).with_graphics(&library);
         Some(Self {
             world,
             senses,
+            own,
             ticks: 0,
         })
     }
@@ -101,6 +104,41 @@ fn what_others_compute_on_a_card_is_their_load_and_what_we_do_is_not() {
         assert!((load - expected).abs() < 1e-6, "{card}: {load}");
     }
     assert_eq!(machine.senses.graphics(), Some(Ok(0.0)));
+}
+
+#[test]
+fn a_model_in_a_container_is_not_taken_for_another_programs_graphics() {
+    let Some(mut machine) = Machine::with_card() else {
+        return;
+    };
+    // Port 8080, held by what only passes on to a container.
+    let line = "0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 0 0 4711 1 0";
+    machine
+        .world
+        .write("proc/net/tcp", format!("head\n{line}\n"));
+    let proxy = "77 (docker-proxy) S 1 77 77 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1";
+    machine.world.write("proc/77/stat", proxy);
+    machine.world.write("proc/77/fd/0", "");
+    let held = machine.world.path().join("proc/77/fd/3");
+    std::os::unix::fs::symlink("socket:[4711]", held).expect("a link");
+    machine.look("");
+    let model = "process 4711 95\ntemperature 60\n";
+    let request = machine.own.begin_llm("http://127.0.0.1:8080");
+    for _ in 0..2 {
+        let reading = machine.look(model);
+        let Some(Sensed::Unknown(why)) = &reading.graphics else {
+            panic!("whose it is cannot be known: {reading:?}");
+        };
+        assert!(why.contains("8080"), "{why}");
+        assert_eq!(reading.load(), None, "nothing freezes us for it");
+    }
+    let idle = machine.look("");
+    assert_eq!(idle.graphics, Some(Sensed::Known(0.0)), "nobody computes");
+    drop(request);
+    // The look after its end still covers a part of it.
+    machine.look(model);
+    let reading = machine.look(model);
+    assert_eq!(reading.graphics, Some(Sensed::Known(0.95)));
 }
 
 #[test]

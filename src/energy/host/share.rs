@@ -46,6 +46,7 @@ impl HostSenses {
             return self.share.clone();
         }
         let ours = self.own.take();
+        self.hidden_server = None;
         let share = match self.sample(all, &ours, now) {
             Ok((after, trouble)) => {
                 let share = match (&self.before, trouble) {
@@ -121,9 +122,11 @@ impl HostSenses {
                     }
                 }
                 Owner::Unknown if ours.servers.contains(&url) => {
-                    trouble = Some(format!(
-                        "the process behind {url}, which works for us, cannot be told"
-                    ));
+                    let hidden =
+                        format!("the process behind {url}, which works for us, cannot be told");
+                    // What it does on a graphics card cannot be told from another program's either.
+                    self.hidden_server = Some(hidden.clone());
+                    trouble = Some(hidden);
                 }
                 Owner::Elsewhere | Owner::Unknown => {}
             }
