@@ -68,6 +68,8 @@ pub struct Tree {
     groups: Vec<Group>,
     niceness: AtomicU8,
     branches: AtomicU64,
+    /// How often all of it was ended.
+    kills: AtomicU64,
     /// Processes that were started for a dream: all of them for where no group holds them, and the large ones, whose
     /// memory is worth taking back at once.
     roots: Mutex<Roots>,
@@ -116,14 +118,10 @@ impl Tree {
         for group in &groups {
             Share::of(niceness).give(group);
         }
-        Ok(Self {
-            name,
-            groups,
-            niceness: AtomicU8::new(niceness),
-            branches: AtomicU64::new(0),
-            roots: Mutex::default(),
-            dead_man: OnceLock::new(),
-        })
+        let mut tree = Self::without_groups(niceness);
+        tree.name = name;
+        tree.groups = groups;
+        Ok(tree)
     }
 
     /// A tree without groups, as on a host that has none.
@@ -134,6 +132,7 @@ impl Tree {
             groups: Vec::new(),
             niceness: AtomicU8::new(niceness),
             branches: AtomicU64::new(0),
+            kills: AtomicU64::new(0),
             roots: Mutex::default(),
             dead_man: OnceLock::new(),
         }
@@ -253,6 +252,8 @@ impl Tree {
     /// Ends every process in the tree, at once. Ending takes CPU time too, and comes before all else: what idles along
     /// while it ends keeps its memory until the owner's programs leave it a moment. `thaw` takes the priority back.
     pub fn kill(&self) {
+        // First, so that whoever sees an end also sees why.
+        self.kills.fetch_add(1, Ordering::Release);
         for group in &self.groups {
             Share::First.give(group);
         }

@@ -2,13 +2,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill as signal};
 use nix::unistd::Pid;
 
 use super::groups::{Group, children, processes};
-use super::pauses;
+use super::{Tree, pauses};
+
+impl Tree {
+    /// How often `kill` was called, counted before the first process ends: where it grew meanwhile, what ended may have
+    /// been ended, and has not failed.
+    #[must_use]
+    pub fn kills(&self) -> u64 {
+        self.kills.load(Ordering::Acquire)
+    }
+}
 
 /// Ends everything in the groups: by one write where the kernel can, then one by one, a few times, for what forks
 /// meanwhile or is in a version 1 hierarchy alone.

@@ -243,6 +243,28 @@ async fn a_session_holds_its_server_a_freeze_holds_it_too_and_the_wake_ends_it()
     assert!(matches!(again, Err(ServerError::Interrupted(_))));
 }
 
+/// Nobody's permit ends it: all that its keeper sees is that the process is gone.
+#[tokio::test]
+async fn what_a_person_started_goes_with_the_dream_and_stays_away_until_it_is_wanted() {
+    let machine = machine("well");
+    let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
+    let started = machine.servers.start("own", &permit).await;
+    started.expect("it comes up");
+    machine.tree.kill();
+    machine.tree.thaw();
+    // Twice as long as a server that fell by itself is waited for.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let status = machine.servers.status("own").await.expect("known");
+    assert_eq!((status.state.as_str(), status.why), ("stopped", None));
+    assert_eq!(machine.pids().len(), 1, "it was not started again");
+    assert!(machine.is_empty());
+    let found = machine.servers.for_session(&machine.settings, &permit);
+    let hold = found.await.expect("it comes up").expect("one is meant");
+    assert_eq!(machine.pids().len(), 2);
+    hold.gone().await;
+    assert!(machine.is_empty());
+}
+
 #[tokio::test]
 async fn a_server_that_falls_is_started_again_and_a_session_that_ends_by_itself_ends_it() {
     let machine = machine("well");

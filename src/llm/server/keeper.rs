@@ -45,7 +45,8 @@ impl Keeper {
     pub(super) async fn run(self) {
         let mut failures = Failures::default();
         loop {
-            let (how, answered_for) = match self.live(failures.count()).await {
+            let kills = self.tree.kills();
+            let (how, answered_for) = match self.live(failures.count(), kills).await {
                 Ended::Asked => break,
                 Ended::ByItself { how, answered_for } => (how, answered_for),
             };
@@ -67,7 +68,7 @@ impl Keeper {
                 .run_until_cancelled(tokio::time::sleep(wait))
                 .await
                 .is_none()
-                || (self.is_over)()
+                || self.was_ended(kills)
             {
                 break;
             }
@@ -75,8 +76,15 @@ impl Keeper {
         self.state.send_replace(State::Stopped);
     }
 
-    /// One life of the process.
-    async fn live(&self, restarts: u32) -> Ended {
+    /// True where nobody wants it any more: it was told to stop, the session that it worked for is over, or the whole tree
+    /// was ended since it counted `kills`. A wake and a session's end take a server that a person started too; started
+    /// again at once, it would stand in the way of whoever came back. The next session starts it when it needs it.
+    fn was_ended(&self, kills: u64) -> bool {
+        self.stop.is_cancelled() || (self.is_over)() || self.tree.kills() != kills
+    }
+
+    /// One life of the process, which began when the tree counted `kills`.
+    async fn live(&self, restarts: u32, kills: u64) -> Ended {
         let by_itself = |how: String| Ended::ByItself {
             how,
             answered_for: Duration::ZERO,
@@ -105,7 +113,7 @@ impl Keeper {
                 process.stop().await;
                 return Ended::Asked;
             }
-            () = process.ended() => return self.fell(&mut process, Duration::ZERO).await,
+            () = process.ended() => return self.fell(&mut process, Duration::ZERO, kills).await,
             up = self.up(&url) => if !up {
                 let how = format!("it did not answer at {url} within {COMING_UP:?}");
                 process.stop().await;
@@ -133,14 +141,14 @@ impl Keeper {
             }
             () = process.ended() => {
                 let answered_for = clock::monotonic().saturating_duration_since(since);
-                self.fell(&mut process, answered_for).await
+                self.fell(&mut process, answered_for, kills).await
             }
         }
     }
 
-    async fn fell(&self, process: &mut Process, answered_for: Duration) -> Ended {
+    async fn fell(&self, process: &mut Process, answered_for: Duration, kills: u64) -> Ended {
         let how = process.bury().await;
-        if self.stop.is_cancelled() || (self.is_over)() {
+        if self.was_ended(kills) {
             Ended::Asked
         } else {
             Ended::ByItself { how, answered_for }
