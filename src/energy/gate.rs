@@ -203,6 +203,7 @@ fn window_gate(window: &Window) -> Gate {
     let reason = match (&window.night, &window.idle) {
         (Ok(()), _) => "the night holds".to_owned(),
         (Err(_), Ok(())) => "idle long enough".to_owned(),
+        (Err(night), Err(idle)) if night == idle => night.clone(),
         (Err(night), Err(idle)) => format!("night: {night}; idle: {idle}"),
     };
     let open = window.night.is_ok() || window.idle.is_ok();

@@ -18,6 +18,14 @@ use crate::energy::gate::{Window, span};
 /// still use the night once the part is back.
 const AFTER_ERROR: Duration = Duration::from_mins(15);
 
+/// After a session that the machine itself ended (its memory, its load, its heat, its battery) the service waits this long,
+/// and twice as long each time that it happens again: what ended it may well be the dream's own doing, such as a model
+/// that does not fit, and would end the next one just as soon.
+const AFTER_STRAIN: Duration = Duration::from_mins(15);
+
+/// The longest of these waits: a night has room for another try.
+const LONGEST_AFTER_STRAIN: Duration = Duration::from_hours(4);
+
 /// A mark further ahead was written by a clock that was wrong, and says nothing. Smaller steps are what clocks are set by.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
@@ -33,6 +41,52 @@ pub struct Marks {
     /// Nothing by itself before this moment: the last session failed.
     #[serde(default)]
     pub not_before: Option<Timestamp>,
+    /// What the machine itself ended, in a row up to the last session.
+    #[serde(default)]
+    pub strained: Option<Strained>,
+}
+
+/// Sessions in a row that the machine itself ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strained {
+    /// What ended the last of them.
+    pub reason: WakeReason,
+    /// How many, at least one.
+    pub times: u32,
+    /// Nothing by itself before this moment.
+    pub until: Timestamp,
+}
+
+impl Strained {
+    /// One more.
+    fn another(before: Option<Self>, reason: WakeReason, now: Timestamp) -> Option<Self> {
+        let times = before.map_or(0, |before| before.times).saturating_add(1);
+        let doubled = 2u32.saturating_pow(times - 1);
+        let wait = AFTER_STRAIN
+            .saturating_mul(doubled)
+            .min(LONGEST_AFTER_STRAIN);
+        let until = now.checked_add(wait).ok()?;
+        Some(Self {
+            reason,
+            times,
+            until,
+        })
+    }
+
+    /// What happened, in words.
+    fn describe(self) -> String {
+        let what = match self.reason {
+            WakeReason::Load => "the load of other programs",
+            WakeReason::Heat => "heat",
+            WakeReason::Battery => "battery",
+            WakeReason::Memory => "too little memory",
+            other => other.as_str(),
+        };
+        match self.times {
+            1 => format!("the last session was ended by {what}"),
+            times => format!("{times} sessions in a row were ended, the last by {what}"),
+        }
+    }
 }
 
 impl Marks {
@@ -43,6 +97,18 @@ impl Marks {
             night_done: self.night_done.filter(sound),
             absence_done: self.absence_done.filter(sound),
             not_before: self.not_before.filter(sound),
+            strained: self.strained.filter(|strained| sound(&strained.until)),
+        }
+    }
+
+    /// Until when nothing begins by itself, and why.
+    fn later(&self, now: Timestamp) -> Option<String> {
+        let next = |until| format!("next try after {}", crate::clock::stamp(until));
+        let strained = self.strained.filter(|strained| now < strained.until);
+        match self.not_before.filter(|moment| now < *moment) {
+            Some(moment) => Some(format!("the last session failed, {}", next(moment))),
+            None => strained
+                .map(|strained| format!("{}, {}", strained.describe(), next(strained.until))),
         }
     }
 
@@ -55,6 +121,17 @@ impl Marks {
         woken: Option<WakeReason>,
         now: Timestamp,
     ) {
+        self.strained = match woken {
+            Some(
+                reason @ (WakeReason::Memory
+                | WakeReason::Load
+                | WakeReason::Heat
+                | WakeReason::Battery),
+            ) => Strained::another(self.strained, reason, now),
+            // Says nothing of the machine: a service that is started anew must not begin the same again at once.
+            Some(WakeReason::Shutdown) => self.strained,
+            Some(_) | None => None,
+        };
         // A window that closed is a completed session, not a woken one.
         if woken.is_some_and(|reason| reason != WakeReason::WindowClosed) {
             return;
@@ -103,15 +180,8 @@ pub fn window(now: &Zoned, presence: &Presence, dreaming: &Dreaming, marks: &Mar
     let utc = now.timestamp();
     let marks = &marks.believed(utc);
     let began = night_began(dreaming.night, now);
-    let later = marks.not_before.filter(|moment| utc < *moment);
-    let (night, idle) = match later {
-        Some(moment) => {
-            let why = format!(
-                "the last session failed, next try after {}",
-                crate::clock::stamp(moment)
-            );
-            (Err(why.clone()), Err(why))
-        }
+    let (night, idle) = match marks.later(utc) {
+        Some(why) => (Err(why.clone()), Err(why)),
         None => (
             night(began, presence, dreaming, marks),
             idle(utc, presence, dreaming, marks),
@@ -121,11 +191,7 @@ pub fn window(now: &Zoned, presence: &Presence, dreaming: &Dreaming, marks: &Mar
         inside: began.is_some(),
         night,
         idle,
-        reading: format!(
-            "{}, {}",
-            now.strftime("%H:%M"),
-            crate::energy::gate::describe(presence)
-        ),
+        reading: reading(now, presence, marks),
         threshold: format!(
             "{} with {} without input, or {} without input",
             hours(dreaming.night),
@@ -133,6 +199,16 @@ pub fn window(now: &Zoned, presence: &Presence, dreaming: &Dreaming, marks: &Mar
             span(dreaming.idle_threshold)
         ),
     }
+}
+
+/// What the schedule goes by, for `why`.
+fn reading(now: &Zoned, presence: &Presence, marks: &Marks) -> String {
+    let input = crate::energy::gate::describe(presence);
+    let mut read = format!("{}, {input}", now.strftime("%H:%M"));
+    if let Some(strained) = marks.strained {
+        read = format!("{read}, {}", strained.describe());
+    }
+    read
 }
 
 /// True where neither way opens within `ahead`, if nobody gives input until then: there is no need to look.
@@ -202,220 +278,4 @@ fn hours(night: NightHours) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dreaming(night: (u16, u16)) -> Dreaming {
-        Dreaming {
-            enabled: true,
-            idle_threshold: Duration::from_mins(30),
-            night: NightHours {
-                start: night.0 * 60,
-                end: night.1 * 60,
-            },
-            night_quiet: Duration::from_mins(5),
-            max_scenarios: 10,
-            complexity: crate::dream::Complexity::Medium,
-            strict: true,
-            opinion: false,
-        }
-    }
-
-    fn at(text: &str) -> Zoned {
-        text.parse().expect("a zoned time")
-    }
-
-    fn away(minutes: u64) -> Presence {
-        Presence {
-            last_input: Some(Duration::from_secs(minutes * 60)),
-            blind: None,
-            doing: None,
-        }
-    }
-
-    #[track_caller]
-    fn check(night: (u16, u16), now: &str, began: Option<&str>) {
-        let night = dreaming(night).night;
-        let expected = began.map(|text| at(text).timestamp());
-        assert_eq!(night_began(night, &at(now)), expected, "{now}");
-    }
-
-    #[test]
-    fn nothing_is_looked_for_until_just_before_a_way_opens() {
-        let ahead = Duration::from_secs(30);
-        let closed = |now: &str, presence: &Presence| {
-            stays_closed(
-                &at(now),
-                presence,
-                &dreaming((2, 6)),
-                &Marks::default(),
-                ahead,
-            )
-        };
-        let away_since = |seconds| Presence {
-            last_input: Some(Duration::from_secs(seconds)),
-            blind: None,
-            doing: None,
-        };
-        assert!(closed("2026-11-21T01:59:29[UTC]", &away(10)));
-        assert!(!closed("2026-11-21T01:59:30[UTC]", &away(10)));
-        assert!(!closed("2026-11-21T03:00[UTC]", &away(10)));
-        assert!(closed("2026-11-21T03:00[UTC]", &away_since(269)));
-        assert!(!closed("2026-11-21T03:00[UTC]", &away_since(270)));
-        assert!(closed("2026-11-21T12:00[UTC]", &away_since(1769)));
-        assert!(!closed("2026-11-21T12:00[UTC]", &away_since(1770)));
-    }
-
-    #[test]
-    fn the_night_is_half_open_and_wraps_past_midnight() {
-        let zone = "[Europe/Warsaw]";
-        let z = |text: &str| format!("{text}{zone}");
-        check((2, 6), &z("2026-11-21T01:59:59"), None);
-        check((2, 6), &z("2026-11-21T02:00"), Some(&z("2026-11-21T02:00")));
-        check((2, 6), &z("2026-11-21T05:59"), Some(&z("2026-11-21T02:00")));
-        check((2, 6), &z("2026-11-21T06:00"), None);
-        check(
-            (22, 6),
-            &z("2026-11-21T23:00"),
-            Some(&z("2026-11-21T22:00")),
-        );
-        check(
-            (22, 6),
-            &z("2026-11-21T03:00"),
-            Some(&z("2026-11-20T22:00")),
-        );
-        check((22, 6), &z("2026-11-21T12:00"), None);
-    }
-
-    #[test]
-    fn an_hour_that_the_clock_change_repeats_belongs_to_one_night() {
-        // 2026-10-25: 03:00 falls back to 02:00.
-        let first = night_began(
-            dreaming((2, 6)).night,
-            &at("2026-10-25T02:30+02:00[Europe/Warsaw]"),
-        );
-        let again = night_began(
-            dreaming((2, 6)).night,
-            &at("2026-10-25T02:30+01:00[Europe/Warsaw]"),
-        );
-        assert!(first.is_some());
-        assert_eq!(first, again);
-    }
-
-    #[test]
-    fn a_start_that_the_clock_change_swallows_still_has_its_night() {
-        // 2026-03-29: 02:00 springs to 03:00.
-        let now = at("2026-03-29T03:00+02:00[Europe/Warsaw]");
-        let began = night_began(dreaming((2, 6)).night, &now);
-        assert!(began.is_some_and(|began| began <= now.timestamp()));
-    }
-
-    #[test]
-    fn marks_of_a_clock_that_was_years_ahead_hold_nothing_up() {
-        let (dreaming, now) = (dreaming((2, 6)), at("2026-11-21T03:00[UTC]"));
-        let marks = |hours: i64| {
-            let mark = Some(now.timestamp() + SignedDuration::from_hours(hours));
-            Marks {
-                night_done: mark,
-                absence_done: mark,
-                not_before: mark,
-            }
-        };
-        let wrong = window(&now, &away(60), &dreaming, &marks(24 * 365));
-        assert_eq!((wrong.night, wrong.idle), (Ok(()), Ok(())));
-        let set_back = window(&now, &away(60), &dreaming, &marks(2));
-        assert!(set_back.night.is_err() && set_back.idle.is_err());
-    }
-
-    #[test]
-    fn a_night_session_runs_once_a_window_and_again_the_next_night() {
-        let dreaming = dreaming((2, 6));
-        let tonight = at("2026-11-21T03:00[UTC]");
-        let mut marks = Marks::default();
-        let done = SessionReport::empty(crate::ids::SessionId::new(), SessionStatus::Completed);
-        assert_eq!(window(&tonight, &away(10), &dreaming, &marks).night, Ok(()));
-        marks.ended(
-            Trigger::Night,
-            Trigger::Night,
-            &done,
-            None,
-            tonight.timestamp(),
-        );
-        assert!(
-            window(&tonight, &away(10), &dreaming, &marks)
-                .night
-                .is_err()
-        );
-        let next = at("2026-11-22T02:00[UTC]");
-        assert_eq!(window(&next, &away(10), &dreaming, &marks).night, Ok(()));
-    }
-
-    #[test]
-    fn an_absence_is_used_once_and_input_begins_another() {
-        let dreaming = dreaming((2, 6));
-        let mut marks = Marks::default();
-        let done = SessionReport::empty(crate::ids::SessionId::new(), SessionStatus::NoKnowledge);
-        let noon = at("2026-11-21T12:00[UTC]");
-        assert_eq!(window(&noon, &away(40), &dreaming, &marks).idle, Ok(()));
-        marks.ended(Trigger::Idle, Trigger::Idle, &done, None, noon.timestamp());
-        let later = at("2026-11-21T14:00[UTC]");
-        assert!(window(&later, &away(160), &dreaming, &marks).idle.is_err());
-        assert_eq!(window(&later, &away(31), &dreaming, &marks).idle, Ok(()));
-    }
-
-    #[test]
-    fn a_woken_session_may_begin_again_and_a_failed_one_waits() {
-        let dreaming = dreaming((2, 6));
-        let now = at("2026-11-21T03:00[UTC]");
-        let mut marks = Marks::default();
-        let session = crate::ids::SessionId::new();
-        let woken = SessionReport::empty(session.clone(), SessionStatus::Interrupted);
-        marks.ended(
-            Trigger::Night,
-            Trigger::Night,
-            &woken,
-            Some(WakeReason::Presence),
-            now.timestamp(),
-        );
-        assert_eq!(window(&now, &away(10), &dreaming, &marks).night, Ok(()));
-        let failed = SessionReport::empty(session, SessionStatus::Error);
-        marks.ended(
-            Trigger::Night,
-            Trigger::Night,
-            &failed,
-            None,
-            now.timestamp(),
-        );
-        assert!(window(&now, &away(10), &dreaming, &marks).night.is_err());
-        let later = at("2026-11-21T03:15[UTC]");
-        assert_eq!(window(&later, &away(10), &dreaming, &marks).night, Ok(()));
-    }
-
-    #[test]
-    fn unknown_presence_closes_idle_only() {
-        let blind = Presence {
-            last_input: Some(Duration::from_hours(2)),
-            blind: Some("input devices cannot be read".to_owned()),
-            doing: None,
-        };
-        let night = window(
-            &at("2026-11-21T03:00[UTC]"),
-            &blind,
-            &dreaming((2, 6)),
-            &Marks::default(),
-        );
-        assert_eq!(night.night, Ok(()));
-        assert!(night.idle.is_err());
-        let just_now = Presence {
-            last_input: Some(Duration::from_secs(20)),
-            ..blind
-        };
-        let night = window(
-            &at("2026-11-21T03:00[UTC]"),
-            &just_now,
-            &dreaming((2, 6)),
-            &Marks::default(),
-        );
-        assert!(night.night.is_err(), "input that was seen still counts");
-    }
-}
+mod tests;

@@ -49,7 +49,11 @@ impl Supervisor {
                 }
                 self.tree.kill();
             }
-            Effect::Abandon { session, reason } => {
+            Effect::Abandon {
+                session,
+                began,
+                reason,
+            } => {
                 tracing::error!(%session, "the session did not report in time and is abandoned");
                 let Some(task) = self.task.take() else { return };
                 task.abort.abort();
@@ -60,6 +64,9 @@ impl Supervisor {
                 report
                     .hints
                     .push("the session was abandoned: it did not end in time".to_owned());
+                if let Some(began) = began {
+                    self.count(*began, *began, &report, Some(*reason));
+                }
                 self.keep(report);
             }
             Effect::Cancel { session, reason } => {
@@ -72,15 +79,24 @@ impl Supervisor {
                 woken,
                 ..
             } => {
-                // A session that a person asked for uses up neither the night nor the absence.
-                let automatic = matches!(began, Trigger::Night | Trigger::Idle);
-                if let (true, Some(report)) = (automatic, self.report.take()) {
-                    let utc = (self.wall)().timestamp();
-                    self.remember(|memory| {
-                        memory.marks.ended(*began, *trigger, &report, *woken, utc);
-                    });
+                if let Some(report) = self.report.take() {
+                    self.count(*began, *trigger, &report, *woken);
                 }
             }
+        }
+    }
+
+    /// Notes how a session ended. One that a person asked for uses up neither the night nor the absence.
+    fn count(
+        &mut self,
+        began: Trigger,
+        trigger: Trigger,
+        report: &SessionReport,
+        woken: Option<WakeReason>,
+    ) {
+        if matches!(began, Trigger::Night | Trigger::Idle) {
+            let utc = (self.wall)().timestamp();
+            self.remember(|memory| memory.marks.ended(began, trigger, report, woken, utc));
         }
     }
 

@@ -186,8 +186,10 @@ pub enum Effect {
         at: Instant,
     },
     /// Drop the session's task: it did not report in time.
+    /// `began` is what it began as, unless the service stops: its end counts all the same, and why it had to end.
     Abandon {
         session: SessionId,
+        began: Option<Trigger>,
         reason: WakeReason,
     },
     /// A waiting request will never begin.

@@ -3,6 +3,7 @@
 
 mod chores;
 mod commands;
+mod strain;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

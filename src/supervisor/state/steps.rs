@@ -359,8 +359,12 @@ pub(super) fn tick(state: State, now: Instant) -> (State, Vec<Effect>) {
             reason,
             deadline,
         } if now >= deadline => {
-            let session = run.session;
-            (awake(now), vec![Effect::Abandon { session, reason }])
+            let abandon = Effect::Abandon {
+                session: run.session,
+                began: Some(run.began),
+                reason,
+            };
+            (awake(now), vec![abandon])
         }
         State::Stopping {
             session: Some(session),
@@ -372,6 +376,7 @@ pub(super) fn tick(state: State, now: Instant) -> (State, Vec<Effect>) {
             },
             vec![Effect::Abandon {
                 session,
+                began: None,
                 reason: WakeReason::Shutdown,
             }],
         ),
