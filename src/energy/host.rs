@@ -312,7 +312,7 @@ fn presence(
     all: &Processes,
     now: Instant,
 ) -> Presence {
-    let terminals = inputs::terminals(&roots.dev);
+    let terminals = inputs::terminals(roots, all);
     let nodes = inputs::device_nodes(roots);
     let devices = nodes.as_ref().is_ok_and(|nodes| !nodes.is_empty());
     let seat = inputs::has_seat(&roots.run);
@@ -320,8 +320,9 @@ fn presence(
     // What may not be listed may be there all the same.
     let closed = nodes.err().or(seat.clone().err()).filter(|_| !covered);
     let closed = terminals.unreadable.or(closed);
-    let anything =
-        devices || terminals.any_opened || all.any_on_a_terminal() || seat.is_ok_and(|seat| seat);
+    let closed = closed.or_else(|| inputs::elsewhere(all, covered));
+    let on_terminal = !all.terminals().is_empty();
+    let anything = devices || terminals.any_opened || on_terminal || seat.is_ok_and(|seat| seat);
     // Nothing to give input with: nobody is there, and that is known. What was told counts all the same.
     if !anything && closed.is_none() {
         let hidden =

@@ -7,12 +7,24 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Roots;
+use super::{Processes, Roots};
 use crate::clock::Instant;
 
 /// A keyboard has letters; a power button or a lid has one key. The kernel's own test for a keyboard asks for about
 /// as many.
 const KEYS_OF_A_KEYBOARD: u32 = 16;
+
+/// The kernel's numbers of devices: the screen's own terminals, below the first serial port, and those that windows and
+/// remote logins open.
+const SCREENS: u32 = 4;
+const FIRST_SERIAL: u32 = 64;
+const OPENED: std::ops::RangeInclusive<u32> = 136..=143;
+
+/// What takes a person's input over the network and is no device, no terminal and no seat. Cut as the kernel does.
+const REMOTE_SCREENS: [&str; 4] = ["Xvnc", "Xtigervnc", "Xtightvnc", "xrdp-chansrv"];
+
+/// Likewise, for a screen that is also here: a desktop that is asked sees what they pass on.
+const SHARED_SCREENS: [&str; 5] = ["x11vnc", "x0vncserver", "x0tigervncserve", "wayvnc", "krfb"];
 
 /// The newest access time of all terminals, and why some could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +36,12 @@ pub(super) struct Terminals {
 }
 
 /// Looks at every terminal that exists now: the list changes with each login.
-pub(super) fn terminals(dev: &Path) -> Terminals {
+pub(super) fn terminals(roots: &Roots, all: &Processes) -> Terminals {
+    let dev = &roots.dev;
     let mut newest = None;
     let mut unreadable = None;
     let mut any_opened = false;
+    let mut found = Vec::new();
     for (folder, prefix) in terminal_places(dev) {
         let nodes = match numbered(&folder, prefix) {
             Ok(nodes) => nodes,
@@ -39,14 +53,16 @@ pub(super) fn terminals(dev: &Path) -> Terminals {
         };
         // Those with a prefix are there whether or not somebody sits at them.
         any_opened |= prefix.is_empty() && !nodes.is_empty();
-        for node in nodes {
-            let accessed = fs::metadata(&node).and_then(|node| node.accessed());
-            match accessed {
-                Ok(at) => newest = newest.max(Timestamp::try_from(at).ok()),
-                // A terminal that closed while we looked.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => unreadable = Some(format!("{}: {error}", node.display())),
-            }
+        found.extend(nodes);
+    }
+    found.extend(lines(roots, all));
+    for node in found {
+        let accessed = fs::metadata(&node).and_then(|node| node.accessed());
+        match accessed {
+            Ok(at) => newest = newest.max(Timestamp::try_from(at).ok()),
+            // A terminal that closed while we looked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => unreadable = Some(format!("{}: {error}", node.display())),
         }
     }
     Terminals {
@@ -57,11 +73,51 @@ pub(super) fn terminals(dev: &Path) -> Terminals {
 }
 
 /// The nodes of all terminals that exist now.
-pub(super) fn terminal_nodes(dev: &Path) -> Vec<PathBuf> {
-    let places = terminal_places(dev).into_iter();
-    places
-        .flat_map(|(folder, prefix)| numbered(&folder, prefix).unwrap_or_default())
+pub(super) fn terminal_nodes(roots: &Roots) -> Vec<PathBuf> {
+    let places = terminal_places(&roots.dev).into_iter();
+    let numbered =
+        places.flat_map(|(folder, prefix)| numbered(&folder, prefix).unwrap_or_default());
+    numbered
+        .chain(lines(roots, &Processes::read(&roots.proc)))
         .collect()
+}
+
+/// Serial lines and other consoles on which somebody may log in: those that a process belongs to, be it the one that asks
+/// for a name. All others may carry anything, a clock's or a meter's words without end, and are nobody's input.
+fn lines(roots: &Roots, all: &Processes) -> Vec<PathBuf> {
+    let numbers = all.terminals().into_iter().map(device);
+    let others = numbers.filter(|(major, minor)| {
+        !(OPENED.contains(major) || (*major == SCREENS && *minor < FIRST_SERIAL))
+    });
+    let named = others.filter_map(|(major, minor)| {
+        let about = roots.sys.join(format!("dev/char/{major}:{minor}/uevent"));
+        let about = fs::read_to_string(about).ok()?;
+        let name = about
+            .lines()
+            .find_map(|line| line.strip_prefix("DEVNAME="))?;
+        Some(roots.dev.join(name))
+    });
+    named.collect()
+}
+
+/// The major and the minor number of a device, as the kernel packs them for user space.
+fn device(number: u32) -> (u32, u32) {
+    let major = (number >> 8) & 0xfff;
+    let minor = (number & 0xff) | ((number >> 12) & 0xf_ff00);
+    (major, minor)
+}
+
+/// Why somebody may give input that no sensor here sees: a screen that is somewhere else. `seen`: a desktop sees the whole
+/// of the input to the screen that is here.
+pub(super) fn elsewhere(all: &Processes, seen: bool) -> Option<String> {
+    let names = REMOTE_SCREENS.iter();
+    let shared = SHARED_SCREENS.iter().filter(|_| !seen);
+    let mut there = names
+        .chain(shared)
+        .filter(|name| all.named(&[**name]).next().is_some());
+    there
+        .next()
+        .map(|name| format!("{name} takes input from elsewhere, which is not seen here"))
 }
 
 fn terminal_places(dev: &Path) -> [(PathBuf, &'static str); 2] {
@@ -209,8 +265,21 @@ mod tests {
         for name in ["tty", "ttyS0", "pts/ptmx"] {
             fs::write(dev.path().join(name), "").expect("a node");
         }
-        assert_eq!(terminals(dev.path()).newest, None);
+        let roots = Roots {
+            dev: dev.path().to_owned(),
+            proc: dev.path().join("proc"),
+            ..Roots::default()
+        };
+        let newest = || terminals(&roots, &Processes::default()).newest;
+        assert_eq!(newest(), None);
         fs::write(dev.path().join("pts/4"), "").expect("a node");
-        assert!(terminals(dev.path()).newest.is_some());
+        assert!(newest().is_some());
+    }
+
+    #[test]
+    fn a_devices_number_is_taken_apart() {
+        assert_eq!(device(34816), (136, 0));
+        assert_eq!(device(0x0440), (4, 64));
+        assert_eq!(device(0x1230_0c56), (12, 0x1_2356));
     }
 }

@@ -28,7 +28,8 @@ struct Process {
     name: String,
     /// Running, or ready to.
     ready: bool,
-    on_terminal: bool,
+    /// The number of the terminal that it belongs to; 0 for none.
+    terminal: u32,
     /// Seconds of its own, and of its children that it has waited for.
     own: f64,
     waited: f64,
@@ -102,8 +103,10 @@ impl Processes {
         self.all.contains_key(&FIRST)
     }
 
-    pub(super) fn any_on_a_terminal(&self) -> bool {
-        self.all.values().any(|process| process.on_terminal)
+    /// The numbers of all terminals that a process belongs to.
+    pub(super) fn terminals(&self) -> BTreeSet<u32> {
+        let all = self.all.values().map(|process| process.terminal);
+        all.filter(|terminal| *terminal != 0).collect()
     }
 
     pub(super) fn pids(&self) -> impl Iterator<Item = u32> + '_ {
@@ -155,7 +158,8 @@ fn parse(stat: &str) -> Option<Process> {
         parent: fields.get(1)?.parse().ok()?,
         name,
         ready: *fields.first()? == "R",
-        on_terminal: fields.get(4)?.parse::<i64>().ok()? != 0,
+        // Shown as if it had a sign.
+        terminal: fields.get(4)?.parse::<i32>().ok()?.cast_unsigned(),
         own: seconds(11)? + seconds(12)?,
         waited: seconds(13)? + seconds(14)?,
     })
@@ -221,7 +225,7 @@ mod tests {
     fn a_process_may_have_any_name() {
         let line = "42 (a) b (c)) S 7 42 42 34816 42 4194560 1 2 0 0 150 50 30 20 20 0 1 0 99 1 1";
         let process = parse(line).expect("it is read");
-        assert_eq!((process.parent, process.on_terminal), (7, true));
+        assert_eq!((process.parent, process.terminal), (7, 34816));
         assert_eq!(process.name, "a) b (c)");
         assert!((process.own - 2.0).abs() < 1e-9 && (process.waited - 0.5).abs() < 1e-9);
         assert_eq!(parse("garbage"), None);

@@ -131,6 +131,66 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
     assert!(look().blind.is_some(), "a keyboard that is not read");
 }
 
+/// A process of this name that belongs to the terminal with this number.
+fn put_process(roots: &Roots, pid: u32, name: &str, terminal: u32) {
+    let folder = roots.proc.join(pid.to_string());
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let stat =
+        format!("{pid} ({name}) S 1 {pid} {pid} {terminal} {pid} 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1");
+    std::fs::write(folder.join("stat"), stat).expect("it is written");
+}
+
+#[test]
+fn what_is_typed_at_a_serial_console_is_presence_and_what_a_meter_says_is_not() {
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    for (number, name) in [("4:64", "ttyS0"), ("188:0", "ttyUSB0")] {
+        let about = roots.sys.join("dev/char").join(number);
+        std::fs::create_dir_all(&about).expect("a folder");
+        let text = format!("MAJOR=4\nMINOR=64\nDEVNAME={name}\n");
+        std::fs::write(about.join("uevent"), text).expect("it is written");
+        std::fs::create_dir_all(&roots.dev).expect("a folder");
+        std::fs::write(roots.dev.join(name), "").expect("a node");
+    }
+    assert_eq!(looked(&roots), Presence::headless(), "nobody's");
+    // The program that asks for a name at the first serial port.
+    put_process(&roots, 70, "agetty", 0x0440);
+    let typed = clock::utc() - jiff::SignedDuration::from_mins(3);
+    let times = std::fs::FileTimes::new().set_accessed(typed.into());
+    let node = std::fs::File::options()
+        .write(true)
+        .open(roots.dev.join("ttyS0"));
+    node.expect("a node")
+        .set_times(times)
+        .expect("its time is set");
+    let presence = looked(&roots);
+    let ago = presence.last_input.expect("somebody typed");
+    assert!(
+        ago.abs_diff(Duration::from_mins(3)) < Duration::from_secs(2),
+        "{ago:?}"
+    );
+    assert_eq!(presence.blind, None);
+}
+
+#[test]
+fn a_screen_that_is_elsewhere_hides_whether_somebody_is_there() {
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    for name in ["Xvnc", "xrdp-chansrv", "x11vnc"] {
+        put_process(&roots, 70, name, 0);
+        let blind = looked(&roots).blind.expect("it cannot be known");
+        assert!(blind.contains(name), "{blind}");
+    }
+    put_process(&roots, 70, "Xorg", 0);
+    assert_eq!(looked(&roots), Presence::headless());
+    // A desktop that sees all input sees a shared screen's too, and no other's.
+    for (name, hidden) in [("x11vnc", false), ("Xvnc", true)] {
+        put_process(&roots, 70, name, 0);
+        let all = Processes::read(&roots.proc);
+        assert_eq!(inputs::elsewhere(&all, true).is_some(), hidden, "{name}");
+    }
+}
+
 /// Files of a machine below `root`, with nobody's processes hidden and nothing else.
 fn machine(root: &Path) -> Roots {
     let [proc, sys, dev, run] = ["proc", "sys", "dev", "run"].map(|name| root.join(name));

@@ -285,7 +285,7 @@ impl Nodes {
         }
         let mut blind = BTreeMap::new();
         let mut watched = 0;
-        let terminals = inputs::terminal_nodes(&self.roots.dev);
+        let terminals = inputs::terminal_nodes(&self.roots);
         // A folder that may not be listed is named by every look.
         let devices = inputs::device_nodes(&self.roots).unwrap_or_default();
         let nodes = terminals

@@ -16,13 +16,26 @@ const MANAGER: &str = "org.freedesktop.login1.Manager";
 const SESSION: &str = "org.freedesktop.login1.Session";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
-/// Sessions with a seat that are asked: people who sit at one machine.
-const MOST_SEATED: usize = 8;
+/// Sessions that are asked, those with a seat first: people who sit at one machine, or have a screen elsewhere.
+const MOST_ASKED: usize = 16;
 
-/// One session at a seat.
+/// What a session with a screen is of; one without is a terminal's, or nobody's.
+const SCREENS: [&str; 3] = ["x11", "wayland", "mir"];
+
+/// Where a session's screen is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Screen {
+    /// At a seat of this machine.
+    Here,
+    /// Wherever somebody looks at it over the network, if anybody does.
+    Elsewhere,
+}
+
+/// One session that has a screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Session {
     user: u32,
+    screen: Screen,
     active: bool,
     locked: bool,
     idle: bool,
@@ -46,10 +59,11 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
     let listed: Vec<(String, u32, String, String, OwnedObjectPath)> =
         manager.ask(bus, MANAGER, "ListSessions", &()).await?;
     let mut sessions = BTreeMap::new();
-    let seated = listed
+    let (seated, others): (Vec<_>, Vec<_>) = listed
         .into_iter()
-        .filter(|(_, _, _, seat, _)| !seat.is_empty());
-    for (_, user, _, _, path) in seated.take(MOST_SEATED) {
+        .partition(|(_, _, _, seat, _)| !seat.is_empty());
+    let all = seated.into_iter().chain(others);
+    for (_, user, _, seat, path) in all.take(MOST_ASKED) {
         let path = path.as_str().to_owned();
         let asked = Service {
             name: NAME,
@@ -59,7 +73,13 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
         .await;
         match asked {
             Ok(properties) => {
-                sessions.insert(path, Session::of(user, &properties));
+                let screen = if seat.is_empty() {
+                    Screen::Elsewhere
+                } else {
+                    Screen::Here
+                };
+                let session = Session::of(user, screen, &properties);
+                sessions.extend(session.map(|session| (path, session)));
             }
             // It ended while we looked.
             Err(Trouble::Absent(_)) => {}
@@ -74,14 +94,21 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
 }
 
 impl Session {
-    fn of(user: u32, properties: &Properties) -> Self {
+    /// `None` for one that has no screen: terminals tell of their input themselves, and a timer's job has none.
+    fn of(user: u32, screen: Screen, properties: &Properties) -> Option<Self> {
         let is = |name| flag(properties, name) == Some(true);
-        Self {
+        let says = |name| text(properties, name).unwrap_or_default();
+        let closing = says("State") == "closing";
+        if screen == Screen::Elsewhere && (closing || !SCREENS.contains(&says("Type"))) {
+            return None;
+        }
+        Some(Self {
             user,
+            screen,
             active: is("Active"),
             locked: is("LockedHint"),
             idle: is("IdleHint"),
-        }
+        })
     }
 }
 
@@ -162,7 +189,20 @@ impl Known {
                 heard = heard.max(back.unwrap_or(Heard::Nothing));
             }
         }
-        let on_screen = || facts.sessions.values().filter(|session| session.active);
+        let on_screen = || {
+            let active = facts.sessions.values().filter(|session| session.active);
+            active.filter(|session| session.screen == Screen::Here)
+        };
+        let mut elsewhere = facts
+            .sessions
+            .values()
+            .filter(|session| session.screen == Screen::Elsewhere);
+        let unseen = elsewhere
+            .find(|session| session.active && !session.idle)
+            .map(|session| {
+                let user = session.user;
+                format!("has a session of user {user} whose screen is elsewhere, and does not say that it idles")
+            });
         let idle = on_screen().next().is_some() && on_screen().all(|session| session.idle);
         self.idle_since = idle.then(|| self.idle_since.unwrap_or(now));
         let foreign = on_screen().any(|session| session.user != self.me);
@@ -171,6 +211,7 @@ impl Known {
             idle: self.idle_since.map(Idle::Since),
             doing: self.doing(),
             foreign,
+            unseen,
             ..Word::live()
         };
         (word, heard)
@@ -226,6 +267,7 @@ mod tests {
     fn mine() -> Session {
         Session {
             user: 1000,
+            screen: Screen::Here,
             active: true,
             locked: false,
             idle: false,
@@ -272,6 +314,44 @@ mod tests {
         assert_eq!(heard, Heard::Told(Notice::Login));
         let (_, heard) = known.learn(facts(locked, &[]), later);
         assert_eq!(heard, Heard::Changed, "a timer locks too");
+    }
+
+    #[test]
+    fn a_session_whose_screen_is_elsewhere_hides_its_input_until_it_idles() {
+        let mut known = Known::new(1000);
+        let now = clock::monotonic();
+        let used = Session {
+            screen: Screen::Elsewhere,
+            ..mine()
+        };
+        let (word, _) = known.learn(facts(used.clone(), &[]), now);
+        let unseen = word.unseen.expect("it may be used");
+        assert!(unseen.contains("user 1000"), "{unseen}");
+        assert_eq!((word.idle, word.foreign), (None, false), "no screen here");
+        let idle = Session {
+            idle: true,
+            ..used.clone()
+        };
+        let (word, _) = known.learn(facts(idle, &[]), now);
+        assert_eq!((word.unseen, word.idle), (None, None));
+        let (_, heard) = known.learn(facts(used, &[]), now);
+        assert_eq!(heard, Heard::Active);
+    }
+
+    #[test]
+    fn a_session_without_a_seat_counts_by_its_screen() {
+        let session = |kind: &str, state: &str| {
+            let says = |text: &str| zbus::OwnedVariant::from(zbus::Str::from(text));
+            let properties: Properties = [("Type", kind), ("State", state)]
+                .map(|(name, text)| (name.to_owned(), says(text)))
+                .into();
+            Session::of(1000, Screen::Elsewhere, &properties)
+        };
+        assert!(session("x11", "active").is_some());
+        assert!(session("wayland", "online").is_some());
+        assert_eq!(session("x11", "closing"), None);
+        assert_eq!(session("tty", "active"), None, "it has a terminal");
+        assert_eq!(session("unspecified", "active"), None, "a copied file");
     }
 
     #[test]

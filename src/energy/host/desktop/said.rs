@@ -126,6 +126,8 @@ pub struct Word {
     pub power: Option<Power>,
     /// Somebody else's session has the screen: what this user's desktop says is not the whole truth.
     pub foreign: bool,
+    /// Why somebody may give input that neither it nor anybody else here sees.
+    pub(super) unseen: Option<String>,
 }
 
 impl Word {
@@ -137,6 +139,7 @@ impl Word {
             doing: None,
             power: None,
             foreign: false,
+            unseen: None,
         }
     }
 
@@ -235,7 +238,7 @@ impl Said {
             if presence.blind.is_none() {
                 let telling = all.iter().filter(|(source, _)| source.tells_presence());
                 let mut troubles = telling.filter_map(|(source, word)| {
-                    let why = word.answer.trouble()?;
+                    let why = word.answer.trouble().or(word.unseen.as_deref())?;
                     Some(format!("{} {why}", source.as_str()))
                 });
                 presence.blind = troubles.next();
@@ -289,6 +292,18 @@ mod tests {
         let presence = said.add_to(quiet_for(90), now);
         assert_eq!(presence.last_input, Some(Duration::ZERO));
         assert_eq!(presence.doing.as_deref(), Some("player: playing"));
+    }
+
+    #[test]
+    fn what_a_source_knows_to_be_unseen_is_not_known_to_be_absent() {
+        let now = clock::monotonic();
+        let said = Said::default();
+        let mut word = Word::live();
+        word.unseen = Some("has a session elsewhere".to_owned());
+        said.set(Source::Logind, word);
+        let presence = said.add_to(quiet_for(90), now);
+        let blind = presence.blind.expect("it cannot be known");
+        assert_eq!(blind, "logind has a session elsewhere");
     }
 
     #[test]
