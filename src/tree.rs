@@ -29,7 +29,7 @@ mod spawner;
 pub use dead_man::DeadMan;
 use groups::{Group, Hierarchy};
 pub use launch::{Launch, Launched, Process};
-pub use placement::{Placement, lower_this_thread};
+pub use placement::{IOPRIO_IDLE, IOPRIO_WHO_PROCESS, Placement, lower_this_thread};
 pub use process::{is_alive, start_time};
 use share::Share;
 use signals::Roots;
@@ -146,7 +146,9 @@ impl Tree {
         }
     }
 
-    fn niceness(&self) -> u8 {
+    /// That of what is started now, 0 to 19.
+    #[must_use]
+    pub fn niceness(&self) -> u8 {
         self.niceness.load(Ordering::Relaxed)
     }
 

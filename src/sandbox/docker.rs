@@ -134,7 +134,7 @@ impl Docker {
         Order {
             name: format!("{}-{number}", self.namespace),
             in_tree: parent.is_some(),
-            body: self.body(spec, labels.into(), parent, permit.tree().is_idle()),
+            body: self.body(spec, labels.into(), parent, permit.tree()),
         }
     }
 
@@ -149,12 +149,12 @@ impl Docker {
         spec: &RunnerSpec,
         labels: HashMap<String, String>,
         parent: Option<String>,
-        idle: bool,
+        tree: &Tree,
     ) -> ContainerCreateBody {
-        let mut body = body(&self.digest, spec, labels, &self.manner);
+        let mut body = body(&self.digest, spec, labels, &self.manner, tree.niceness());
         if let Some(host) = &mut body.host_config {
             // Below our tree it has the tree's share.
-            host.cpu_shares = (idle && parent.is_none()).then_some(LEAST_SHARES);
+            host.cpu_shares = (tree.is_idle() && parent.is_none()).then_some(LEAST_SHARES);
             host.cgroup_parent = parent;
             host.runtime.clone_from(&self.runtime);
             host.mounts = self.libraries.as_ref().map(|set| vec![mount_of(set)]);

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::frame;
+use crate::tree::{IOPRIO_IDLE, IOPRIO_WHO_PROCESS};
 
 /// One text: each part uses the names that the parts before it bound.
 const TEXT: &str = concat!(
@@ -24,6 +25,25 @@ const TEXT: &str = concat!(
 /// Reads the program from standard input: a command line stays readable to every process in the sandbox. Compiled code
 /// stands behind the mark of the build that made it; another build takes it for a text that cannot be read, and ends.
 pub(super) const BOOT: &str = "import os,marshal\nfrom _frozen_importlib_external import MAGIC_NUMBER as m\nn=int.from_bytes(os.read(0,4),'big');b=b''\nwhile len(b)<n:b+=os.read(0,n-len(b))\nexec(marshal.loads(b[4:]) if b[:4]==m else compile(b,'runner','exec'))";
+
+/// As `BOOT`, for an interpreter that nobody could lower before its first instruction: it is the container engine's child.
+/// It lowers itself before it reads anything, and all that it starts begins as low: the idle IO class always, `niceness`
+/// (0 to 19) and, at 19, the idle CPU class. It has no right to raise itself again. Where a system refuses it goes on.
+pub(super) fn lowered(niceness: u8) -> String {
+    let call = nix::libc::SYS_ioprio_set;
+    let mut steps = vec![format!(
+        "c.call_function(c.dlsym(c.dlopen(None,2),'syscall'),({call},{IOPRIO_WHO_PROCESS},0,{IOPRIO_IDLE}))"
+    )];
+    if niceness > 0 {
+        steps.push(format!("os.setpriority(os.PRIO_PROCESS,0,{niceness})"));
+    }
+    if niceness >= 19 {
+        steps.push("os.sched_setscheduler(0,os.SCHED_IDLE,os.sched_param(0))".to_owned());
+    }
+    let tries = |step: String| format!("try:\n {step}\nexcept OSError:\n pass\n");
+    let steps: Vec<_> = steps.into_iter().map(tries).collect();
+    format!("import os,_ctypes as c\n{}{BOOT}", steps.concat())
+}
 
 /// Turns the interpreter that reads this into a fresh one with this hash seed, which reads on.
 pub(super) fn started_anew(seed: u32) -> Vec<u8> {
@@ -96,6 +116,16 @@ mod tests {
         assert_eq!(program.frame(), frame::framed(b"\xa7\r\r\n\xe3"));
         program.learn(b"{\"ready\": \"3.11.2\", \"compiled\": \"00\"}\n");
         assert_eq!(program.frame(), frame::framed(b"\xa7\r\r\n\xe3"));
+    }
+
+    #[test]
+    fn a_container_lowers_itself_as_far_as_it_is_told() {
+        let lowers = |niceness, step: &str| lowered(niceness).contains(step);
+        for niceness in [0, 10, 19] {
+            assert!(lowers(niceness, "'syscall'") && lowered(niceness).ends_with(BOOT));
+            assert_eq!(lowers(niceness, "setpriority"), niceness > 0);
+            assert_eq!(lowers(niceness, "SCHED_IDLE"), niceness == 19);
+        }
     }
 
     #[test]

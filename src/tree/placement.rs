@@ -10,9 +10,10 @@ use std::process::Command;
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
 
-/// `ioprio_set`: the process itself, class idle.
-const IOPRIO_WHO_PROCESS: libc::c_int = 1;
-const IOPRIO_IDLE: libc::c_int = 3 << 13;
+/// `ioprio_set`: one process.
+pub const IOPRIO_WHO_PROCESS: libc::c_int = 1;
+/// `ioprio_set`: the idle class.
+pub const IOPRIO_IDLE: libc::c_int = 3 << 13;
 
 /// Gives a thread the ordinary CPU class and, where that is allowed, the ordinary niceness. One that is gone, or that
 /// may not be touched, stays as it is.

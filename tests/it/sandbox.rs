@@ -33,6 +33,11 @@ mod podman;
     clippy::unwrap_used,
     reason = "a test whose world cannot be made fails there"
 )]
+mod priority;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test whose world cannot be made fails there"
+)]
 mod soak;
 mod supervisor;
 #[expect(

@@ -9,7 +9,7 @@ use bollard::models::{
 
 use super::engine::Manner;
 use crate::sandbox::libraries::{INSIDE, LibrarySet};
-use crate::sandbox::program::BOOT;
+use crate::sandbox::program::lowered;
 use crate::sandbox::{RunnerSpec, cpu_milli};
 
 /// Size of /tmp; it counts as memory.
@@ -28,12 +28,13 @@ const OPEN_FILES: i64 = 512;
 /// The container's processes are the first to go when the host itself runs out of memory.
 const OOM_SCORE: i64 = 500;
 
-/// What the engine is told about a container.
+/// What the engine is told about a container whose work has this niceness, 0 to 19.
 pub(super) fn body(
     image: &str,
     spec: &RunnerSpec,
     labels: HashMap<String, String>,
     manner: &Manner,
+    niceness: u8,
 ) -> ContainerCreateBody {
     let words = |all: &[&str]| Some(all.iter().map(|&w| w.to_owned()).collect());
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -61,7 +62,7 @@ pub(super) fn body(
         user: Some("0:0".to_owned()),
         entrypoint: words(&["/usr/bin/python3"]),
         // Not -I or -E: they would ignore PYTHONHASHSEED. The environment holds nothing else of Python's.
-        cmd: words(&["-S", "-s", "-B", "-c", BOOT]),
+        cmd: words(&["-S", "-s", "-B", "-c", &lowered(niceness)]),
         env: words(&[
             "PATH=/usr/bin",
             "LANG=C.UTF-8",
@@ -125,7 +126,7 @@ mod tests {
             hash_seed: 9,
             limits: Limits::default(),
         };
-        let body = body("sha256:1", &spec, HashMap::new(), &Manner::of_docker());
+        let body = body("sha256:1", &spec, HashMap::new(), &Manner::of_docker(), 19);
         let host = body.host_config.unwrap();
         assert_eq!(host.network_mode.as_deref(), Some("none"));
         assert_eq!(host.readonly_rootfs, Some(true));

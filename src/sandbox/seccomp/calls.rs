@@ -3,6 +3,8 @@
 
 use nix::libc;
 
+use crate::tree;
+
 /// A condition on one argument, counted from 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Only {
@@ -98,6 +100,9 @@ const INET6: u64 = 10;
 const TCP: u64 = 6;
 const UDP: u64 = 17;
 
+const IOPRIO_WHO_PROCESS: u64 = tree::IOPRIO_WHO_PROCESS as u64;
+const IOPRIO_IDLE: u64 = tree::IOPRIO_IDLE as u64;
+
 /// Calls that are allowed where one row's conditions all hold.
 pub(super) const SOME: &[(&str, i64, &[Only])] = &[
     ("clone", libc::SYS_clone, &[Without(0, NAMESPACES)]),
@@ -126,4 +131,10 @@ pub(super) const SOME: &[(&str, i64, &[Only])] = &[
     ),
     ("sched_setparam", libc::SYS_sched_setparam, &[Is(0, 0)]),
     ("sched_setattr", libc::SYS_sched_setattr, &[Is(0, 0)]),
+    // To the idle class only: who has it could take a better one without any right.
+    (
+        "ioprio_set",
+        libc::SYS_ioprio_set,
+        &[Is(0, IOPRIO_WHO_PROCESS), Is(1, 0), Is(2, IOPRIO_IDLE)],
+    ),
 ];
