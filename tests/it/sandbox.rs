@@ -28,6 +28,11 @@ mod limits;
     clippy::unwrap_used,
     reason = "a test whose world cannot be made fails there"
 )]
+mod pausing;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test whose world cannot be made fails there"
+)]
 mod podman;
 #[expect(
     clippy::unwrap_used,

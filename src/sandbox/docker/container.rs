@@ -28,6 +28,9 @@ const BUFFER: usize = 64 << 10;
 /// Removing may meet an engine that is just starting or removing the same container.
 const REMOVE_TRIES: u32 = 5;
 const REMOVE_PAUSE: Duration = Duration::from_millis(200);
+/// How long the engine may take to pause a container, or to let it go on. Usually some milliseconds; a wake is to be over
+/// within two seconds.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long one try to remove may take.
 const REMOVE: Duration = Duration::from_secs(20);
 
@@ -132,23 +135,38 @@ pub(super) async fn keep(
 }
 
 /// Pauses the container whenever the permit is frozen, until the permit is over. Every container does so by itself,
-/// so that they are paused side by side.
+/// so that they are paused side by side. Returns early where the engine refuses or does not answer: what cannot be stopped
+/// for its owner must end, and what cannot go on again would only seem to be slow.
 async fn pause_with(engine: &bollard::Docker, name: &str, permit: &WorkPermit) {
     loop {
         permit.not_running().await;
         if permit.is_ended() {
             return;
         }
-        if let Err(error) = timed("pause", engine.pause_container(name)).await {
-            tracing::warn!(%error, "a container goes on while the dream is frozen");
+        if let Err(error) = soon("pause", engine.pause_container(name)).await {
+            tracing::warn!(%error, "a container that cannot be paused is ended");
+            return;
         }
         if permit.running().await.is_err() {
             return;
         }
-        if let Err(error) = timed("unpause", engine.unpause_container(name)).await {
-            tracing::warn!(%error, "a container stays paused");
+        if let Err(error) = soon("unpause", engine.unpause_container(name)).await {
+            tracing::warn!(%error, "a container that stays paused is ended");
+            return;
         }
     }
+}
+
+/// As `timed`, for what the owner of the machine waits for.
+async fn soon(
+    what: &str,
+    call: impl Future<Output = Result<(), bollard::errors::Error>>,
+) -> Result<(), SandboxError> {
+    let called = tokio::time::timeout(PAUSE, timed(what, call)).await;
+    called.unwrap_or_else(|_| {
+        let why = format!("docker {what}: no answer within {PAUSE:?}");
+        Err(SandboxError::Infra(why))
+    })
 }
 
 async fn create(engine: &bollard::Docker, order: &Order) -> Result<String, SandboxError> {
