@@ -265,12 +265,13 @@ async fn a_documented_function_is_written_anew_and_held_against_the_real_one() {
     );
 }
 
-/// What a session left two seconds after its end: containers, and processes and groups below its tree's.
-async fn left_behind(settings: &Settings) -> Vec<String> {
-    let deadline = dreamer::clock::monotonic() + Duration::from_secs(2);
+/// What is left of a session two seconds after its wake: containers, and processes and groups below its tree's.
+async fn left_behind(settings: &Settings, woken: dreamer::clock::Instant) -> Vec<String> {
+    let deadline = woken + Duration::from_secs(2);
     loop {
+        let looked = dreamer::clock::monotonic();
         let left = there(settings);
-        if left.is_empty() || dreamer::clock::monotonic() > deadline {
+        if left.is_empty() || looked > deadline {
             return left;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -329,9 +330,11 @@ async fn a_wake_ends_the_session_within_two_seconds_and_leaves_nothing() {
             );
             assert_eq!(report.status, SessionStatus::Interrupted);
             assert_eq!(report.wake_reason.map(WakeReason::as_str), Some(reason));
-            supervisor.shutdown().await;
-            let left = left_behind(&settings).await;
+            // Before the service's own end, which clears away whatever it finds.
+            let left = left_behind(&settings, decided).await;
             assert!(left.is_empty(), "{backend:?} {reason}: {left:?}");
+            supervisor.shutdown().await;
+            assert_eq!(there(&settings), [] as [String; 0]);
         }
     }
 }
@@ -379,8 +382,12 @@ async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothin
             }
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
             let told = format!("{backend:?} after {after_ms} ms, at work: {at_work}");
+            let woken = dreamer::clock::monotonic();
             assert!(supervisor.wake(WakeReason::Wake).await, "{told}");
             let report = supervisor.finished(&session).await.expect("a report");
+            // Before the service's own end, which clears away whatever it finds.
+            let left = left_behind(&settings, woken).await;
+            assert!(left.is_empty(), "{told}: {left:?}");
             supervisor.shutdown().await;
             assert_eq!(
                 report.status,
@@ -394,8 +401,7 @@ async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothin
                 "{told}: {report:?}"
             );
             requeued += report.requeued;
-            let left = left_behind(&settings).await;
-            assert!(left.is_empty(), "{told}: {left:?}");
+            assert_eq!(there(&settings), [] as [String; 0], "{told}");
             for end in [".tmp", ".part", ".new"] {
                 let half = named(world.path(), end);
                 assert!(half.is_empty(), "{told}: {half:?}");
