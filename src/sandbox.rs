@@ -170,6 +170,9 @@ pub trait Sandbox: Send + Sync {
     async fn sweep(&self) -> Result<u64, SandboxError>;
 }
 
+/// How long what is left of a sandbox that did not work is waited for: an engine that hangs must not hold up its caller.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// The sandbox that the settings ask for, tried once: a backend that is present and cannot start is not present.
 /// `Auto` is Docker where the engine answers and has the image, else bubblewrap.
 ///
@@ -226,8 +229,15 @@ async fn find(
     many: bool,
 ) -> Result<Arc<dyn Sandbox>, SandboxError> {
     let found = find_untried(backend, settings, many).await?;
-    try_out(found.as_ref(), permit).await?;
-    Ok(found)
+    let tried = try_out(found.as_ref(), permit).await;
+    if tried.is_err() {
+        // Whoever is told that it failed, or was interrupted, may end this process: nothing of it is to be left by then.
+        let left = tokio::time::timeout(SETTLE, found.settle()).await;
+        if left.is_err() {
+            tracing::warn!("what is left of a sandbox that did not work is for the next sweep");
+        }
+    }
+    tried.map(|()| found)
 }
 
 async fn find_untried(

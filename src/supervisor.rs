@@ -261,9 +261,9 @@ impl Supervisor {
         // Whoever still holds a permit by now was told and did not hear.
         self.energy.stop_monitoring();
         self.sessions.abort_all();
-        self.checks.abort();
         self.chores.stop();
         self.tree.kill();
+        self.checks.gone().await;
         self.tree.thaw();
         if let Some(jobs) = jobs {
             jobs.stop().await;
@@ -310,12 +310,14 @@ impl Supervisor {
         let mut answers: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         match happening {
             Happening::Shutdown => {
+                self.put_off(WakeReason::Shutdown, now);
                 self.step(Event::Shutdown, now);
             }
             Happening::Noticed(noticed) => self.noticed(&noticed, now),
             Happening::Urgent(Urgent::Wake { reason, reply }) => {
                 let there = self.state.session().or(self.state.waiting()).is_some();
                 self.energy.wake_up(now);
+                self.put_off(reason, now);
                 self.step(Event::Wake(reason), now);
                 answers.push(Box::new(move || {
                     reply.send(there).ok();
@@ -324,6 +326,7 @@ impl Supervisor {
             Happening::Urgent(Urgent::Pause { length, reply }) => {
                 self.asked(now);
                 self.pause(length);
+                self.put_off(WakeReason::Pause, now);
                 self.step(Event::Wake(WakeReason::Pause), now);
                 answers.push(Box::new(move || {
                     reply.send(()).ok();
@@ -373,9 +376,7 @@ impl Supervisor {
             Happening::Nudged => self.next_look = now,
             Happening::Tick => {
                 self.step(Event::Tick, now);
-                if matches!(self.state, State::Safe { .. }) && self.checks.is_due(now) {
-                    self.checks.begin(&self.tree, now);
-                }
+                self.check_again(now);
                 if now >= self.next_look {
                     self.look(now);
                 }

@@ -7,7 +7,8 @@ use crate::dream::{Finding, Health};
 use crate::supervisor::permit::WorkPermit;
 use crate::{llm, sandbox, store};
 
-/// The first thing that is broken, in a sentence; `None` where all is well.
+/// The first thing that is broken, in a sentence; `None` where all is well, and once the permit is over. Nothing of a
+/// sandbox is left then.
 pub(super) async fn trouble(settings: &Settings, permit: &WorkPermit) -> Option<String> {
     let folders = [
         ("disk_data", settings.data_dir.as_path()),
@@ -16,6 +17,9 @@ pub(super) async fn trouble(settings: &Settings, permit: &WorkPermit) -> Option<
     let mut found = store::doctor::findings(&folders);
     found.push(clock::finding());
     found.push(locked_in(settings, permit).await);
+    if permit.is_ended() {
+        return None;
+    }
     found.extend(llm::doctor::findings(&settings.llm).await);
     let broken = found
         .into_iter()

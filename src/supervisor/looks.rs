@@ -59,7 +59,11 @@ impl Supervisor {
     /// Input, told as it happened.
     pub(super) fn noticed(&mut self, noticed: &Noticed, now: Instant) {
         let at = noticed.at;
-        self.chores.stop();
+        let reason = match noticed.what {
+            Notice::Sleep => WakeReason::Suspend,
+            Notice::Key | Notice::Login | Notice::Pointer | Notice::Asked => WakeReason::Presence,
+        };
+        self.put_off(reason, now);
         if noticed.what != Notice::Sleep {
             self.told_input = self.told_input.max(Some(at));
         }
@@ -140,6 +144,13 @@ impl Supervisor {
                     None => self.chores.stop(),
                 }
                 let service = match self.purpose {
+                    // What was put off is made up for before the dream that it was for.
+                    Purpose::Service
+                        if chosen == proposals::Kind::Dream && self.checks.are_owed() =>
+                    {
+                        self.checks.begin(&self.tree, now);
+                        Leave::Closed(GateKind::Presence)
+                    }
                     Purpose::Service if chosen == proposals::Kind::Dream => judged.service,
                     Purpose::Service => match judged.service {
                         closed @ Leave::Closed(_) => closed,

@@ -1,5 +1,6 @@
-//! When the preflight runs: before the first look, and again and again in safe mode. Part of the event loop; what is
-//! tried is the composition root's business.
+//! When the preflight runs: before the first look, and again and again in safe mode. It starts a sandbox, so whoever
+//! needs the machine ends it as he would end a dream; it is made up for once a dream could begin. Part of the event loop;
+//! what is tried is the composition root's business.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::parts::Preflight;
-use super::permit;
+use super::permit::{self, PermitHolder};
 use crate::clock::Instant;
+use crate::dream::WakeReason;
 use crate::tree::Tree;
 
 /// A sandbox's first start takes seconds on a busy machine; what takes longer than this is no sandbox to dream in.
@@ -17,12 +19,21 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// Between two tries in safe mode: what a person mends is noticed within minutes, and a try costs a sandbox's start.
 const CYCLE: Duration = Duration::from_mins(1);
 
+/// How long the service's end waits for what a check has to take away. A container engine takes some tenths of a second.
+const TAKE_AWAY: Duration = Duration::from_millis(1500);
+
 pub(super) struct Checks {
     preflight: Option<Preflight>,
     running: JoinSet<Option<String>>,
+    /// Of the check that runs, until it is over or told to end.
+    holder: Option<PermitHolder>,
     due: Instant,
     /// A session began meanwhile: what it ends of the tree may have been the check's.
     disturbed: bool,
+    /// The one that runs was told to end before it was done: it found nothing out.
+    given_up: bool,
+    /// None was done to its end since: nothing begins by itself before that.
+    owed: bool,
 }
 
 impl Checks {
@@ -30,8 +41,11 @@ impl Checks {
         Self {
             preflight,
             running: JoinSet::new(),
+            holder: None,
             due: now,
             disturbed: false,
+            given_up: false,
+            owed: false,
         }
     }
 
@@ -47,9 +61,10 @@ impl Checks {
         if self.running.is_empty() {
             self.due = now + CYCLE;
             self.disturbed = false;
+            self.given_up = false;
             let (permit, holder) = permit::preflight(Arc::clone(tree));
+            self.holder = Some(holder);
             self.running.spawn(async move {
-                let _until_done = holder;
                 let tried = tokio::time::timeout(PATIENCE, preflight(permit)).await;
                 tried.unwrap_or_else(|_| Some(format!("the preflight took over {PATIENCE:?}")))
             });
@@ -69,14 +84,42 @@ impl Checks {
         self.disturbed = true;
     }
 
-    pub(super) fn abort(&mut self) {
-        self.running.abort_all();
+    /// Ends the check that runs, because somebody needs the machine; false where none runs. Another one is owed.
+    pub(super) fn give_up(&mut self, reason: WakeReason, now: Instant) -> bool {
+        let Some(holder) = self.holder.take() else {
+            return false;
+        };
+        tracing::info!(reason = reason.as_str(), "the preflight is put off");
+        holder.end(reason);
+        self.given_up = true;
+        self.owed = true;
+        self.due = now + CYCLE;
+        true
     }
 
-    /// The trouble that a finished check found; `None` where none runs.
+    /// True where the last one was put off and none was done since.
+    pub(super) fn are_owed(&self) -> bool {
+        self.owed
+    }
+
+    /// Returns once nothing of a check is left, or when that takes too long.
+    pub(super) async fn gone(&mut self) {
+        let over = async { while self.running.join_next().await.is_some() {} };
+        if tokio::time::timeout(TAKE_AWAY, over).await.is_err() {
+            tracing::warn!("the preflight does not end; the next sweep takes away what is left");
+            self.running.abort_all();
+        }
+    }
+
+    /// The trouble that a finished check found; `None` where none runs, or where it was told to end.
     pub(super) async fn next(&mut self) -> Option<Option<String>> {
         let done = self.running.join_next().await?;
+        self.holder = None;
         let trouble = done.unwrap_or_else(|error| Some(format!("the preflight failed: {error}")));
+        if self.given_up {
+            return None;
+        }
+        self.owed = false;
         Some(trouble.filter(|_| !self.disturbed))
     }
 }

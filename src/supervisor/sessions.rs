@@ -135,6 +135,26 @@ impl Supervisor {
         tracing::info!(%session, ?trigger, "a session begins");
     }
 
+    /// Somebody needs the machine: what is not a session ends, and is done another time.
+    pub(super) fn put_off(&mut self, reason: WakeReason, now: Instant) {
+        self.chores.stop();
+        if self.checks.give_up(reason, now) {
+            // The service is up without it.
+            self.step(Event::Ready, now);
+        }
+    }
+
+    /// The preflight once more, in safe mode; not while a person wants quiet.
+    pub(super) fn check_again(&mut self, now: Instant) {
+        if matches!(self.state, State::Safe { .. }) && self.checks.is_due(now) {
+            let utc = (self.wall)().timestamp();
+            let pause = self.memory.get().pause;
+            if !pause.is_some_and(|pause| pause.holds(utc)) {
+                self.checks.begin(&self.tree, now);
+            }
+        }
+    }
+
     /// What a session of the service's own is asked for.
     pub(super) fn by_itself(&self, trigger: Trigger) -> RemRequest {
         let dreaming = &self.settings.dreaming;

@@ -106,7 +106,7 @@ pub enum Goal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// There is nothing to check first.
+    /// There is nothing to check first, or somebody came before it was checked.
     Ready,
     /// A preflight is over, or a session failed: what is broken, if anything.
     Checked {

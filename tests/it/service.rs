@@ -8,11 +8,13 @@ use dreamer::cli::client::Client;
 use dreamer::clock;
 use dreamer::energy::gate::GateKind;
 use dreamer::http::socket_path;
+use dreamer::sandbox::Docker;
 use dreamer::supervisor::StateName;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::World;
+use crate::sandbox::bench::containers_of;
+use crate::support::{World, ledger, left_out};
 
 /// The program with nothing but this world's settings.
 pub(crate) fn dreamer(world: &World) -> Command {
@@ -147,6 +149,42 @@ async fn a_hangup_reads_the_settings_again_and_refuses_bad_ones() {
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(socket_is_gone(&world.path().join("data")));
+}
+
+/// The sandbox that the preflight tries is a container here, and goes with the service.
+#[tokio::test]
+async fn a_service_that_is_stopped_during_its_preflight_leaves_no_container() {
+    let namespace = "dreamer-it-boot";
+    let prepared = Docker::find(namespace, "dreamer-sandbox:1").await;
+    if let Err(error) = prepared {
+        left_out("the preflight's container", &error.to_string());
+        return;
+    }
+    ledger("docker");
+    let mut met = 0;
+    for try_number in 0..6 {
+        let world = World::new();
+        world.write("dreamer.toml", "");
+        let child = dreamer(&world)
+            .env("DREAMING_SANDBOX", "docker")
+            .env("DREAMING_DOCKER_NAMESPACE", namespace)
+            .arg("run")
+            .spawn();
+        let service = Service {
+            child: child.expect("it starts"),
+        };
+        let began = clock::monotonic();
+        while containers_of(namespace).is_empty() && began.elapsed() < Duration::from_secs(10) {}
+        // At several moments of its short life.
+        tokio::time::sleep(Duration::from_millis(60 * try_number)).await;
+        met += usize::from(!containers_of(namespace).is_empty());
+        let (took, code) = service.end(Signal::SIGTERM);
+        let left = containers_of(namespace);
+        assert!(left.is_empty(), "{left:?} after {took:?}");
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+    assert!(met > 0, "no signal met a container");
 }
 
 /// A service manager as far as the service sees one: a socket that it talks to.

@@ -3,6 +3,7 @@
 
 mod chores;
 mod commands;
+mod preflight;
 mod strain;
 
 use std::path::Path;
