@@ -107,6 +107,11 @@ impl Chores {
         });
     }
 
+    /// True while one is under way.
+    pub(super) fn is_at_work(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
     /// Tells the one that is under way to stop.
     pub(super) fn stop(&self) {
         self.stop.cancel();

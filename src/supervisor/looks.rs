@@ -22,6 +22,8 @@ use crate::ids::SessionId;
 impl Supervisor {
     pub(super) fn pace(&self) -> Duration {
         match self.state {
+            // As ready to stop as a dream.
+            State::Awake { .. } if self.chores.is_at_work() => LOOK_DREAMING,
             State::Awake { waiting: None, .. } if self.calm => LOOK_CALM,
             State::Starting | State::Safe { .. } | State::Awake { .. } => LOOK_AWAKE,
             State::Settling { .. }

@@ -57,3 +57,58 @@ async fn a_key_stops_a_chore_and_it_is_due_again() {
     script.tell(Notice::Key);
     handle.shutdown().await;
 }
+
+/// What a chore tells of itself.
+type Told = tokio::sync::mpsc::UnboundedReceiver<&'static str>;
+
+/// A chore is under way, by day, where the settings alone say that nothing can begin for hours. In real time, because the
+/// test's clock stands still while a chore is at work.
+async fn at_work(world: &World, script: &Script) -> (SupervisorHandle, Told) {
+    let mut parts = parts(world, script, wall("2026-11-21T12:00[UTC]"), obedient());
+    parts.settings.dreaming.enabled = false;
+    let known = r#"{"session_ended": "2026-11-20T03:00:00Z"}"#;
+    std::fs::create_dir_all(&parts.settings.data_dir).expect("a folder");
+    std::fs::write(parts.settings.data_dir.join("supervisor.json"), known).expect("a file");
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    parts.run_chore = Some(Arc::new(move |_, stop| {
+        tell.send("begun").ok();
+        while !stop.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        tell.send("stopped").ok();
+        Ok(None)
+    }));
+    let handle = Supervisor::start(parts);
+    let begun = tokio::time::timeout(Duration::from_secs(10), told.recv()).await;
+    assert_eq!(begun, Ok(Some("begun")));
+    (handle, told)
+}
+
+#[track_caller]
+fn assert_stopped(told: Result<Option<&'static str>, tokio::time::error::Elapsed>) {
+    assert_eq!(told.expect("it is told in time"), Some("stopped"));
+}
+
+#[tokio::test]
+async fn another_programs_load_stops_a_chore_as_soon_as_it_would_stop_a_dream() {
+    let (world, script) = (World::new(), Script::calm());
+    let (handle, mut told) = at_work(&world, &script).await;
+    script.load(0.95);
+    assert_stopped(tokio::time::timeout(Duration::from_secs(4), told.recv()).await);
+    handle.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_pause_and_a_wake_stop_a_chore_at_once() {
+    let (world, script) = (World::new(), Script::calm());
+    for pause in [true, false] {
+        let (handle, mut told) = at_work(&world, &script).await;
+        if pause {
+            handle.pause(None).await;
+        } else {
+            handle.wake(WakeReason::Wake).await;
+        }
+        assert_stopped(tokio::time::timeout(Duration::from_millis(400), told.recv()).await);
+        handle.shutdown().await;
+    }
+}
