@@ -349,6 +349,7 @@ impl Supervisor {
                 self.known_settings.send_replace(settings);
                 self.next_look = now;
                 self.checks.hurry(now);
+                self.disabled(now);
             }
             Happening::Command(Command::Why { reply }) => {
                 self.whys.push(reply);

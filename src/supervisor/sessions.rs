@@ -155,6 +155,16 @@ impl Supervisor {
         }
     }
 
+    /// Settings were read again: what the service began by itself it may not go on with where ENABLE_DREAMING is no longer
+    /// true. What a person asked for goes on.
+    pub(super) fn disabled(&mut self, now: Instant) {
+        let began = self.state.dreams().map(|run| run.began);
+        let by_itself = matches!(began, Some(Trigger::Night | Trigger::Idle));
+        if by_itself && !self.settings.dreaming.enabled {
+            self.step(Event::Wake(WakeReason::Pause), now);
+        }
+    }
+
     /// What a session of the service's own is asked for.
     pub(super) fn by_itself(&self, trigger: Trigger) -> RemRequest {
         let dreaming = &self.settings.dreaming;

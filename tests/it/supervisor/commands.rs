@@ -41,3 +41,43 @@ async fn who_asks_for_a_session_when_away_is_not_away_yet() {
     .await;
     handle.shutdown().await;
 }
+
+/// The same settings without ENABLE_DREAMING.
+fn disabled(world: &World) -> Settings {
+    let mut settings = settings(world.path());
+    settings.dreaming.enabled = false;
+    settings
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_service_may_no_longer_do_by_itself_ends_with_the_reload() {
+    let (world, script) = (World::new(), Script::calm());
+    let night = wall("2026-11-21T03:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, night, obedient()));
+    let session = dreaming(&handle).await;
+    handle.reload(settings(world.path())).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(handle.snapshot().session.as_ref(), Some(&session));
+    let told = clock::monotonic();
+    handle.reload(disabled(&world)).await;
+    let report = handle.finished(&session).await.expect("a report");
+    assert!(told.elapsed() < Duration::from_secs(1));
+    assert_eq!(report.wake_reason, Some(WakeReason::Pause));
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    assert_eq!(handle.snapshot().name, StateName::Awake);
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_asked_for_goes_on_after_such_a_reload() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let mut parts = parts(&world, &script, noon, obedient());
+    parts.settings.dreaming.enabled = false;
+    let handle = Supervisor::start(parts);
+    let session = asked_for(&handle).await;
+    handle.reload(disabled(&world)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(handle.snapshot().session, Some(session));
+    handle.shutdown().await;
+}
