@@ -1,14 +1,15 @@
 //! The supervisor by itself, with scripted senses and sessions that only obey (or do not): when it begins, what ends
 //! it, how fast, and what is left afterwards.
 
+mod blind;
 mod chores;
 mod commands;
 mod preflight;
 mod strain;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use dreamer::clock;
@@ -25,7 +26,7 @@ use dreamer::supervisor::{
 use dreamer::tree::Tree;
 
 use crate::support::World;
-use crate::support::senses::{Hanging, Script, wall};
+use crate::support::senses::{Script, wall};
 
 /// Longer than anything that must happen within the awake tick and the settling.
 const SOON: Duration = Duration::from_secs(45);
@@ -625,30 +626,6 @@ async fn nobody_left_to_ask_ends_the_service() {
     tokio::time::timeout(Duration::from_secs(1), permit.ended())
         .await
         .expect("no work outlives its owner");
-}
-
-/// In real time: senses that hang cannot be waited for in a time that stands still while they do.
-#[tokio::test]
-async fn a_wake_does_not_wait_for_senses_that_hang() {
-    let (world, script) = (World::new(), Script::calm());
-    let (release, hanging) = mpsc::channel();
-    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
-    parts.senses = Box::new(Hanging(hanging));
-    let handle = Supervisor::start(parts);
-    let session = handle
-        .request(request(Trigger::Manual))
-        .await
-        .expect("it is free");
-    let told = clock::monotonic();
-    assert!(handle.wake(WakeReason::Wake).await);
-    handle.finished(&session).await.expect("a report");
-    assert!(
-        told.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        told.elapsed()
-    );
-    handle.shutdown().await;
-    drop(release);
 }
 
 /// The named jobs start, nudge nobody who does not want it, and stop.

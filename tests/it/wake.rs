@@ -2,6 +2,7 @@
 //! ones in `scripts/soak-wake`.
 
 use std::io::Write;
+use std::process::{Command, Stdio};
 
 use dreamer::config::{SandboxChoice, Settings};
 use dreamer::sandbox::SandboxError;
@@ -109,5 +110,78 @@ async fn a_key_press_ends_a_server_of_ours_that_is_generating() {
     if let Some(measured) = wake_with(settings, SandboxChoice::Bubblewrap, part).await {
         assert_eq!(measured.model_server.as_deref(), Some("own"));
         check(&measured);
+    }
+}
+
+/// The program's own measurement where all control groups can be read and none written.
+fn wake_without_groups(backend: &str) -> Option<serde_json::Value> {
+    const READ_ONLY: &str = r#"while read -r _ mount type _; do
+    [[ $type != cgroup* ]] || mount -o remount,bind,ro "$mount" || exit 77
+done </proc/self/mounts
+exec "$@""#;
+    let world = World::new();
+    world.write("dreamer.toml", "");
+    let program = env!("CARGO_BIN_EXE_dreamer");
+    let rounds = ROUNDS.to_string();
+    let measured = Command::new("unshare")
+        .args(["--mount", "bash", "-c", READ_ONLY, "read-only", program])
+        .args([
+            "wake-test",
+            "--json",
+            "--rounds",
+            &rounds,
+            "--backend",
+            backend,
+        ])
+        .env("DREAMING_LLM_URL", "none")
+        .env("DREAMING_DATA_DIR", world.path().join("data"))
+        .env("DREAMING_CONFIG", world.path().join("dreamer.toml"))
+        .env("DREAMING_DOCKER_NAMESPACE", "dreamer-it-wake-read-only")
+        .stdin(Stdio::null())
+        .output();
+    let measured = match measured {
+        Ok(measured) => measured,
+        Err(error) => {
+            left_out("waking without groups", &format!("unshare: {error}"));
+            return None;
+        }
+    };
+    let said = String::from_utf8_lossy(&measured.stderr).into_owned();
+    // 1: not permitted to make the name space; 2: no such sandbox here; 77: the groups stay writable.
+    match measured.status.code() {
+        Some(0) => {}
+        Some(1) if !said.contains("unshare") => {}
+        _ => {
+            left_out("waking without groups", &said);
+            return None;
+        }
+    }
+    ledger(backend);
+    Some(serde_json::from_slice(&measured.stdout).expect(&said))
+}
+
+/// A named way of stopping that is not the best, and no wake that is missed.
+#[track_caller]
+fn check_without_groups(measured: &serde_json::Value, freezing: &str) {
+    assert_eq!(measured["failed_rounds"], 0, "{measured}");
+    assert_eq!(measured["freezing"], freezing, "{measured}");
+    let stillness = measured["stillness_ms"]["max"].as_f64();
+    assert!(stillness.is_some_and(|ms| ms < 2000.0), "{measured}");
+    let release = measured["release_ms"]["max"].as_f64();
+    assert!(release.is_some_and(|ms| ms < 2000.0), "{measured}");
+}
+
+#[test]
+fn a_key_press_stills_bubblewrap_where_no_control_group_can_be_written() {
+    if let Some(measured) = wake_without_groups("bubblewrap") {
+        check_without_groups(&measured, "a signal to each process");
+    }
+}
+
+#[test]
+fn a_key_press_stills_docker_through_its_engine_alone() {
+    if let Some(measured) = wake_without_groups("docker") {
+        let by = "a call to the container engine for each container";
+        check_without_groups(&measured, by);
     }
 }

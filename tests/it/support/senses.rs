@@ -1,5 +1,6 @@
 //! Scripted senses and a scripted wall clock: a machine whose owner, load and weather a test decides.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ struct Now {
     left: Duration,
     begun: Instant,
     reading: Reading,
+    /// While it is true every look waits.
+    stuck: Arc<AtomicBool>,
 }
 
 impl Script {
@@ -27,6 +30,7 @@ impl Script {
             input: None,
             left: Duration::from_hours(2),
             begun: clock::monotonic(),
+            stuck: Arc::default(),
             reading: Reading {
                 presence: Presence::headless(),
                 load_of_others: Sensed::Known(0.02),
@@ -61,6 +65,13 @@ impl Script {
         self.with(|now| change(&mut now.reading));
     }
 
+    /// Every look waits until the answer is dropped; what is told is told all the same.
+    pub(crate) fn hang(&self) -> Hanging {
+        let stuck = self.with(|now| Arc::clone(&now.stuck));
+        stuck.store(true, Ordering::SeqCst);
+        Hanging(stuck)
+    }
+
     pub(crate) fn senses(&self) -> Box<dyn Senses> {
         Box::new(self.clone())
     }
@@ -72,6 +83,10 @@ impl Script {
 
 impl Senses for Script {
     fn read(&mut self, at: Instant) -> Reading {
+        let stuck = self.with(|now| Arc::clone(&now.stuck));
+        while stuck.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.with(|now| {
             let mut reading = now.reading.clone();
             reading.presence.last_input = Some(match now.input {
@@ -88,15 +103,12 @@ impl Senses for Script {
     }
 }
 
-/// Senses that never answer.
-#[derive(Debug)]
-pub(crate) struct Hanging(pub(crate) std::sync::mpsc::Receiver<()>);
+/// Senses hang for as long as there is this.
+pub(crate) struct Hanging(Arc<AtomicBool>);
 
-impl Senses for Hanging {
-    fn read(&mut self, _at: Instant) -> Reading {
-        // Until the test drops the other end.
-        let _ = self.0.recv();
-        Reading::unknown("they hung")
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 
