@@ -1,14 +1,19 @@
 //! Gate 2: the checks are checks. Enough of them, each readable, none contradicting another, no setup that replaces the
 //! solution. Pure; whether a check reaches the solution is measured later.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod subject;
+mod touch;
+
+use std::collections::{HashMap, HashSet};
 
 use super::form::is_identifier;
 use super::reach::beyond;
 use super::ruling::Ruling;
 use super::split::{setup_holds_verdict, split};
-use super::syntax::{Source, children, normal, only_expression};
+use super::syntax::{Source, normal, only_expression};
 use crate::dream::{Candidate, Check, CheckKind, Reason, Serve, Value, parse_literal};
+use subject::Signatures;
+use touch::Solution;
 
 /// Fewest different visible and hidden checks (the project's contract on gates).
 const VISIBLE_MIN: usize = 3;
@@ -21,9 +26,6 @@ const ROUTES_MAX: usize = 64;
 const PATH_MAX: usize = 1_000;
 const BODY_MAX: usize = 64 << 10;
 const DELAY_MAX_MS: u64 = 2_000;
-
-/// Names with which a setup could replace the solution unseen.
-const SETUP_TRICKS: [&str; 6] = ["exec", "eval", "globals", "setattr", "delattr", "compile"];
 
 type Wrong = (Reason, String);
 
@@ -38,20 +40,18 @@ fn examine(candidate: &Candidate) -> Result<String, Wrong> {
     if candidate.all_checks().count() > CHECKS_MAX {
         return Err((Reason::TooLarge, format!("more than {CHECKS_MAX} checks")));
     }
+    let solution = Solution::of(&candidate.code, &candidate.scenario.entry_point);
     for (_, check) in candidate.all_checks() {
-        examine_one(candidate, check)?;
+        examine_one(candidate, &solution, check)?;
     }
-    let visible: HashSet<_> = candidate
-        .checks
-        .iter()
-        .map(|c| (subject(c), claim(c)))
-        .collect();
-    let seen: HashSet<_> = candidate.checks.iter().map(subject).collect();
+    let signatures = Signatures::of(&candidate.code);
+    let subject = |check: &Check| signatures.subject(check);
+    let visible: HashSet<_> = candidate.checks.iter().map(subject).collect();
     let hidden: HashSet<_> = candidate
         .hidden_checks
         .iter()
         .map(subject)
-        .filter(|s| !seen.contains(s))
+        .filter(|s| !visible.contains(s))
         .collect();
     if visible.len() < VISIBLE_MIN || hidden.len() < HIDDEN_MIN {
         let detail = format!(
@@ -61,7 +61,7 @@ fn examine(candidate: &Candidate) -> Result<String, Wrong> {
         );
         return Err((Reason::TooFewChecks, detail));
     }
-    contradictions(candidate)?;
+    contradictions(candidate, &signatures)?;
     Ok(format!(
         "{} visible, {} hidden",
         visible.len(),
@@ -69,7 +69,7 @@ fn examine(candidate: &Candidate) -> Result<String, Wrong> {
     ))
 }
 
-fn examine_one(candidate: &Candidate, check: &Check) -> Result<(), Wrong> {
+fn examine_one(candidate: &Candidate, solution: &Solution, check: &Check) -> Result<(), Wrong> {
     let bad = |what: String| Err((Reason::BadCheck, what));
     let apart = split(check.clone()).map_err(|e| (e.reason(), e.to_string()))?;
     if apart.kind != check.kind {
@@ -105,14 +105,24 @@ fn examine_one(candidate: &Candidate, check: &Check) -> Result<(), Wrong> {
     if let Some(serve) = &check.serve {
         examine_serve(serve)?;
     }
-    for text in [&check.setup, &check.call] {
-        let source =
-            Source::parse(text).ok_or((Reason::BadCheck, "cannot be parsed".to_owned()))?;
-        if let Some((reason, what)) = beyond(&source, &candidate.scenario.libraries) {
+    examine_setup(&check.setup)?;
+    let mut solution = solution.clone();
+    for (place, text) in [("setup", &check.setup), ("call", &check.call)] {
+        // With what the solution imports in front: its modules are not the check's to change.
+        let text = format!("{}{}", solution.imports, text.trim_start());
+        let whole = Source::parse(&text);
+        let whole = whole.ok_or((Reason::BadCheck, "cannot be parsed".to_owned()))?;
+        if let Some((reason, what)) = beyond(&whole, &candidate.scenario.libraries) {
             return Err((reason, format!("a check {what}")));
         }
+        let text = &text[solution.imports.len()..];
+        if let Some(source) = Source::parse(text)
+            && let Some(what) = solution.touched_by(&source)
+        {
+            return bad(format!("a {place} may not {what}"));
+        }
     }
-    examine_setup(&check.setup, &candidate.scenario.entry_point)
+    Ok(())
 }
 
 /// What a check's server answers, within what a test on loopback can need.
@@ -160,7 +170,7 @@ fn examine_holds(holds: &str) -> Result<(), Wrong> {
     }
 }
 
-fn examine_setup(setup: &str, entry_point: &str) -> Result<(), Wrong> {
+fn examine_setup(setup: &str) -> Result<(), Wrong> {
     let bad = |what: String| Err((Reason::BadCheck, what));
     let Some(source) = Source::parse(setup) else {
         return bad("a setup cannot be parsed".to_owned());
@@ -174,113 +184,7 @@ fn examine_setup(setup: &str, entry_point: &str) -> Result<(), Wrong> {
             "a setup holds an expectation".to_owned(),
         ));
     }
-    for (node, _) in source.nodes() {
-        let text = source.text_of(node);
-        if node.kind() == "identifier" && SETUP_TRICKS.contains(&text) {
-            return bad(format!("a setup may not use `{text}`"));
-        }
-        let replaced = match node.kind() {
-            "assignment"
-            | "augmented_assignment"
-            | "for_statement"
-            | "named_expression"
-            | "delete_statement"
-            | "as_pattern_target"
-            | "aliased_import"
-            | "function_definition"
-            | "class_definition"
-            | "import_from_statement" => binds(&source, node, entry_point),
-            _ => false,
-        };
-        if replaced {
-            return bad(format!("a setup may not redefine `{entry_point}`"));
-        }
-    }
     Ok(())
-}
-
-/// Whether a binding statement binds `name` or a part of it (`name.x = …`, `name[0] = …`).
-fn binds(source: &Source<'_>, node: tree_sitter::Node<'_>, name: &str) -> bool {
-    let targets = match node.kind() {
-        "assignment" | "augmented_assignment" | "for_statement" => {
-            vec![node.child_by_field_name("left")]
-        }
-        "named_expression" | "function_definition" | "class_definition" => {
-            vec![node.child_by_field_name("name")]
-        }
-        "aliased_import" => vec![node.child_by_field_name("alias")],
-        "import_from_statement" => {
-            let mut cursor = node.walk();
-            node.children_by_field_name("name", &mut cursor)
-                .map(Some)
-                .collect()
-        }
-        _ => vec![Some(node)],
-    };
-    targets.into_iter().flatten().any(|target| {
-        let mut open = vec![target];
-        while let Some(node) = open.pop() {
-            match node.kind() {
-                "identifier" if source.text_of(node) == name => return true,
-                "attribute" => open.extend(node.child_by_field_name("object")),
-                "subscript" => open.extend(node.child_by_field_name("value")),
-                "call" => {}
-                _ => open.extend(super::syntax::named(node)),
-            }
-        }
-        false
-    })
-}
-
-/// What a check asks the solution, whatever it expects.
-fn subject(check: &Check) -> (String, String, BTreeMap<&str, String>) {
-    let mut given: BTreeMap<&str, String> = check
-        .given
-        .iter()
-        .map(|(name, literal)| {
-            let plain = parse_literal(literal).map_or_else(|_| literal.clone(), |v| v.to_literal());
-            (name.as_str(), plain)
-        })
-        .collect();
-    let (call, used) = plainly(&check.call, &given);
-    // What was written into the call says nothing more; `f(x)` with x given as 1 asks what `f(1)` asks.
-    given.retain(|name, _| !used.contains(*name));
-    (normal(&check.setup), call, given)
-}
-
-/// A call with its literals in the one form that they have and given names replaced by their literals.
-fn plainly(call: &str, given: &BTreeMap<&str, String>) -> (String, HashSet<String>) {
-    let mut used = HashSet::new();
-    let Some(source) = Source::parse(call) else {
-        return (normal(call), used);
-    };
-    let mut words = Vec::new();
-    let mut open = vec![source.root()];
-    while let Some(node) = open.pop() {
-        let text = source.text_of(node);
-        let is_keyword = node.parent().is_some_and(|p| {
-            p.kind() == "keyword_argument" && p.child_by_field_name("name") == Some(node)
-                || p.kind() == "attribute" && p.child_by_field_name("attribute") == Some(node)
-        });
-        if node.kind() == "comment" {
-        } else if node.kind() == "identifier"
-            && !is_keyword
-            && let Some(literal) = given.get(text)
-        {
-            used.insert(text.to_owned());
-            words.push(literal.clone());
-        } else if node.is_named()
-            && !matches!(node.kind(), "identifier" | "argument_list")
-            && let Ok(value) = parse_literal(text)
-        {
-            words.push(value.to_literal());
-        } else if node.child_count() == 0 || node.kind() == "string" {
-            words.push(text.to_owned());
-        } else {
-            open.extend(children(node).into_iter().rev());
-        }
-    }
-    (words.join(" "), used)
 }
 
 /// What it expects.
@@ -294,7 +198,7 @@ fn claim(check: &Check) -> String {
     }
 }
 
-fn contradictions(candidate: &Candidate) -> Result<(), Wrong> {
+fn contradictions(candidate: &Candidate, signatures: &Signatures) -> Result<(), Wrong> {
     let mut known: HashMap<_, (&Check, Option<Value>)> = HashMap::new();
     for (_, check) in candidate.all_checks() {
         let expected = match &check.kind {
@@ -302,8 +206,9 @@ fn contradictions(candidate: &Candidate) -> Result<(), Wrong> {
             CheckKind::Raises { .. } => None,
             CheckKind::Property { .. } => continue,
         };
-        let Some((first, before)) = known.get(&subject(check)) else {
-            known.insert(subject(check), (check, expected));
+        let subject = signatures.subject(check);
+        let Some((first, before)) = known.get(&subject) else {
+            known.insert(subject, (check, expected));
             continue;
         };
         let agree = match (before, &expected) {
