@@ -85,7 +85,10 @@ pub struct Observation {
     /// Standard output and standard error, capped.
     pub stdout: String,
     pub stderr: String,
+    /// Milliseconds from its start to its end, and how many of them it stood ready to run and got no processor.
     pub wall_ms: f64,
+    #[serde(default)]
+    pub waited_ms: f64,
     pub cpu_ms: f64,
     /// What else the runner reports, such as processes left behind.
     #[serde(default)]

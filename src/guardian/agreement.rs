@@ -305,6 +305,7 @@ mod tests {
                 stdout: String::new(),
                 stderr: String::new(),
                 wall_ms: 1.0,
+                waited_ms: 0.0,
                 cpu_ms: 1.0,
                 notes: std::collections::BTreeMap::new(),
                 served: None,

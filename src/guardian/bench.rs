@@ -35,6 +35,13 @@ pub(super) enum Role {
     Judge,
 }
 
+/// Whether other interpreters may be at work beside a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    Others,
+    Nobody,
+}
+
 /// One interpreter: a role and a hash seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Room {
@@ -170,13 +177,27 @@ impl<'a> Bench<'a> {
         job: &Job,
         serve: Option<&Serve>,
     ) -> Result<Observation, Undecided> {
+        self.run_in(room, job, serve, Company::Others).await
+    }
+
+    async fn run_in(
+        &mut self,
+        room: Room,
+        job: &Job,
+        serve: Option<&Serve>,
+        company: Company,
+    ) -> Result<Observation, Undecided> {
         let limits = self.limits.get(&room.role).copied().unwrap_or_default();
         let place = room.home().place(self.sandbox.is_dear());
         let mut broken = String::new();
         for _ in 0..2 {
             let mut cell = self.enter(room).await?;
-            let running = cell.runner.run_within(self.permit, job, serve, &limits);
-            match running.await {
+            let runner = &mut cell.runner;
+            let ran = match company {
+                Company::Others => runner.run_within(self.permit, job, serve, &limits).await,
+                Company::Nobody => runner.run_alone(self.permit, job, serve, &limits).await,
+            };
+            match ran {
                 Ok(seen) => {
                     self.cells.insert(place, cell);
                     match seen.ending {
@@ -220,6 +241,21 @@ impl<'a> Bench<'a> {
             holds,
             traced: trace,
         })
+    }
+
+    /// Wall time in milliseconds that `code` took for the check's run, less what it waited for a processor. Untraced:
+    /// tracing slows loops down tenfold.
+    pub(super) async fn timed(
+        &mut self,
+        room: Room,
+        code: &str,
+        check: &Check,
+        company: Company,
+    ) -> Result<f64, Undecided> {
+        let job = call_job(code, check, false);
+        let serve = check.serve.as_ref();
+        let seen = self.run_in(room, &job, serve, company).await?;
+        Ok(seen.wall_ms - seen.waited_ms)
     }
 
     /// Every check against `code` in one interpreter, in this order. The outer `None`: no answer came that could be

@@ -95,6 +95,7 @@ fn observation(outcome: Outcome) -> Observation {
         stdout: String::new(),
         stderr: String::new(),
         wall_ms: 0.0,
+        waited_ms: 0.0,
         cpu_ms: 0.0,
         notes: BTreeMap::new(),
         served: None,

@@ -130,6 +130,7 @@ struct Answer {
     /// was seen), its standard output, its standard error.
     parts: [usize; 3],
     wall_ms: f64,
+    waited_ms: f64,
     cpu_ms: f64,
     left_processes: u64,
     /// False where the runner could not remove what the job left; the runner must not be used again.
@@ -218,6 +219,7 @@ pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation,
         stdout,
         stderr,
         wall_ms: answer.wall_ms,
+        waited_ms: answer.waited_ms,
         cpu_ms: answer.cpu_ms,
         notes,
         served: answer.served,
@@ -290,6 +292,7 @@ pub(super) fn without_answer(ending: Ending) -> Observation {
         stdout: String::new(),
         stderr: String::new(),
         wall_ms: 0.0,
+        waited_ms: 0.0,
         cpu_ms: 0.0,
         notes: BTreeMap::new(),
         served: None,
@@ -308,7 +311,7 @@ mod tests {
             json!({ "kind": kind })
         };
         let answer = json!({
-            "ending": ending, "parts": [said.len(), 3, 2], "wall_ms": 1.5,
+            "ending": ending, "parts": [said.len(), 3, 2], "wall_ms": 1.5, "waited_ms": 0.5,
             "cpu_ms": 1.0, "left_processes": 2, "clean": true, "oom_kills": 0, "process_refusals": 0,
         });
         let mut bytes = format!("{answer}\n{said}").into_bytes();

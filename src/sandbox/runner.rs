@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, RwLockReadGuard, mpsc};
 
 use super::frame::{self, Counted, MAX_FRAME};
 use super::keeper::{Keeper, StderrTail};
@@ -31,6 +31,8 @@ const READY: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(10);
 /// How many wall limits a job may take where it stands waiting for a CPU; `inside/prelude.py` says the same.
 const MAX_STRETCH: u32 = 6;
+/// Held by whoever has an interpreter at work, and as a whole by a run that is timed with nothing else beside it.
+static AT_WORK: RwLock<()> = RwLock::const_new(());
 /// How often the running time of a job is counted; time in which the permit is frozen does not count.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -114,7 +116,10 @@ impl Runner {
         let mut request = before;
         request.extend(self.program.frame());
         let froze = AtomicBool::new(false);
-        match self.exchange(permit, &request, READY, &froze).await? {
+        let beside = beside(permit).await?;
+        let answer = self.exchange(permit, &request, READY, &froze).await?;
+        drop(beside);
+        match answer {
             Some(ready) if ready.starts_with(b"{\"ready\"") => {
                 self.program.learn(&ready);
                 self.spent = false;
@@ -179,14 +184,38 @@ impl Runner {
         serve: Option<&Serve>,
         limits: &Limits,
     ) -> Result<Observation, SandboxError> {
-        let limits = Limits {
-            cpu_ms: limits.cpu_ms.min(self.limits.cpu_ms),
-            wall_ms: limits.wall_ms.min(self.limits.wall_ms),
-            ..self.limits
-        };
         loop {
             permit.running().await?;
-            let seen = self.run_once(permit, job, serve, &limits).await?;
+            let beside = beside(permit).await?;
+            let seen = self.run_once(permit, job, serve, limits).await?;
+            drop(beside);
+            if seen.ending != Ending::Interrupted {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// As `run_within`, while no other interpreter of this program is at work: for a run whose time decides. Waits for
+    /// those that are, and holds up those that come.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub async fn run_alone(
+        &mut self,
+        permit: &WorkPermit,
+        job: &Job,
+        serve: Option<&Serve>,
+        limits: &Limits,
+    ) -> Result<Observation, SandboxError> {
+        loop {
+            permit.running().await?;
+            let alone = tokio::select! {
+                biased;
+                ended = permit.ended() => return Err(ended.into()),
+                alone = AT_WORK.write() => alone,
+            };
+            let seen = self.run_once(permit, job, serve, limits).await?;
+            drop(alone);
             // Frozen time is no running time, and code that looks at a clock saw it jump: such a run is done again.
             if seen.ending != Ending::Interrupted {
                 return Ok(seen);
@@ -204,6 +233,11 @@ impl Runner {
         if self.spent {
             return Err(SandboxError::Infra("the interpreter has ended".to_owned()));
         }
+        let limits = &Limits {
+            cpu_ms: limits.cpu_ms.min(self.limits.cpu_ms),
+            wall_ms: limits.wall_ms.min(self.limits.wall_ms),
+            ..self.limits
+        };
         // Until the answer is there: a caller that drops this future leaves an answer behind that is not its own.
         self.spent = true;
         let before = self.counters();
@@ -295,6 +329,15 @@ impl Runner {
         } else {
             format!("{what}: {words}")
         })
+    }
+}
+
+/// A place beside the other interpreters at work.
+async fn beside(permit: &WorkPermit) -> Result<RwLockReadGuard<'static, ()>, SandboxError> {
+    tokio::select! {
+        biased;
+        ended = permit.ended() => Err(ended.into()),
+        beside = AT_WORK.read() => Ok(beside),
     }
 }
 

@@ -29,6 +29,26 @@ def spent_by_all(me):
     return total / 1e6
 
 
+def delayed():
+    """How long in milliseconds this process itself stood ready and got no CPU, so far."""
+    try:
+        with open("/proc/self/schedstat") as f:
+            return int(f.read().split()[1]) / 1e6
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def excused(me, pid, late):
+    """Of a run's wall time what is no fault of the job: its threads stood ready and got no CPU, or this process was
+    `late` to see its end. What the job's own other processes ran instead is no excuse. Asked before it is reaped."""
+    try:
+        with open("/proc/%d/schedstat" % pid) as f:
+            own = int(f.read().split()[0]) / 1e6
+    except (OSError, ValueError, IndexError):
+        return late
+    return max(0, waited(me) - max(0, spent_by_all(me) - own)) + late
+
+
 def opened(*paths):
     """The first of these files that can be seen here, kept open: it is read twice in every run."""
     for path in paths:
@@ -131,7 +151,8 @@ def flooded(streams, limits):
 
 
 def watch(pid, limits, streams, server):
-    """Waits for a child's end, or for the first limit that it misses, which it returns."""
+    """Waits for a child's end, or for the first limit that it misses, which it returns; and for how long this process
+    itself has waited for a CPU since the last time that it had nothing to do."""
     started, me = time.monotonic(), _getpid()
     pidfd = os.pidfd_open(pid)
     poll = select.poll()
@@ -142,12 +163,13 @@ def watch(pid, limits, streams, server):
         poll.register(fd, select.POLLIN)
     if server:
         server.begin(poll)
-    clock, cpu_ms, spent, ticks = ((~pid) << 3) | 2, 0.0, 0.0, 0
+    clock, cpu_ms, spent, ticks, late = ((~pid) << 3) | 2, 0.0, 0.0, 0, 0.0
     try:
         while True:
+            late = delayed()
             for fd, _ in poll.poll(server.wait(TICK_MS) if server else TICK_MS):
                 if fd == pidfd:
-                    return None
+                    return None, delayed() - late
                 if fd == 0:
                     _exit(0)
                 if fd not in streams:
@@ -157,7 +179,7 @@ def watch(pid, limits, streams, server):
             if server:
                 server.answer()
             if flooded(streams, limits):
-                return "output"
+                return "output", 0.0
             try:
                 cpu_ms = time.clock_gettime(clock) * 1000
             except OSError:
@@ -167,12 +189,12 @@ def watch(pid, limits, streams, server):
             if ticks % ALL_TICKS == 0 or over > 0:
                 spent = spent_by_all(me)
             if max(cpu_ms, spent) > limits["cpu_ms"]:
-                return "cpu"
+                return "cpu", 0.0
             # What its own other processes ran instead is no excuse.
             if over > 0 and over > waited(me) - max(0, spent - cpu_ms):
-                return "wall"
+                return "wall", 0.0
             if over > limits["wall_ms"] * (MAX_STRETCH - 1):
-                return "starved"
+                return "starved", 0.0
     finally:
         os.close(pidfd)
 
@@ -214,13 +236,16 @@ def run(head, user):
     hand_over(head["length"], to_job)
     if server:
         server.told()
-    ending, wall_ms, cpu_ms, left = {"kind": "infra", "detail": "no process could be made"}, 0.0, 0.0, 0
+    ending, left = {"kind": "infra", "detail": "no process could be made"}, 0
+    wall_ms, waited_ms, cpu_ms = 0.0, 0.0, 0.0
     if pid is not None:
-        stop = watch(pid, limits, streams, server)
+        stop, late = watch(pid, limits, streams, server)
+        ended = time.monotonic()
+        waited_ms = excused(_getpid(), pid, late)
         if stop:
             os.kill(pid, signal.SIGKILL)
         _, status, used = os.wait4(pid, 0)
-        wall_ms = (time.monotonic() - started) * 1000
+        wall_ms = (ended - started) * 1000
         left, cpu_ms = bury((used.ru_utime + used.ru_stime) * 1000)
         for stream in streams.values():
             while not stream.full() and stream.pull():
@@ -237,6 +262,7 @@ def run(head, user):
         "ending": ending,
         "parts": [len(part) for part in parts],
         "wall_ms": wall_ms,
+        "waited_ms": min(waited_ms, wall_ms),
         "cpu_ms": cpu_ms,
         "left_processes": left,
         "clean": clean(user),
