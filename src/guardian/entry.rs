@@ -32,10 +32,70 @@ pub(super) fn find<'s>(source: &'s Source<'_>, name: &str) -> Result<Entry<'s>, 
         .into_iter()
         .filter_map(|statement| definition(source, statement, name));
     let first = found.next().ok_or(Reason::EntryPointMissing)?;
-    if found.next().is_some() {
+    if found.next().is_some() || bindings(source, name) > 1 {
         return Err(Reason::EntryPointRepeated);
     }
     Ok(first)
+}
+
+/// How often the module binds `name`, inside of `if`, `try` and loops too, or from within a function by `global`.
+fn bindings(source: &Source<'_>, name: &str) -> usize {
+    let is_name = |n: &Node<'_>| n.kind() == "identifier" && source.text_of(*n) == name;
+    let mut count = 0;
+    let mut open = vec![(source.root(), false)];
+    while let Some((node, inside)) = open.pop() {
+        let field = |field| node.child_by_field_name(field);
+        let target = match node.kind() {
+            "global_statement" if inside => {
+                count += usize::from(named(node).iter().any(is_name));
+                None
+            }
+            _ if inside => None,
+            "decorated_definition" if is_overload(source, node) => continue,
+            "function_definition" | "class_definition" | "named_expression" => field("name"),
+            "assignment" | "augmented_assignment" | "for_statement" if !is_note(node) => {
+                field("left")
+            }
+            "aliased_import" => field("alias"),
+            "import_from_statement" => {
+                let mut cursor = node.walk();
+                let names = node.children_by_field_name("name", &mut cursor);
+                count += names
+                    .filter_map(|n| n.named_child(0).filter(|_| n.kind() == "dotted_name"))
+                    .filter(is_name)
+                    .count();
+                None
+            }
+            "delete_statement" | "as_pattern_target" => Some(node),
+            _ => None,
+        };
+        let mut targets: Vec<Node<'_>> = target.into_iter().collect();
+        while let Some(target) = targets.pop() {
+            match target.kind() {
+                "attribute" | "subscript" | "call" => {}
+                "identifier" => count += usize::from(is_name(&target)),
+                _ => targets.extend(named(target)),
+            }
+        }
+        let scope = matches!(
+            node.kind(),
+            "function_definition" | "class_definition" | "lambda"
+        );
+        let inner = named(node).into_iter();
+        open.extend(inner.map(|child| (child, inside || scope)));
+    }
+    count
+}
+
+/// `f: Callable[[int], int]` says what a name will hold and binds nothing.
+fn is_note(node: Node<'_>) -> bool {
+    node.kind() == "assignment" && node.child_by_field_name("right").is_none()
+}
+
+fn is_overload(source: &Source<'_>, decorated: Node<'_>) -> bool {
+    named(decorated)
+        .iter()
+        .any(|n| n.kind() == "decorator" && source.text_of(*n).trim_end().ends_with("overload"))
 }
 
 fn definition<'s>(source: &'s Source<'_>, statement: Node<'s>, name: &str) -> Option<Entry<'s>> {
@@ -45,11 +105,8 @@ fn definition<'s>(source: &'s Source<'_>, statement: Node<'s>, name: &str) -> Op
     };
     match statement.kind() {
         "decorated_definition" => {
-            let overload = named(statement).iter().any(|n| {
-                n.kind() == "decorator" && source.text_of(*n).trim_end().ends_with("overload")
-            });
             let inner = statement.child_by_field_name("definition")?;
-            if overload {
+            if is_overload(source, statement) {
                 None
             } else {
                 definition(source, inner, name)
@@ -195,5 +252,36 @@ mod tests {
             &Err(Reason::EntryPointRepeated),
         );
         check("def f(): pass\nf = 3", &Err(Reason::EntryPointRepeated));
+        for again in [
+            "if True:\n    def f(): return 2",
+            "try:\n    f = abs\nexcept NameError:\n    pass",
+            "for f in (abs,):\n    pass",
+            "with open('x') as f:\n    pass",
+            "from math import sqrt as f",
+            "from math import f",
+            "(f := abs)",
+            "if True:\n    del f",
+            "while True:\n    class f: pass\n    break",
+            "def g():\n    global f\n    f = abs\ng()",
+            "g, f = 1, 2",
+        ] {
+            check(
+                &format!("def f(): pass\n{again}\n"),
+                &Err(Reason::EntryPointRepeated),
+            );
+        }
+        for other in [
+            "def g():\n    f = 3",
+            "class A:\n    def f(self): pass",
+            "f.calls = 0",
+            "xs = [f for f in (1, 2)]",
+            "g = lambda f: f",
+            "if True:\n    g = f",
+            "def g(f):\n    return f",
+        ] {
+            let code = format!("def f(): pass\n{other}\n");
+            let source = Source::parse(&code).unwrap();
+            assert!(find(&source, "f").is_ok(), "{code}");
+        }
     }
 }

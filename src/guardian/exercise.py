@@ -4,13 +4,28 @@
 
 
 def _exercise(text, rows):
-    import ast, sys, types
+    import ast, os, sys, types, warnings
 
     steps, turns, hits = [], [], set()
 
-    def probe(name, args, at):
-        call = ast.Call(ast.Name(name, ast.Load()), args, [])
+    def probe(mark, args, at):
+        call = ast.Call(ast.Constant(mark), args, [])
         return ast.copy_location(call, at)
+
+    # What a probe calls stands among the constants of compiled code, under no name: the solution cannot call it itself.
+    # No text can hold the constants that it takes the place of.
+    STEP, TURN = os.urandom(16), os.urandom(16)
+
+    def armed(code):
+        probes = {STEP: hits.add, TURN: turned}
+        kept = []
+        for value in code.co_consts:
+            if type(value) is bytes:
+                value = probes.get(value, value)
+            elif type(value) is types.CodeType:
+                value = armed(value)
+            kept.append(value)
+        return code.replace(co_consts=tuple(kept))
 
     class Marks(ast.NodeTransformer):
         inside = 0
@@ -23,7 +38,7 @@ def _exercise(text, rows):
                 if self.inside and not silent:
                     steps.append(statement.lineno)
                     number = ast.Constant(len(steps) - 1)
-                    made.append(ast.copy_location(ast.Expr(probe("_dreamer_step_", [number], statement)), statement))
+                    made.append(ast.copy_location(ast.Expr(probe(STEP, [number], statement)), statement))
                 made.append(self.visit(statement))
             return made
 
@@ -50,7 +65,7 @@ def _exercise(text, rows):
             if not self.inside or isinstance(test, ast.Constant):
                 return test
             turns.append(test.lineno)
-            return probe("_dreamer_turn_", [ast.Constant(len(turns) - 1), test], test)
+            return probe(TURN, [ast.Constant(len(turns) - 1), test], test)
 
         def conditional(self, node):
             node.test = self.turn(node.test)
@@ -72,13 +87,16 @@ def _exercise(text, rows):
         return value
 
     tree = ast.fix_missing_locations(Marks().visit(ast.parse(text)))
-    code = compile(tree, "<solution>", "exec", dont_inherit=True)
+    with warnings.catch_warnings():
+        # A constant that is called looks like a mistake.
+        warnings.simplefilter("ignore")
+        code = armed(compile(tree, "<solution>", "exec", dont_inherit=True))
     seen = []
     server = {name: globals()[name] for name in ("base_url",) if name in globals()}
     for setup, given, call in rows:
         hits.clear()
         module = types.ModuleType("solution")
-        module.__dict__.update(_dreamer_step_=hits.add, _dreamer_turn_=turned, __builtins__=__builtins__)
+        module.__dict__.update(__builtins__=__builtins__)
         sys.modules["solution"] = module
         try:
             exec(code, module.__dict__)
@@ -92,7 +110,7 @@ def _exercise(text, rows):
             pass
         marks = list(hits)
         seen.append((
-            sorted(m for m in marks if type(m) is int),
-            sorted(m for m in marks if type(m) is tuple),
+            sorted(m for m in marks if type(m) is int and 0 <= m < len(steps)),
+            sorted(m for m in marks if type(m) is tuple and 0 <= m[0] < len(turns)),
         ))
     return steps, turns, seen

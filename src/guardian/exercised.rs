@@ -185,6 +185,14 @@ fn read(seen: &Observation, wanted: usize) -> Option<Exercise> {
         turn_lines: numbers(turns)?,
         calls,
     };
+    // What marks something that is not there was not measured.
+    let (steps, turns) = (exercise.step_lines.len(), exercise.turn_lines.len());
+    let within = |marks: &Marks| {
+        marks.steps.iter().all(|at| *at < steps) && marks.turns.iter().all(|(at, _)| *at < turns)
+    };
+    if !exercise.calls.iter().all(within) {
+        return None;
+    }
     (exercise.calls.len() == wanted).then_some(exercise)
 }
 
@@ -229,7 +237,9 @@ fn numbers(value: &Value) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::{Exercise, Marks, enough, marks, told};
-    use crate::dream::parse_literal;
+    use std::collections::BTreeMap;
+
+    use crate::dream::{Observation, Outcome, parse_literal};
 
     fn exercise() -> Exercise {
         Exercise {
@@ -268,6 +278,36 @@ mod tests {
             text,
             "2 of 3 statements and 3 of 4 branches; line 4 never runs; the condition in line 2 is never false"
         );
+    }
+
+    #[test]
+    fn marks_of_nothing_are_no_measurement() {
+        let read = |calls: &str| {
+            let value = parse_literal(&format!("([1, 2], [2], {calls})")).unwrap();
+            let mut seen = without_outcome();
+            seen.outcome = Outcome::Value { value };
+            super::read(&seen, 1).is_some()
+        };
+        assert!(read("[([0, 1], [(0, True)])]"));
+        assert!(!read("[([0, 7], [(0, True)])]"));
+        assert!(!read("[([0, 1], [(1, True)])]"));
+        assert!(!read("[]"));
+    }
+
+    fn without_outcome() -> Observation {
+        Observation {
+            ending: crate::dream::Ending::Exited(0),
+            outcome: Outcome::Nothing,
+            lines: Vec::new(),
+            mutated: Vec::new(),
+            stdout: String::new(),
+            stderr: String::new(),
+            wall_ms: 0.0,
+            waited_ms: 0.0,
+            cpu_ms: 0.0,
+            notes: BTreeMap::new(),
+            served: None,
+        }
     }
 
     #[test]

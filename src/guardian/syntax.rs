@@ -163,6 +163,42 @@ pub fn named(node: Node<'_>) -> Vec<Node<'_>> {
         .collect()
 }
 
+/// Whether a function around `node` binds `name` for itself.
+#[must_use]
+pub fn is_local(source: &Source<'_>, node: Node<'_>, name: &str) -> bool {
+    let mut around = node.parent();
+    while let Some(scope) = around {
+        around = scope.parent();
+        if !matches!(scope.kind(), "function_definition" | "lambda") {
+            continue;
+        }
+        let mut binds = false;
+        let mut open = children(scope);
+        while let Some(inner) = open.pop() {
+            let targets = match inner.kind() {
+                "parameters" | "lambda_parameters" => Some(inner),
+                "assignment" | "for_statement" | "for_in_clause" => {
+                    inner.child_by_field_name("left")
+                }
+                "global_statement" | "nonlocal_statement" => {
+                    if named(inner).iter().any(|n| source.text_of(*n) == name) {
+                        return false;
+                    }
+                    None
+                }
+                _ => None,
+            };
+            let targets = targets.map(identifiers).unwrap_or_default();
+            binds |= targets.iter().any(|n| source.text_of(*n) == name);
+            open.extend(children(inner));
+        }
+        if binds {
+            return true;
+        }
+    }
+    false
+}
+
 /// The one expression that a text consists of, without parentheses around it.
 pub fn only_expression<'s>(source: &'s Source<'_>) -> Option<Node<'s>> {
     if source.root().has_error() {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use tree_sitter::Node;
 
-use crate::guardian::syntax::{Source, bare, children, named};
+use crate::guardian::syntax::{Source, bare, is_local, named};
 
 /// Names with which everything could be replaced unseen.
 const TRICKS: [&str; 5] = ["exec", "eval", "globals", "locals", "compile"];
@@ -410,39 +410,4 @@ fn captures(pattern: Node<'_>) -> Vec<Node<'_>> {
         }
     }
     found
-}
-
-/// Whether a function of the check's own around `node` binds `name` for itself.
-fn is_local(source: &Source<'_>, node: Node<'_>, name: &str) -> bool {
-    let mut around = node.parent();
-    while let Some(scope) = around {
-        around = scope.parent();
-        if !matches!(scope.kind(), "function_definition" | "lambda") {
-            continue;
-        }
-        let mut binds = false;
-        let mut open = children(scope);
-        while let Some(inner) = open.pop() {
-            let targets = match inner.kind() {
-                "parameters" | "lambda_parameters" => Some(inner),
-                "assignment" | "for_statement" | "for_in_clause" => {
-                    inner.child_by_field_name("left")
-                }
-                "global_statement" | "nonlocal_statement" => {
-                    if named(inner).iter().any(|n| source.text_of(*n) == name) {
-                        return false;
-                    }
-                    None
-                }
-                _ => None,
-            };
-            let targets = targets.map(bound_by).unwrap_or_default();
-            binds |= targets.iter().any(|n| source.text_of(*n) == name);
-            open.extend(children(inner));
-        }
-        if binds {
-            return true;
-        }
-    }
-    false
 }
