@@ -11,6 +11,8 @@ const LINE_BYTES_MAX: usize = 4 << 20;
 /// Most code that is parsed as a candidate; the form gate allows far less.
 const CODE_BYTES_MAX: usize = 1 << 20;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A line that is no candidate, with the reason code of its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
@@ -59,6 +61,10 @@ impl<R: BufRead> Candidates<R> {
         let limit = LINE_BYTES_MAX as u64 + 1;
         self.input.by_ref().take(limit).read_to_end(&mut start)?;
         let whole = start.len() <= LINE_BYTES_MAX;
+        // Some editors begin every file with it.
+        if start.starts_with(BYTE_ORDER_MARK) {
+            start.drain(..BYTE_ORDER_MARK.len());
+        }
         let lines = start
             .split(|b| *b == b'\n')
             .filter(|l| !l.trim_ascii().is_empty())
@@ -67,7 +73,8 @@ impl<R: BufRead> Candidates<R> {
             self.state = State::Done;
             return Ok(Some(bad(1, "the file holds no candidate".to_owned())));
         }
-        if whole && lines > 1 && serde_json::from_slice::<serde::de::IgnoredAny>(&start).is_ok() {
+        let parses = || serde_json::from_slice::<serde::de::IgnoredAny>(&start).is_ok();
+        if whole && lines > 1 && (parses() || is_broken_object(&start)) {
             self.state = State::Done;
             return Ok(Some(Entry {
                 line: 1,
@@ -155,6 +162,30 @@ impl<R: BufRead> Iterator for Candidates<R> {
     }
 }
 
+/// Whether text that is no JSON was meant as one object over several lines: it begins as one, its first line is not
+/// complete, some line goes on with what was begun, and none is a candidate by itself.
+fn is_broken_object(text: &[u8]) -> bool {
+    let lines: Vec<&[u8]> = text
+        .split(|b| *b == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let object =
+        |line: &[u8]| serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(line);
+    let is_candidate = |line: &[u8]| {
+        object(line).is_ok_and(|keys| keys.contains_key("code") || keys.contains_key("scenario"))
+    };
+    let Some((first, rest)) = lines.split_first() else {
+        return false;
+    };
+    first.starts_with(b"{")
+        && object(first).is_err()
+        && rest
+            .iter()
+            .any(|line| line.starts_with(b"\"") || line.starts_with(b"}"))
+        && !rest.iter().any(|line| is_candidate(line))
+}
+
 fn bad(line: u64, error: String) -> Entry {
     Entry {
         line,
@@ -186,7 +217,7 @@ fn candidate(json: &[u8]) -> Result<Candidate, BadLine> {
         )));
     }
     if holds_nul(&candidate) {
-        return Err(bad("a NUL character in the code or a check".to_owned()));
+        return Err(bad("a NUL character in one of its texts".to_owned()));
     }
     for checks in [&mut candidate.checks, &mut candidate.hidden_checks] {
         for check in checks {
@@ -199,11 +230,23 @@ fn candidate(json: &[u8]) -> Result<Candidate, BadLine> {
     Ok(candidate)
 }
 
+/// In whichever text: Python reads no NUL, and neither do the tools that a saved dream is for.
 fn holds_nul(candidate: &Candidate) -> bool {
-    let checks = candidate
-        .all_checks()
-        .any(|(_, check)| check.call.contains('\0') || check.setup.contains('\0'));
-    checks || candidate.code.contains('\0') || candidate.scenario.entry_point.contains('\0')
+    let mut open = vec![serde_json::to_value(candidate).unwrap_or_default()];
+    while let Some(value) = open.pop() {
+        match value {
+            serde_json::Value::String(text) if text.contains('\0') => return true,
+            serde_json::Value::Array(items) => open.extend(items),
+            serde_json::Value::Object(fields) => {
+                if fields.keys().any(|name| name.contains('\0')) {
+                    return true;
+                }
+                open.extend(fields.into_iter().map(|(_, value)| value));
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -243,6 +286,18 @@ mod tests {
         );
         check_bad(br#"{"scenario": {"task_prompt": "t", "entry_point": "f"}, "code": "", "checks": [{"kind": "guess", "call": "f()"}]}"#, "guess");
         check_bad(GOOD.replace("return 1", "\\u0000").as_bytes(), "NUL");
+        for (text, with) in [
+            ("\"t\"", "\"t\\u0000\""),
+            ("\"expect\": \"True\"", "\"expect\": \"'\\u0000'\""),
+            ("\"kind\"", "\"given\": {\"a\": \"'\\u0000'\"}, \"kind\""),
+            ("\"kind\"", "\"given\": {\"a\\u0000\": \"1\"}, \"kind\""),
+            (
+                "\"kind\"",
+                "\"serve\": {\"routes\": [{\"path\": \"/\", \"body\": \"\\u0000\"}]}, \"kind\"",
+            ),
+        ] {
+            check_bad(GOOD.replace(text, with).as_bytes(), "NUL");
+        }
         check_bad(
             GOOD.replace("return 1", &"x".repeat(2 << 20)).as_bytes(),
             "bytes long",
@@ -278,6 +333,48 @@ mod tests {
             }
         );
         assert_eq!(candidate.checks[0].call, "f()");
+    }
+
+    #[test]
+    fn one_broken_object_over_several_lines_is_one_bad_candidate() {
+        let pretty = GOOD
+            .replace("\"code\"", "\n  \"code\"")
+            .replace("\"checks\": [", "\n \"checks\": [\n  ")
+            .replace("}]}", "}\n ]\n}\n");
+        for broken in [
+            pretty.replace("\"code\":", "\"code\""),
+            pretty.replace("\n}\n", "\n"),
+            pretty.replace("True\"", "True"),
+            format!("\u{feff}{}", pretty.replace("\n}\n", "\n")),
+        ] {
+            let entries = read(broken.as_bytes());
+            assert_eq!(entries.len(), 1, "{entries:?}");
+            let bad = entries[0].candidate.as_ref().unwrap_err();
+            assert_eq!((entries[0].line, bad.reason), (1, Reason::BadInput));
+            assert!(bad.error.contains("line"), "{}", bad.error);
+        }
+        let unfinished = "{\"code\": \"unfinished";
+        let lines = format!("{unfinished}\n{unfinished}\n{GOOD}\n}}");
+        assert_eq!(read(lines.as_bytes()).len(), 4);
+        assert_eq!(
+            read(format!("{unfinished}\n{unfinished}").as_bytes()).len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_text() {
+        let pretty = GOOD.replace("\"code\"", "\n  \"code\"");
+        for text in [
+            format!("\u{feff}{GOOD}"),
+            format!("\u{feff}{pretty}"),
+            format!("\u{feff}\n{GOOD}"),
+        ] {
+            let entries = read(text.as_bytes());
+            assert_eq!(entries.len(), 1, "{entries:?}");
+            assert!(entries[0].candidate.is_ok(), "{entries:?}");
+        }
+        check_bad("\u{feff}".as_bytes(), "no candidate");
     }
 
     #[test]

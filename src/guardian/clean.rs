@@ -28,6 +28,12 @@ const ANYBODY: &str = "user users username name me you myuser admin root test te
     somebody anyone anybody info contact hello mail email support sales noreply no-reply office team alice bob carol \
     charlie dave eve john jane doe john.doe jane.doe johndoe janedoe foo bar baz runner app ubuntu vagrant";
 
+/// What follows `/home/` or `/Users/` in addresses of pages and in names of folders that are nobody's.
+const PAGES: &str = "index about page pages news profile login logout dashboard settings products product help search main docs \
+    documents document files file data work projects project src bin lib tmp local share config public private shared blog \
+    articles article list items item new edit api v1 static assets images photos music videos downloads desktop pictures \
+    garden kitchen decor furniture security office page1 page2 one two three path dir folder subdir abc xyz";
+
 /// Domains that belong to nobody, or to documentation.
 const NOBODYS: &str = "example.com example.org example.net example.edu localhost test.com domain.com email.com mail.com \
     company.com site.com foo.com bar.com mydomain.com yourdomain.com";
@@ -51,15 +57,35 @@ fn texts(candidate: &Candidate) -> Vec<(&'static str, &str)> {
         ("the task", scenario.task_prompt.as_str()),
         ("the task", scenario.title.as_str()),
         ("the task", scenario.description.as_str()),
+        ("the task", scenario.entry_point.as_str()),
     ];
+    let lists = [
+        &scenario.test_cases,
+        &scenario.libraries,
+        &scenario.in_place,
+    ];
+    all.extend(
+        lists
+            .into_iter()
+            .flatten()
+            .map(|text| ("the task", text.as_str())),
+    );
     for (_, check) in candidate.all_checks() {
         all.push(("a check", &check.setup));
         all.push(("a check", &check.call));
-        all.extend(check.given.values().map(|text| ("a check", text.as_str())));
+        for (name, literal) in &check.given {
+            all.push(("a check", name));
+            all.push(("a check", literal));
+        }
+        let routes = check.serve.iter().flat_map(|serve| &serve.routes);
+        for route in routes {
+            all.push(("a check's server", &route.path));
+            all.push(("a check's server", &route.body));
+        }
         match &check.kind {
             CheckKind::Example { expect } => all.push(("a check", expect)),
             CheckKind::Property { holds } => all.push(("a check", holds)),
-            CheckKind::Raises { .. } => {}
+            CheckKind::Raises { error } => all.push(("a check", error)),
         }
     }
     all
@@ -142,13 +168,27 @@ fn personal(text: &str) -> Option<&'static str> {
                 .take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))
                 .collect();
             let inside = rest[name.len()..].starts_with(['/', '\\']);
-            inside && !name.is_empty() && !is_anybody(&name)
+            let before = text.get(..at).and_then(|t| t.chars().next_back());
+            let begins = before.is_none_or(|c| !c.is_alphanumeric() && !"._-".contains(c));
+            let ends = begins && !is_page(&name);
+            (inside || ends) && !name.is_empty() && !is_anybody(&name)
         })
     };
     homes
         .into_iter()
         .any(somebodys)
         .then_some("a path into a home folder")
+}
+
+/// The last part of `/home/about`: where a site's pages lie, rather than a person's files.
+fn is_page(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let file = name.rsplit_once('.').is_some_and(|(_, end)| {
+        (1..=4).contains(&end.len()) && end.chars().all(|c| c.is_ascii_alphanumeric())
+    });
+    file || PAGES
+        .split_whitespace()
+        .any(|p| p.eq_ignore_ascii_case(name))
 }
 
 fn is_address(token: &str) -> bool {
@@ -178,7 +218,55 @@ fn is_anybody(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{personal, secret};
+    use super::{personal, rule, secret};
+    use crate::dream::{Candidate, Check, CheckKind, Reason, Route, Scenario, Serve};
+    use crate::guardian::ruling::Ruling;
+
+    #[test]
+    fn every_text_that_is_shown_to_others_is_looked_at() {
+        let leak = || "see /home/mkowalska".to_owned();
+        let serve = |path: &str, body: String| {
+            let (path, status, delay_ms) = (path.to_owned(), 200, 0);
+            let routes = vec![Route {
+                path,
+                status,
+                body,
+                delay_ms,
+            }];
+            Some(Serve { routes })
+        };
+        let changes: [fn(&mut Candidate, String); 10] = [
+            |c, leak| c.code = leak,
+            |c, leak| c.scenario.title = leak,
+            |c, leak| c.scenario.description = leak,
+            |c, leak| c.scenario.test_cases = vec![leak],
+            |c, leak| c.scenario.libraries = vec![leak],
+            |c, leak| c.scenario.in_place = vec![leak],
+            |c, leak| c.checks[0].setup = leak,
+            |c, leak| c.checks[0].given = [("a".to_owned(), leak)].into(),
+            |c, leak| c.checks[0].kind = CheckKind::Raises { error: leak },
+            |c, leak| c.hidden_checks[0].call = leak,
+        ];
+        let clean = Candidate {
+            scenario: Scenario::default(),
+            code: String::new(),
+            checks: vec![Check::example("f()", "1")],
+            hidden_checks: vec![Check::example("f()", "1")],
+        };
+        let personal =
+            |c: &Candidate| matches!(rule(c), Ruling::Fail(Reason::HoldsPersonalData, _));
+        assert!(!personal(&clean));
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut candidate = clean.clone();
+            change(&mut candidate, leak());
+            assert!(personal(&candidate), "change {at}");
+        }
+        let mut candidate = clean.clone();
+        candidate.checks[0].serve = serve("/a", leak());
+        assert!(personal(&candidate));
+        candidate.checks[0].serve = serve("/home/mkowalska", String::new());
+        assert!(personal(&candidate));
+    }
 
     /// Put together here, so that no scanner takes this file for a leak.
     fn random(start: &str, length: usize) -> String {
@@ -223,6 +311,10 @@ mod tests {
             "Write to maria.kowalska@posteo.de.",
             "open('/home/mkowalska/notes.txt')",
             "C:\\Users\\mkowalska\\x",
+            "cd /home/mkowalska",
+            "HOME='/home/mkowalska'",
+            "/Users/mkowalska.",
+            "C:\\Users\\mkowalska",
         ] {
             assert!(personal(text).is_some(), "{text}");
         }
@@ -233,6 +325,11 @@ mod tests {
             "john.doe@company.com",
             "/home/user/file.txt",
             "/home/",
+            "route('/home/about')",
+            "https://site.com/home/mkowalska",
+            "open('/home/notes.txt')",
+            "/home/user",
+            "f'/home/{name}'",
             "x @ y",
             "@dataclass",
         ] {
