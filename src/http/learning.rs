@@ -99,9 +99,9 @@ pub struct WeightsBody {
     /// `thompson` or `reward_punish`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
-    /// Later outcomes move nothing.
-    #[serde(default)]
-    pub hold: bool,
+    /// `true`: later outcomes move nothing. `false`: they do again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<bool>,
     /// An earlier version again, in place of all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roll_back: Option<u64>,

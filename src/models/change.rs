@@ -13,8 +13,8 @@ pub struct Change {
     pub free: Vec<String>,
     /// The name of another rule.
     pub strategy: Option<String>,
-    /// Later outcomes move nothing.
-    pub hold: bool,
+    /// `true`: later outcomes move nothing. `false`: they do again, those since the hold too.
+    pub hold: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,8 +64,8 @@ impl Change {
                 Strategy::by_name(name).ok_or_else(|| ChangeError::NoRule(name.clone()))?;
             config.learn_until = None;
         }
-        if self.hold {
-            config.learn_until = Some(now);
+        if let Some(hold) = self.hold {
+            config.learn_until = hold.then_some(now);
         }
         Ok(config)
     }
@@ -157,11 +157,17 @@ mod tests {
     fn another_rule_learns_again_unless_it_is_held() {
         let now = Timestamp::UNIX_EPOCH;
         let held = Change {
-            hold: true,
+            hold: Some(true),
             ..Change::default()
         };
         let held = held.applied(ModelConfig::default(), now).unwrap();
         assert_eq!(held.learn_until, Some(now));
+        let let_go = Change {
+            hold: Some(false),
+            ..Change::default()
+        };
+        let again = let_go.applied(held.clone(), now).unwrap();
+        assert_eq!(again, ModelConfig::default(), "as it was before");
         let other = Change {
             strategy: Some("reward_punish".to_owned()),
             ..Change::default()

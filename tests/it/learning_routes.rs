@@ -198,6 +198,12 @@ async fn weights_are_read_set_freed_rolled_back_and_refused_over_the_socket() {
         let told = answer["error"].as_str().unwrap_or_default();
         assert!(code == 400 && told.contains(why), "{body}: {code} {answer}");
     }
+    for hold in [true, false] {
+        let (code, set) = door.ask("PUT", path, &json!({"hold": hold})).await;
+        assert_eq!(code, 200, "{set}");
+        let until = &set["version"]["config"]["learn_until"];
+        assert_eq!(until.is_string(), hold, "{set}");
+    }
     let (code, _) = door.ask("PUT", path, &json!({"roll_back": 99})).await;
     assert_eq!(code, 404);
     let (_, freed) = door

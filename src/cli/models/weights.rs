@@ -29,14 +29,17 @@ pub struct Args {
     /// Hold the weights of this moment: later outcomes move nothing
     #[arg(long)]
     hold: bool,
+    /// Let outcomes move the weights again after --hold, those that came meanwhile too
+    #[arg(long, conflicts_with = "hold")]
+    learn: bool,
     /// Take an earlier version of the configuration again; 0 is the one before any
-    #[arg(long, value_name = "VERSION", conflicts_with_all = ["set", "free", "strategy", "hold", "import"])]
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["set", "free", "strategy", "hold", "learn", "import"])]
     roll_back: Option<u64>,
     /// Write the configuration in force to a file
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
     /// Read the configuration from a file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "free", "strategy", "hold"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "free", "strategy", "hold", "learn"])]
     import: Option<PathBuf>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT")]
@@ -99,7 +102,7 @@ fn asked(args: &Args) -> anyhow::Result<Change> {
     let mut change = Change {
         free: args.free.clone(),
         strategy: args.strategy.clone(),
-        hold: args.hold,
+        hold: (args.hold || args.learn).then_some(args.hold),
         ..Change::default()
     };
     for set in &args.set {
