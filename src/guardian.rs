@@ -224,7 +224,6 @@ async fn hear(
     candidate: &Candidate,
     context: &Context,
 ) -> Result<(Tier, Candidate, bool), Stop> {
-    let code = candidate.code.as_str();
     let [first, second, third] = hash_seeds(candidate);
     let room = Room {
         role: Role::Solution,
@@ -239,25 +238,9 @@ async fn hear(
         "nothing_solutions",
         hollow::rule(bench, first, candidate, &context.wrong_attempts).await,
     )?;
-    let visible = passes::rule(
-        bench,
-        room,
-        code,
-        &candidate.checks,
-        Suite::Visible,
-        &mut trials,
-    )
-    .await;
+    let visible = passes::rule(bench, room, candidate, Suite::Visible, &mut trials).await;
     docket.note("visible_checks", visible)?;
-    let hidden = passes::rule(
-        bench,
-        room,
-        code,
-        &candidate.hidden_checks,
-        Suite::Hidden,
-        &mut trials,
-    )
-    .await;
+    let hidden = passes::rule(bench, room, candidate, Suite::Hidden, &mut trials).await;
     docket.note("hidden_checks", hidden)?;
     docket.note("reached", Ok(reached::rule(candidate, &trials)))?;
     docket.note(

@@ -72,6 +72,8 @@ pub enum Reason {
     StubMarker,
     /// A module that no solution needs and that reaches out of the program.
     ForbiddenImport,
+    /// Takes the very thing from its module that it should write anew.
+    BorrowsSolution,
     /// Neither of the standard library nor among the scenario's libraries.
     UndeclaredImport,
     /// A declared library that the sandbox does not hold.

@@ -284,9 +284,9 @@ fn by_its_author(draft: &Draft) -> Solved {
 fn nothing_usable(draft: &Draft, refuted: Option<Refuted>) -> Solved {
     let mut candidate = draft.candidate.clone();
     let (reason, why) = match refuted {
-        Some(Refuted { code, why }) => {
+        Some(Refuted { reason, code, why }) => {
             candidate.code = code;
-            (Reason::HiddenCheckFailed, why)
+            (reason, why)
         }
         None => (
             Reason::EntryPointMissing,

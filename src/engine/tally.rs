@@ -214,7 +214,13 @@ impl Tally {
                 GateOutcome::Skipped => {}
             }
             let behind = stage_behind(&mut self.report.measured.funnel, &report.gate);
-            if let Some(stage) = behind.filter(|_| report.outcome != GateOutcome::Fail) {
+            let moved = match report.outcome {
+                GateOutcome::Pass => true,
+                GateOutcome::Fail => false,
+                // Nobody was there to agree.
+                GateOutcome::Skipped => report.gate != "agreement",
+            };
+            if let Some(stage) = behind.filter(|_| moved) {
                 *stage += 1;
             }
             count.seconds += report.ms as f64 / 1000.0;
@@ -304,20 +310,29 @@ mod tests {
             detail: String::new(),
             ms: 1,
         };
-        let mut tally = Tally::begin(SessionId::new());
-        tally.gates(&[
-            gate("form", GateOutcome::Pass),
-            gate("hidden_checks", GateOutcome::Pass),
-            gate("steady", GateOutcome::Pass),
-            gate("agreement", GateOutcome::Skipped),
-            gate("adequate", GateOutcome::Fail),
-        ]);
-        let funnel = tally
-            .close(SessionStatus::Completed, None, Duration::ZERO)
-            .measured
-            .funnel;
-        let reached = (funnel.passed, funnel.steady, funnel.agreed, funnel.adequate);
-        assert_eq!(reached, (1, 1, 1, 0));
+        let funnel = |agreement| {
+            let mut tally = Tally::begin(SessionId::new());
+            tally.gates(&[
+                gate("form", GateOutcome::Pass),
+                gate("hidden_checks", GateOutcome::Pass),
+                gate("steady", GateOutcome::Pass),
+                gate("agreement", agreement),
+                gate("adequate", GateOutcome::Pass),
+                gate("new", GateOutcome::Skipped),
+                gate("opinion", GateOutcome::Fail),
+            ]);
+            let report = tally.close(SessionStatus::Completed, None, Duration::ZERO);
+            report.measured.funnel
+        };
+        let reached = |agreement| {
+            let funnel = funnel(agreement);
+            let before = (funnel.passed, funnel.steady, funnel.agreed);
+            (before, funnel.adequate, funnel.new)
+        };
+        assert_eq!(reached(GateOutcome::Pass), ((1, 1, 1), 1, 1));
+        // Nobody was asked, so nobody agreed; the candidate goes on all the same.
+        assert_eq!(reached(GateOutcome::Skipped), ((1, 1, 0), 1, 1));
+        assert_eq!(reached(GateOutcome::Fail), ((1, 1, 0), 1, 1));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use super::bench::{Bench, Company, Room};
 use super::ruling::{Hearing, Ruling, Undecided};
-use super::trial::{MissKind, Trial, meets};
-use crate::dream::{Check, Ending, Reason, Suite};
+use super::suite::claims_beside;
+use super::trial::{Holds, MissKind, Trial, meets};
+use crate::dream::{Candidate, Check, Ending, Reason, Suite};
 
 /// A slow call is timed this often, and fails only if it is too slow each time (contract, section 5).
 const TIMINGS: [Company; 3] = [Company::Others, Company::Nobody, Company::Nobody];
@@ -12,14 +13,21 @@ const TIMINGS: [Company; 3] = [Company::Others, Company::Nobody, Company::Nobody
 pub(super) async fn rule(
     bench: &mut Bench<'_>,
     room: Room,
-    code: &str,
-    checks: &[Check],
+    candidate: &Candidate,
     suite: Suite,
     trials: &mut Vec<Trial>,
 ) -> Hearing {
+    let code = candidate.code.as_str();
+    let checks = match suite {
+        Suite::Visible => &candidate.checks,
+        Suite::Hidden => &candidate.hidden_checks,
+    };
     for (at, check) in checks.iter().enumerate() {
         let trial = attempt(bench, room, code, check).await?;
         if let Err(miss) = meets(check, &trial) {
+            if let Some(detail) = contradicted(bench, room, candidate, check).await? {
+                return Ok(Ruling::Fail(Reason::ContradictingChecks, detail));
+            }
             let passed = format!("{at} of {} passed, then: {}", checks.len(), miss.detail);
             return Ok(Ruling::Fail(reason(miss.kind, suite), passed));
         }
@@ -35,6 +43,29 @@ pub(super) async fn rule(
         trials.push(trial);
     }
     Ok(Ruling::Pass(format!("{} of {0} passed", checks.len())))
+}
+
+/// A property that does not hold of what an example of the same call expects: no solution could meet both.
+async fn contradicted(
+    bench: &mut Bench<'_>,
+    room: Room,
+    candidate: &Candidate,
+    missed: &Check,
+) -> Result<Option<String>, Undecided> {
+    for (expected, check, property) in claims_beside(candidate, missed) {
+        // What the server of a check sees is known of a run alone.
+        if check.serve.is_some() {
+            continue;
+        }
+        let held = bench.holds(room.hash_seed, property, check, &expected, None);
+        if held.await? == Holds::No {
+            let (call, expected) = (&check.call, expected.to_literal());
+            return Ok(Some(format!(
+                "`{call}` is expected to be {expected}, of which `{property}` does not hold"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Traced; where tracing itself ran out of time, once more without.

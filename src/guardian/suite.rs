@@ -198,6 +198,33 @@ fn claim(check: &Check) -> String {
     }
 }
 
+/// Of the checks that ask what `check` asks: each value that an example expects, with each property that is claimed of
+/// it. A property decides elsewhere whether the two can both be right.
+pub(super) fn claims_beside<'c>(
+    candidate: &'c Candidate,
+    check: &Check,
+) -> Vec<(Value, &'c Check, &'c str)> {
+    let signatures = Signatures::of(&candidate.code);
+    let subject = signatures.subject(check);
+    let beside = candidate.all_checks().map(|(_, other)| other);
+    let beside: Vec<&Check> = beside
+        .filter(|other| signatures.subject(other) == subject)
+        .collect();
+    let expected = beside.iter().filter_map(|other| match &other.kind {
+        CheckKind::Example { expect } => parse_literal(expect).ok(),
+        CheckKind::Raises { .. } | CheckKind::Property { .. } => None,
+    });
+    let mut claims = Vec::new();
+    for value in expected {
+        for other in &beside {
+            if let CheckKind::Property { holds } = &other.kind {
+                claims.push((value.clone(), *other, holds.as_str()));
+            }
+        }
+    }
+    claims
+}
+
 fn contradictions(candidate: &Candidate, signatures: &Signatures) -> Result<(), Wrong> {
     let mut known: HashMap<_, (&Check, Option<Value>)> = HashMap::new();
     for (_, check) in candidate.all_checks() {

@@ -82,7 +82,7 @@ pub(super) fn meets(check: &Check, trial: &Trial) -> Result<(), Miss> {
             classes,
             message,
         } => miss(
-            MissKind::Wrong,
+            setup_miss(check, classes, message),
             format!(
                 "the setup of `{}` raised {}",
                 check.call,
@@ -244,6 +244,20 @@ fn load_miss(classes: &[String]) -> MissKind {
         MissKind::MissingLibrary
     } else {
         MissKind::FailsToLoad
+    }
+}
+
+/// A name that the setup itself uses and nobody defined is no failure of the solution's.
+fn setup_miss(check: &Check, classes: &[String], message: &str) -> MissKind {
+    let undefined = message.split('\'').nth(1).unwrap_or_default();
+    let words = check
+        .setup
+        .split(|c: char| !c.is_alphanumeric() && c != '_');
+    let own = !undefined.is_empty() && words.into_iter().any(|word| word == undefined);
+    if own && classes.iter().any(|class| class == "NameError") {
+        MissKind::BadCheck
+    } else {
+        MissKind::Wrong
     }
 }
 

@@ -27,6 +27,7 @@ pub fn reason(code: &str) -> String {
         Reason::UndeclaredImport => "the code imports a library that the task does not name",
         Reason::MissingLibrary => "it needs a library that is not in the sandbox",
         Reason::ReachesHarness => "the code reaches for the inside of what runs it",
+        Reason::BorrowsSolution => "the code imports the very thing that it should write anew",
         Reason::FailsToLoad => "the code fails as soon as it is loaded",
         Reason::TooFewChecks => "too few checks were left to prove anything",
         Reason::BadCheck => "a check itself is broken",

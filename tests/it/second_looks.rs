@@ -130,3 +130,22 @@ async fn where_no_check_reaches_a_line_of_a_lone_solution_one_more_is_asked_for(
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_solution_that_imports_what_it_should_write_falls_for_just_that() {
+    let Some(backend) = backends().await.pop() else {
+        return;
+    };
+    let world = World::new();
+    let borrowed = "from math import comb as real\n\n\ndef comb(n, k):\n    return real(n, k)";
+    let llm = FakeLlm::competent_but(move |asked| {
+        let solves = asked.question().contains(SOLVE_MARK);
+        solves.then(|| Behaviour::code(borrowed))
+    })
+    .await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    know(&world, &settings, "math.rst", fake_llm::PAGE);
+    let report = night(&settings, request(1)).await;
+    let reasons: Vec<&str> = report.rejections.keys().map(String::as_str).collect();
+    assert_eq!(reasons, ["borrows_solution"], "{report:?}");
+}

@@ -2,7 +2,7 @@
 
 use super::{Fault, first_solutions, most_solutions};
 use crate::coder::{CodeError, Solution};
-use crate::dream::{Check, Scenario, Suite, Tokens};
+use crate::dream::{Check, Reason, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::progress::Phase;
@@ -22,8 +22,9 @@ pub(super) struct Fresh {
     pub(super) mended_from: Option<usize>,
 }
 
-/// A solution that is wrong by the task's own words.
+/// A solution that is wrong by the task's own words, or none at all.
 pub(super) struct Refuted {
+    pub(super) reason: Reason,
     pub(super) code: String,
     pub(super) why: String,
 }
@@ -196,6 +197,11 @@ impl Scene<'_> {
                     scenario = self.number,
                     "a solution imports what it should write anew"
                 );
+                refuted.get_or_insert_with(|| Refuted {
+                    reason: Reason::BorrowsSolution,
+                    code: one.code,
+                    why: "the model imports what it should write anew".to_owned(),
+                });
                 continue;
             }
             if one.code.trim().is_empty() {
@@ -203,7 +209,8 @@ impl Scene<'_> {
             }
             if let Some(why) = self.foreign_letters(draft, &one.code, checks).await? {
                 let code = one.code;
-                *refuted = Some(Refuted { code, why });
+                let reason = Reason::HiddenCheckFailed;
+                *refuted = Some(Refuted { reason, code, why });
             } else {
                 usable.push(one);
             }

@@ -255,10 +255,10 @@ impl Speller<'_> {
 
 /// A statement that asks nothing by itself.
 fn is_silent(statement: Node<'_>) -> bool {
-    match statement.kind() {
-        "comment" | "pass_statement" | "import_statement" | "import_from_statement" => true,
-        _ => false,
-    }
+    matches!(
+        statement.kind(),
+        "comment" | "pass_statement" | "import_statement" | "import_from_statement"
+    )
 }
 
 /// The names that a setup gives to literals, where it does nothing else.
