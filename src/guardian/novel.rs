@@ -95,7 +95,7 @@ fn again(ours: &Sketch, old: &Sketch, exact_only: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, rule, sketch};
+    use super::{Known, TOO_ALIKE, rule, sketch};
     use crate::dream::{Candidate, Check, Reason, Scenario};
     use crate::guardian::ruling::Ruling;
 
@@ -149,6 +149,25 @@ mod tests {
         );
         check(&renamed, false, true);
         check(&renamed, true, false);
+    }
+
+    #[test]
+    fn the_same_task_in_nearly_the_same_words_is_a_duplicate() {
+        let code = "def stow(boxes):\n    return -(-len(boxes) // 3)\n";
+        let calls = ["stow([9])", "stow('wxyz')"];
+        let near = |prompt: &str| {
+            let again = candidate(prompt, code, calls);
+            let alike = crate::similarity::likeness(&sketch(&first()), &sketch(&again));
+            (again, alike)
+        };
+        let same = first().scenario.task_prompt;
+        let (over, alike) = near(&same.replace("of them.", "of these."));
+        assert!((TOO_ALIKE..1.0).contains(&alike), "{alike}");
+        check(&over, false, true);
+        check(&over, true, false);
+        let (under, alike) = near(&same.replace("which tells", "that counts"));
+        assert!((0.3..TOO_ALIKE).contains(&alike), "{alike}");
+        check(&under, false, false);
     }
 
     #[test]

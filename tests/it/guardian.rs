@@ -1,6 +1,7 @@
 //! The Guardian on real sandboxes: no planted bad dream gets in, each falls for the right reason, and good ones stand.
 //! Runs on every backend that this machine has and says which it left out.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -171,6 +172,59 @@ async fn every_good_dream_is_gold_within_two_seconds() {
             bench.backend,
             wrong.join("\n")
         );
+    }
+}
+
+/// What the project's contract asks of both corpora.
+#[test]
+fn the_corpora_are_as_large_as_they_must_be() {
+    let reasons: BTreeSet<String> = fixtures("bad_dreams")
+        .iter()
+        .map(|path| fs::read(path).expect("a fixture"))
+        .map(|text| serde_json::from_slice::<serde_json::Value>(&text).expect("JSON"))
+        .map(|json| {
+            json["expected_reason"]
+                .as_str()
+                .expect("a reason")
+                .to_owned()
+        })
+        .collect();
+    assert!(fixtures("bad_dreams").len() >= 80);
+    assert!(reasons.len() >= 25, "{reasons:?}");
+    let good = fixtures("good_dreams");
+    assert!(good.len() >= 60);
+    let difficulties: BTreeSet<String> = good
+        .iter()
+        .map(|path| format!("{:?}", read(path).scenario.difficulty))
+        .collect();
+    assert_eq!(difficulties.len(), 3, "{difficulties:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_wrong_attempt_must_miss_a_check() {
+    let candidate = good("merge_sorted");
+    let after = |wrong: &str| Context {
+        wrong_attempts: vec![wrong.to_owned()],
+        ..Context::default()
+    };
+    let name = &candidate.scenario.entry_point;
+    for bench in benches().await {
+        let judge = |context| {
+            let (bench, candidate) = (&bench, &candidate);
+            async move {
+                let judged = bench.guardian.judge(&bench.permit, candidate, &context);
+                judged.await
+            }
+        };
+        let passes = judge(after(&candidate.code)).await;
+        let Judgement::Rejected { reasons, gates } = passes else {
+            panic!("{passes:?}");
+        };
+        assert_eq!(reasons, [Reason::NothingSolutionPasses]);
+        let told = gates.last().expect("a gate");
+        assert!(told.detail.contains("wrong attempt 1"), "{told:?}");
+        let misses = judge(after(&format!("def {name}(*xs):\n    return 3\n"))).await;
+        assert!(matches!(misses, Judgement::Verified(_)), "{misses:?}");
     }
 }
 

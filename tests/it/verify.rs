@@ -16,16 +16,20 @@ use crate::support::World;
 use crate::support::backends::{NAMESPACE, backends};
 
 fn verify(world: &World, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_dreamer"))
+    let mut program = program(world, words);
+    program.arg("--json").output().expect("the program runs")
+}
+
+fn program(world: &World, words: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_dreamer"));
+    program
         .arg("verify")
         .args(words)
-        .arg("--json")
         .env("DREAMING_DATA_DIR", world.path().join("data"))
         .env("DREAMING_OUTPUT_DIR", world.path().join("out"))
         .env("DREAMING_DOCKER_NAMESPACE", NAMESPACE)
-        .current_dir(world.path())
-        .output()
-        .expect("the program runs")
+        .current_dir(world.path());
+    program
 }
 
 fn verdicts(output: &Output) -> Vec<Json> {
@@ -187,6 +191,80 @@ async fn a_saved_dream_is_a_duplicate_only_where_it_is_asked_against_what_is_sav
     assert_eq!(reasons(&verdicts(&against)[0]), ["duplicate"]);
     assert_eq!(against.status.code(), Some(1));
     backend.sandbox.settle().await;
+}
+
+#[test]
+fn what_each_gate_found_is_explained_to_a_person() {
+    let world = World::new();
+    let good = good("gcd_recursive").to_string();
+    let bad = include_str!("../fixtures/bad_dreams/wrong_value.json").replace('\n', " ");
+    world.write("both.jsonl", format!("{good}\n{bad}\nno JSON\n"));
+    let told = |words: &[&str]| {
+        let output = program(&world, words).output().expect("the program runs");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let brief = told(&["both.jsonl"]);
+    if brief.contains("unverified both") {
+        return;
+    }
+    let text = told(&["both.jsonl", "--explain"]);
+    let lines: Vec<&str> = text.lines().collect();
+    let of = |start: &str| lines.iter().position(|line| line.starts_with(start));
+    let starts = [
+        of("gold       both.jsonl:1  "),
+        of("rejected   both.jsonl:2  "),
+        of("rejected   both.jsonl:3  "),
+    ];
+    let [Some(gold), Some(rejected), Some(unread)] = starts else {
+        panic!("{text}");
+    };
+    let gates = |from: usize, to: usize| -> Vec<(String, String)> {
+        let words = |line: &&str| {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            Some((words.next()?, words.next()?))
+        };
+        let told = lines[from + 1..to]
+            .iter()
+            .filter(|line| line.contains(" ms  "));
+        told.filter_map(words).collect()
+    };
+    let all = gates(gold, rejected);
+    for gate in [
+        "form",
+        "checks",
+        "nothing_solutions",
+        "hidden_checks",
+        "steady",
+        "exercised",
+        "adequate",
+        "clean",
+    ] {
+        assert!(
+            all.contains(&(gate.to_owned(), "pass".to_owned())),
+            "{gate}: {text}"
+        );
+    }
+    assert!(
+        all.contains(&("agreement".to_owned(), "-".to_owned())),
+        "{text}"
+    );
+    // The last gate is the one that failed, with what it saw.
+    let failed = gates(rejected, unread);
+    assert_eq!(
+        failed.last().map(|(_, outcome)| outcome.as_str()),
+        Some("FAIL"),
+        "{text}"
+    );
+    assert!(
+        lines[rejected + 1].contains("visible_check_failed: "),
+        "{text}"
+    );
+    assert!(lines[unread + 1].contains("bad_input: "), "{text}");
+    assert!(
+        text.ends_with("1 gold, 0 silver, 2 rejected, 0 unverified\n"),
+        "{text}"
+    );
+    assert!(!brief.contains(" ms  "), "{brief}");
 }
 
 #[test]
