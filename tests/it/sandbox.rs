@@ -49,9 +49,4 @@ mod supervisor;
     clippy::unwrap_used,
     reason = "a test whose world cannot be made fails there"
 )]
-mod timed;
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test whose world cannot be made fails there"
-)]
 mod traces;

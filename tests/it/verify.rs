@@ -196,9 +196,9 @@ async fn a_saved_dream_is_a_duplicate_only_where_it_is_asked_against_what_is_sav
 #[test]
 fn what_each_gate_found_is_explained_to_a_person() {
     let world = World::new();
-    let good = good("gcd_recursive").to_string();
+    let first = good("gcd_recursive").to_string();
     let bad = include_str!("../fixtures/bad_dreams/wrong_value.json").replace('\n', " ");
-    world.write("both.jsonl", format!("{good}\n{bad}\nno JSON\n"));
+    world.write("both.jsonl", format!("{first}\n{bad}\nno JSON\n"));
     let told = |words: &[&str]| {
         let output = program(&world, words).output().expect("the program runs");
         String::from_utf8(output.stdout).expect("text")
@@ -215,7 +215,7 @@ fn what_each_gate_found_is_explained_to_a_person() {
         of("rejected   both.jsonl:2  "),
         of("rejected   both.jsonl:3  "),
     ];
-    let [Some(gold), Some(rejected), Some(unread)] = starts else {
+    let [Some(accepted), Some(rejected), Some(unread)] = starts else {
         panic!("{text}");
     };
     let gates = |from: usize, to: usize| -> Vec<(String, String)> {
@@ -228,7 +228,7 @@ fn what_each_gate_found_is_explained_to_a_person() {
             .filter(|line| line.contains(" ms  "));
         told.filter_map(words).collect()
     };
-    let all = gates(gold, rejected);
+    let all = gates(accepted, rejected);
     for gate in [
         "form",
         "checks",
