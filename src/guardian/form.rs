@@ -6,7 +6,7 @@ use tree_sitter::Node;
 use super::entry::{self, Shape};
 use super::reach::beyond;
 use super::ruling::Ruling;
-use super::syntax::{Source, named};
+use super::syntax::{Source, is_local, named};
 use crate::dream::{Candidate, Reason};
 
 /// A thousand lines of 64 characters: far beyond any single task.
@@ -115,12 +115,33 @@ fn code_as_text<'t>(source: &Source<'t>) -> Option<&'t str> {
             "dotted_name" | "aliased_import" => true,
             _ => false,
         };
-        (built_in && !other).then_some(text)
+        let own = || is_local(source, node, text) || is_own(source, text);
+        (built_in && !other && !own()).then_some(text)
     })
 }
 
+/// Whether the module defines or imports this name for good, at its top level.
+fn is_own(source: &Source<'_>, name: &str) -> bool {
+    let is_name = |n: Node<'_>| source.text_of(n) == name;
+    named(source.root())
+        .into_iter()
+        .any(|statement| match statement.kind() {
+            "function_definition" | "class_definition" => {
+                statement.child_by_field_name("name").is_some_and(is_name)
+            }
+            "import_from_statement" => {
+                let mut cursor = statement.walk();
+                statement
+                    .children_by_field_name("name", &mut cursor)
+                    .any(|n| is_name(n.child_by_field_name("alias").unwrap_or(n)))
+            }
+            _ => false,
+        })
+}
+
 fn is_marker(comment: &str) -> bool {
-    let text = comment.trim_start_matches('#').trim().to_ascii_lowercase();
+    let said = comment.trim_start_matches('#').trim();
+    let text = said.to_ascii_lowercase();
     let first = text
         .split(|c: char| !c.is_ascii_alphanumeric())
         .next()
@@ -133,7 +154,12 @@ fn is_marker(comment: &str) -> bool {
         "rest of your code",
         "add your code",
     ];
-    matches!(first, "todo" | "fixme") || phrases.iter().any(|phrase| text.contains(phrase))
+    // `# Todo items in the order of their dates` is about something else.
+    let left_over = matches!(first, "todo" | "fixme")
+        && (said.starts_with(['T', 'F']) && said[1..].starts_with(|c: char| c.is_uppercase())
+            || said[first.len()..].is_empty()
+            || said[first.len()..].starts_with([':', '(']));
+    left_over || phrases.iter().any(|phrase| text.contains(phrase))
 }
 
 /// Nothing but a docstring and `pass`, `...` or `raise NotImplementedError`.

@@ -8,10 +8,12 @@ use super::entry;
 use super::inputs::questions;
 use super::learned::by_heart;
 use super::ruling::{Hearing, Ruling, Undecided};
-use super::stand_ins::{StandIn, flatterer, odd_ones, stand_ins};
-use super::syntax::{Source, only_expression};
+use super::stand_ins::{StandIn, flatterer, is_direct, odd_ones, stand_ins};
+use super::syntax::Source;
 use super::trial::{Holds, meets};
-use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason, Served, Value};
+use crate::dream::{
+    Candidate, Check, CheckKind, Origin, Outcome, Reason, Served, Value, class_name, parse_literal,
+};
 
 /// Most earlier wrong attempts that are tried.
 const WRONG_MAX: usize = 4;
@@ -90,10 +92,27 @@ pub(super) async fn rule(
         );
         return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
     }
+    if let Some(literal) = the_only_answer(candidate) {
+        let detail = format!(
+            "every check expects {literal}: nothing shows that it depends on what is asked"
+        );
+        return Ok(Ruling::Fail(Reason::NothingSolutionPasses, detail));
+    }
     Ok(Ruling::Pass(format!(
         "{} nothing-solutions fail",
         all.len()
     )))
+}
+
+/// The one value that all checks expect, if there is only one and no other kind of check.
+fn the_only_answer(candidate: &Candidate) -> Option<String> {
+    let mut answers = candidate.all_checks().map(|(_, check)| match &check.kind {
+        CheckKind::Example { expect } => parse_literal(expect).ok(),
+        CheckKind::Raises { .. } | CheckKind::Property { .. } => None,
+    });
+    let first = answers.next()??;
+    let same = |answer: Option<Value>| answer.is_some_and(|answer| answer.equals(&first));
+    answers.all(same).then(|| first.to_literal())
 }
 
 async fn passes_all(
@@ -148,16 +167,35 @@ async fn met_by_all<'c>(
         if left.is_empty() {
             break;
         }
-        let Some(trials) = bench.roll_call(ROOM, &stand_in.code, &left, &[]).await? else {
-            return Ok(None);
-        };
-        let met = left.iter().zip(&trials);
-        left = met
-            .filter(|(check, trial)| meets(check, trial).is_ok())
-            .map(|(check, _)| *check)
+        let met = met_of(bench, &stand_in.code, &left).await?;
+        left = left
+            .into_iter()
+            .zip(met)
+            .filter(|(_, met)| *met)
+            .map(|(check, _)| check)
             .collect();
     }
     Ok(left.first().copied())
+}
+
+/// Which checks some code meets. One that never ends must not hide what it says to the others.
+async fn met_of(
+    bench: &mut Bench<'_>,
+    code: &str,
+    checks: &[&Check],
+) -> Result<Vec<bool>, Undecided> {
+    if let Some(trials) = bench.roll_call(ROOM, code, checks, &[]).await? {
+        let met = checks.iter().zip(&trials);
+        return Ok(met
+            .map(|(check, trial)| meets(check, trial).is_ok())
+            .collect());
+    }
+    let mut met = Vec::with_capacity(checks.len());
+    for check in checks {
+        let trial = bench.attempt(ROOM, code, check, false).await?;
+        met.push(meets(check, &trial).is_ok());
+    }
+    Ok(met)
 }
 
 /// The first check that an object meets by saying yes to every comparison, in a way that reading the call does not show.
@@ -167,32 +205,29 @@ async fn compares_inside<'c>(
     shape: &entry::Shape,
 ) -> Result<Option<&'c Check>, Undecided> {
     let name = &candidate.scenario.entry_point;
-    // The result itself, as exact built-in data, is no comparison.
-    let direct = |check: &Check| {
-        Source::parse(&check.call).is_some_and(|source| {
-            only_expression(&source)
-                .filter(|top| top.kind() == "call")
-                .and_then(|top| top.child_by_field_name("function"))
-                .is_some_and(|function| source.text_of(function) == name)
-        })
-    };
     let mut left: Vec<&Check> = candidate
         .all_checks()
         .map(|(_, check)| check)
-        .filter(|check| matches!(check.kind, CheckKind::Example { .. }) && check.serve.is_none())
-        .filter(|check| !direct(check))
+        .filter(|check| {
+            // The result itself, as exact built-in data, is no comparison.
+            let looks = match check.kind {
+                CheckKind::Example { .. } => !is_direct(check, name),
+                CheckKind::Property { .. } => true,
+                CheckKind::Raises { .. } => false,
+            };
+            looks && check.serve.is_none()
+        })
         .collect();
     for (stand_in, wanted) in flatterer(candidate, shape).iter().zip([true, false]) {
         if left.is_empty() {
             break;
         }
-        let Some(trials) = bench.roll_call(ROOM, &stand_in.code, &left, &[]).await? else {
-            return Ok(None);
-        };
-        let met = left.iter().zip(&trials);
-        left = met
-            .filter(|(check, trial)| meets(check, trial).is_ok() == wanted)
-            .map(|(check, _)| *check)
+        let met = met_of(bench, &stand_in.code, &left).await?;
+        left = left
+            .into_iter()
+            .zip(met)
+            .filter(|(_, met)| *met == wanted)
+            .map(|(check, _)| check)
             .collect();
     }
     Ok(left.first().copied())
@@ -221,6 +256,18 @@ async fn knows_nothing_else(
     .map(|question| question.expecting("None", Origin::Agreement))
     .collect();
     let trials = ask(bench, room, &candidate.code, &asked).await?;
+    // Whoever refuses with an error that a check expects has said something about what is left.
+    let raises: Vec<&str> = checks
+        .iter()
+        .filter_map(|check| match &check.kind {
+            CheckKind::Raises { error } => Some(class_name(error)),
+            CheckKind::Example { .. } | CheckKind::Property { .. } => None,
+        })
+        .collect();
+    let refuses = trials.iter().flatten().any(|trial| {
+        matches!(&trial.observation.outcome, Outcome::Raised { classes, .. }
+            if classes.iter().any(|class| raises.contains(&class.as_str())))
+    });
     let values: Vec<&Value> = trials
         .iter()
         .flatten()
@@ -229,7 +276,12 @@ async fn knows_nothing_else(
             Outcome::Raised { .. } | Outcome::Unobservable { .. } | Outcome::Nothing => None,
         })
         .collect();
-    Ok(values.windows(2).all(|pair| pair[0].equals(pair[1])))
+    Ok(match values.as_slice() {
+        [] => !refuses,
+        // A single answer is as good as its question.
+        [_] => false,
+        [..] => values.windows(2).all(|pair| pair[0].equals(pair[1])),
+    })
 }
 
 /// Whether a property holds of results that have nothing in common.

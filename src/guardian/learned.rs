@@ -81,6 +81,10 @@ fn is_rich(value: &Value) -> bool {
         Value::List(items) | Value::Set(items) | Value::Frozenset(items) => {
             items.len() >= RICH_ITEMS || items.iter().any(is_rich)
         }
+        // A colour, a point, a version.
+        Value::Tuple(items) if items.len() <= 2 * RICH_ITEMS && items.iter().all(is_scalar) => {
+            false
+        }
         Value::Tuple(items) => items.len() > RICH_ITEMS || items.iter().any(is_rich),
         Value::Dict(pairs) => pairs.len() >= RICH_ITEMS || pairs.iter().any(|(_, v)| is_rich(v)),
         Value::Str(text) => {
@@ -88,6 +92,13 @@ fn is_rich(value: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_scalar(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::None
+    ) || matches!(value, Value::Str(_) if !is_rich(value))
 }
 
 /// Every literal that the code spells out, parts of literals included.

@@ -22,7 +22,7 @@ pub(super) struct Lifted {
 
 /// `None` where no call with arguments of our own can be told.
 pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
-    let check = &with_literals_given(check);
+    let (plain, check) = (check, &with_literals_given(check));
     let name = &candidate.scenario.entry_point;
     let code = Source::parse(&candidate.code)?;
     let found = entry::find(&code, name).ok()?;
@@ -30,7 +30,8 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     let parameters: &[String] = match &found.shape {
         Shape::Function { parameters, .. } => parameters,
         Shape::Assigned => &[],
-        Shape::Class => return of_methods(&code, found.node, name, check),
+        // An object may rightly keep, and change, what a setup made for it.
+        Shape::Class => return of_methods(&code, found.node, name, plain),
     };
     // A server counts what it is asked: twice is another thing than once.
     if !check.setup.trim().is_empty() || check.serve.is_some() {

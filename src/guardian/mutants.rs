@@ -2,12 +2,15 @@
 //! the gate on adequacy runs them. A mutant may by chance mean the same as the original, so nobody demands that all fall;
 //! those that provably do are not made.
 
+mod places;
+
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use tree_sitter::Node;
 
 use super::syntax::{Source, bare, children, named};
+use places::changeable;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mutant {
@@ -67,97 +70,17 @@ pub(super) fn mutants(code: &str, most: usize, seed: u64) -> Vec<Mutant> {
     chosen
 }
 
-/// Nodes that carry meaning, of function bodies and of what stands at the top level: no docstrings, annotations, messages
-/// of exceptions, imports, waiting times.
-fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
-    let mut found = Vec::new();
-    // A class's own statements name its fields; its methods are what it does.
-    let mut open: Vec<(Node<'_>, bool)> = named(source.root())
-        .into_iter()
-        .map(|statement| {
-            let defines = matches!(
-                statement.kind(),
-                "function_definition" | "class_definition" | "decorated_definition"
-            );
-            (statement, !defines && !is_main_guard(source, statement))
-        })
-        .collect();
-    while let Some((node, inside)) = open.pop() {
-        let skip = is_idle(node)
-            || matches!(
-                node.kind(),
-                "type"
-                    | "decorator"
-                    | "import_statement"
-                    | "import_from_statement"
-                    | "global_statement"
-                    | "nonlocal_statement"
-            )
-            || is_docstring(node)
-            || source.text_of(node).starts_with("timeout=")
-            || has_no_result(source, node);
-        if skip {
-            continue;
-        }
-        if inside {
-            found.push(node);
-        }
-        // The message of an exception says the same whatever its words.
-        if node.kind() == "raise_statement" {
-            continue;
-        }
-        let body = node.kind() == "function_definition" || node.kind() == "lambda";
-        for child in children(node) {
-            let is_body = node.child_by_field_name("body") == Some(child);
-            open.push((child, inside || (body && is_body)));
-        }
-    }
-    found.sort_by_key(|node| (node.start_byte(), node.end_byte()));
-    found
-}
-
-/// `if __name__ == '__main__':` never holds here.
-fn is_main_guard(source: &Source<'_>, statement: Node<'_>) -> bool {
-    statement.kind() == "if_statement"
-        && statement
-            .child_by_field_name("condition")
-            .is_some_and(|condition| source.text_of(condition).contains("__name__"))
-}
-
-fn is_docstring(node: Node<'_>) -> bool {
-    node.kind() == "expression_statement"
-        && node.named_child(0).is_some_and(|e| e.kind() == "string")
-        && node.child_count() == 1
-}
-
-/// Statements whose absence no result shows: output, waiting, tidying up.
-fn has_no_result(source: &Source<'_>, node: Node<'_>) -> bool {
-    const NAMES: [&str; 9] = [
-        "print", "sleep", "join", "close", "flush", "debug", "info", "warning", "shutdown",
-    ];
-    let expression = node
-        .named_child(0)
-        .filter(|_| node.kind() == "expression_statement");
-    let call = expression.and_then(|e| {
-        if e.kind() == "await" {
-            e.named_child(0)
-        } else {
-            Some(e)
-        }
-    });
-    let function = call
-        .filter(|c| c.kind() == "call")
-        .and_then(|c| c.child_by_field_name("function"));
-    let name = function.and_then(|f| source.text_of(f).rsplit('.').next());
-    name.is_some_and(|name| NAMES.contains(&name))
-}
-
 fn edits(source: &Source<'_>, node: Node<'_>) -> Vec<(Kind, Range<usize>, String)> {
     let text = source.text_of(node);
     let one = |kind, node: Node<'_>, new: &str| vec![(kind, node.byte_range(), new.to_owned())];
     match node.kind() {
         "comparison_operator" => comparison(source, node),
         "argument_list" => swapped(source, node),
+        "call" => unwrapped(source, node),
+        "slice" => named(node)
+            .into_iter()
+            .map(|bound| (Kind::Boundary, bound.byte_range(), String::new()))
+            .collect(),
         "binary_operator" | "augmented_assignment" => {
             let operator = node.child_by_field_name("operator");
             operator.map(|o| operator_edit(o)).unwrap_or_default()
@@ -204,8 +127,7 @@ fn edits(source: &Source<'_>, node: Node<'_>) -> Vec<(Kind, Range<usize>, String
         "integer" => match text {
             "0" => one(Kind::Constant, node, "1"),
             "1" => one(Kind::Constant, node, "2"),
-            _ => text
-                .parse::<i64>()
+            _ => whole_number(text)
                 .map(|n| {
                     let mut both = one(Kind::Constant, node, &(n + 1).to_string());
                     both.extend(one(Kind::Boundary, node, &(n - 1).to_string()));
@@ -216,6 +138,18 @@ fn edits(source: &Source<'_>, node: Node<'_>) -> Vec<(Kind, Range<usize>, String
         "float" => one(Kind::Constant, node, &format!("({text} + 1)")),
         "true" => one(Kind::Constant, node, "False"),
         "false" => one(Kind::Constant, node, "True"),
+        // A whole table in one text.
+        "string" if is_many_words(text) => {
+            let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+            let (kept, last) = rest.rsplit_once(' ').unwrap_or(("", rest));
+            let mut both = one(Kind::Constant, node, &format!("{first}q {rest}"));
+            both.extend(one(
+                Kind::Constant,
+                node,
+                &format!("{first} {kept} q{last}"),
+            ));
+            both
+        }
         "string" if !text.starts_with(['f', 'F']) => {
             let empty = matches!(text, "''" | "\"\"");
             one(
@@ -242,6 +176,109 @@ fn edits(source: &Source<'_>, node: Node<'_>) -> Vec<(Kind, Range<usize>, String
         },
         _ => Vec::new(),
     }
+}
+
+fn whole_number(text: &str) -> Option<i64> {
+    let plain = text.replace('_', "").to_ascii_lowercase();
+    let based = |prefix: &str, base| {
+        let digits = plain.strip_prefix(prefix)?;
+        i64::from_str_radix(digits, base).ok()
+    };
+    plain
+        .parse()
+        .ok()
+        .or_else(|| based("0x", 16))
+        .or_else(|| based("0o", 8))
+        .or_else(|| based("0b", 2))
+}
+
+/// `'12 5 5 5'`: a plain text of one line with at least three words.
+fn is_many_words(text: &str) -> bool {
+    text.starts_with(['\'', '"'])
+        && !text.contains(['\n', '\\'])
+        && text.split(' ').filter(|word| word.len() > 1).count() >= 3
+}
+
+/// A call without what it is for: `sorted(xs)` as `xs`, `text.strip()` as `text`, `max` as `min`, an argument with a name
+/// left out.
+fn unwrapped(source: &Source<'_>, call: Node<'_>) -> Vec<(Kind, Range<usize>, String)> {
+    const WRAPPERS: [&str; 7] = ["sorted", "reversed", "set", "abs", "round", "int", "str"];
+    const METHODS: [&str; 9] = [
+        "strip",
+        "lstrip",
+        "rstrip",
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "swapcase",
+        "casefold",
+    ];
+    let field = |name| call.child_by_field_name(name);
+    let (Some(function), Some(list)) = (field("function"), field("arguments")) else {
+        return Vec::new();
+    };
+    if list.kind() != "argument_list" {
+        return Vec::new();
+    }
+    let mut made = Vec::new();
+    let arguments = named(list);
+    for named in arguments.iter().filter(|a| a.kind() == "keyword_argument") {
+        let name = named.child_by_field_name("name").map(|n| source.text_of(n));
+        if matches!(name, Some("key" | "reverse" | "default" | "sep" | "start")) {
+            // A comma may stand on either side; two in a row or one in front is no Python.
+            let text = source.text_of(list);
+            let (from, to) = (
+                named.start_byte() - list.start_byte(),
+                named.end_byte() - list.start_byte(),
+            );
+            let before = text[..from].trim_end().trim_end_matches(',');
+            let after = &text[to..];
+            let after = if before == "(" {
+                after.trim_start().trim_start_matches(',')
+            } else {
+                after
+            };
+            made.push((
+                Kind::Arguments,
+                list.byte_range(),
+                format!("{before}{after}"),
+            ));
+        }
+    }
+    let name = source.text_of(function);
+    let other = match name {
+        "max" => "min",
+        "min" => "max",
+        "any" => "all",
+        "all" => "any",
+        _ => "",
+    };
+    if !other.is_empty() {
+        made.push((Kind::Operator, function.byte_range(), other.to_owned()));
+    }
+    if let ([only], true) = (arguments.as_slice(), WRAPPERS.contains(&name))
+        && !matches!(only.kind(), "keyword_argument" | "list_splat")
+    {
+        made.push((
+            Kind::Statement,
+            call.byte_range(),
+            format!("({})", source.text_of(*only)),
+        ));
+    }
+    if function.kind() == "attribute"
+        && let Some(object) = function.child_by_field_name("object")
+        && let Some(method) = function.child_by_field_name("attribute")
+        && METHODS.contains(&source.text_of(method))
+        && !matches!(object.kind(), "string")
+    {
+        made.push((
+            Kind::Statement,
+            call.byte_range(),
+            source.text_of(object).to_owned(),
+        ));
+    }
+    made
 }
 
 /// `d[k] = v` and `self.x = v`. Without `x = v` there would be no `x`; without an entry in a cache all is only slower.
@@ -284,77 +321,6 @@ fn swapped(source: &Source<'_>, list: Node<'_>) -> Vec<(Kind, Range<usize>, Stri
     }
     let range = first.start_byte()..second.end_byte();
     vec![(Kind::Arguments, range, format!("{b}, {a}"))]
-}
-
-/// A statement that changes nothing where it stands: a `continue` that the loop's end follows anyway, or a `break` out of
-/// a loop that only looks for something and has found it.
-fn is_idle(node: Node<'_>) -> bool {
-    match node.kind() {
-        "continue_statement" => ends_its_loop(node),
-        "break_statement" => found_already(node),
-        _ => false,
-    }
-}
-
-fn ends_its_loop(node: Node<'_>) -> bool {
-    let mut at = node;
-    while let Some(parent) = at.parent() {
-        match parent.kind() {
-            "block" if named(parent).last() != Some(&at) => return false,
-            "for_statement" | "while_statement" => return true,
-            "block" | "if_statement" | "elif_clause" | "else_clause" => at = parent,
-            _ => return false,
-        }
-    }
-    false
-}
-
-/// `for …: if CONDITION: name = CONSTANT; break`, where neither calls anything: once true, always the same assignment.
-fn found_already(node: Node<'_>) -> bool {
-    let Some(block) = node.parent() else {
-        return false;
-    };
-    let constants_only = named(block).iter().all(|statement| {
-        if *statement == node {
-            return true;
-        }
-        let assignment = statement
-            .named_child(0)
-            .filter(|n| n.kind() == "assignment");
-        assignment
-            .and_then(|a| a.child_by_field_name("right"))
-            .is_some_and(|right| {
-                matches!(
-                    right.kind(),
-                    "true" | "false" | "none" | "integer" | "string"
-                )
-            })
-    });
-    let Some(condition) = block.parent().filter(|n| n.kind() == "if_statement") else {
-        return false;
-    };
-    let pure = condition
-        .child_by_field_name("condition")
-        .is_some_and(|test| !has_kind(test, "call"));
-    let alone = condition.child_by_field_name("alternative").is_none()
-        && condition.parent().is_some_and(|body| {
-            named(body).len() == 1
-                && body.parent().is_some_and(|l| {
-                    l.kind() == "for_statement" && l.child_by_field_name("alternative").is_none()
-                })
-        });
-    constants_only && pure && alone
-}
-
-fn has_kind(node: Node<'_>, kind: &str) -> bool {
-    let mut open = vec![node];
-    while let Some(node) = open.pop() {
-        if node.kind() == kind {
-            return true;
-        }
-        open.extend(children(node));
-    }
-    false
 }
 
 /// `if a > b: b = a` and `a if a > b else b`: where both are equal, either way gives the same.

@@ -28,7 +28,12 @@ const FORBIDDEN: &str = "antigravity atexit bdb builtins cProfile code codeop ct
     webbrowser winreg winsound zipimport cffi setuptools distutils pydoc";
 
 /// Members of allowed modules that reach out of the program.
-const FORBIDDEN_MEMBERS: [(&str, &str); 7] = [
+const FORBIDDEN_MEMBERS: [(&str, &str); 11] = [
+    ("codecs", "builtins"),
+    ("pkgutil", "resolve_name"),
+    // Code as text.
+    ("timeit", "timeit repeat Timer main template"),
+    ("marshal", "load loads"),
     (
         "os",
         "_exit abort kill killpg fork forkpty system popen execl execle execlp execlpe execv execve execvp execvpe spawnl \
@@ -53,7 +58,8 @@ const FORBIDDEN_MEMBERS: [(&str, &str); 7] = [
 ];
 
 /// Names that lead to frames and to the interpreter's tables from anywhere.
-const HARNESS_WORDS: [&str; 24] = [
+const HARNESS_WORDS: [&str; 25] = [
+    "bltns",
     "_getframe",
     "_current_frames",
     "_current_exceptions",

@@ -4,7 +4,14 @@
 
 
 def _roll_call(rows):
-    base = dict(globals())
+    import builtins as own
+
+    base = own.dict(own.globals())
+    # The solution may define names like these for itself.
+    bool, int, float, complex, str, bytes, range = own.bool, own.int, own.float, own.complex, own.str, own.bytes, own.range
+    list, tuple, set, frozenset, dict, bytearray = own.list, own.tuple, own.set, own.frozenset, own.dict, own.bytearray
+    type, object, eval, exec, compile = own.type, own.object, own.eval, own.exec, own.compile
+    Exception, BaseException, Ellipsis = own.Exception, own.BaseException, own.Ellipsis
     data = (bool, int, float, complex, str, bytes, range)
 
     def plain(v, depth=0):

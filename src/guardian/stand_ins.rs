@@ -36,6 +36,21 @@ pub(super) fn stand_ins(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
             }
         }
     }
+    // What is empty meets every "for all" and is a part of everything, where a check looks at more than the result.
+    if checks.iter().any(|check| !is_direct(check, name)) {
+        let empty = [
+            Value::Str(String::new()),
+            Value::List(Vec::new()),
+            Value::Dict(Vec::new()),
+            Value::Set(Vec::new()),
+            Value::Int("0".to_owned()),
+            Value::Bool(true),
+            Value::Bool(false),
+        ];
+        let new = |value: &Value| !values.iter().any(|v| v.equals(value));
+        let empty: Vec<Value> = empty.into_iter().filter(new).collect();
+        values.extend(empty);
+    }
     for value in values {
         let literal = value.to_literal();
         let meets = checks
@@ -101,6 +116,17 @@ fn echoes(candidate: &Candidate, shape: &Shape) -> usize {
     named.max(passed.max().unwrap_or(0))
 }
 
+/// Whether a check expects a value of the entry point's call itself, not of what is made of it.
+pub(super) fn is_direct(check: &Check, name: &str) -> bool {
+    matches!(check.kind, CheckKind::Example { .. })
+        && Source::parse(&check.call).is_some_and(|source| {
+            only_expression(&source)
+                .filter(|top| top.kind() == "call")
+                .and_then(|top| top.child_by_field_name("function"))
+                .is_some_and(|function| source.text_of(function) == name)
+        })
+}
+
 /// Solutions whose answers have nothing in common with each other or with a real one.
 pub(super) fn odd_ones(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
     let name = candidate.scenario.entry_point.as_str();
@@ -109,10 +135,22 @@ pub(super) fn odd_ones(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
                     try:\n                getattr(value, how)(('zq', 7919) if how != 'update' else {'zq': 7919})\n            \
                     except Exception:\n                pass\n    return -7919";
     let returns = ["return 'zq'", "return [(None,)]", "return None"];
-    std::iter::once(meddling)
+    let mut odd: Vec<StandIn> = std::iter::once(meddling)
         .chain(returns)
         .map(|body| plain("answers oddly", shaped(name, shape, body)))
-        .collect()
+        .collect();
+    if *shape == Shape::Class {
+        // Objects are true, not empty and unlike each other by themselves; these are not.
+        let own = "    def __bool__(self):\n        return False\n    def __len__(self):\n        return 0\n    \
+                   def __eq__(self, other):\n        return True\n    def __hash__(self):\n        return 0\n    \
+                   def __iter__(self):\n        return iter(())\n";
+        let code = shaped(name, shape, "return None");
+        odd.push(plain(
+            "is empty",
+            code.replace("\n\ndef _method", &format!("\n{own}\ndef _method")),
+        ));
+    }
+    odd
 }
 
 /// The solution with its entry point giving an object that says yes to every comparison, and one that knows nothing of
@@ -121,6 +159,8 @@ pub(super) fn flatterer(candidate: &Candidate, shape: &Shape) -> [StandIn; 2] {
     let name = candidate.scenario.entry_point.as_str();
     let methods = "    def _yes(self, *_):\n        return True\n    \
                    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes\n    \
+                   def _none(self, *_):\n        return 0\n    \
+                   __sub__ = __rsub__ = __xor__ = __rxor__ = __mod__ = __len__ = __index__ = _none\n    \
                    def __hash__(self):\n        return 0\n";
     [methods, "    pass\n"].map(|body| {
         let given = shaped(name, shape, "return _Given()");

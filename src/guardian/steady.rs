@@ -88,14 +88,14 @@ async fn in_one_interpreter(
     checks: &[(&Check, &Trial)],
 ) -> Result<Result<&'static str, Ruling>, Undecided> {
     let cpu_ms: f64 = checks.iter().map(|(_, t)| t.observation.cpu_ms).sum();
-    if cpu_ms > ROLL_CALL_CPU_MS {
-        return Ok(Ok("too slow to be asked in one interpreter"));
-    }
     // A server stands beside one call.
     let forward = checks
         .iter()
         .copied()
         .filter(|(check, _)| check.serve.is_none());
+    if cpu_ms > ROLL_CALL_CPU_MS {
+        return quickest_again(bench, room, code, forward).await;
+    }
     let order: Vec<(&Check, &Trial)> = forward
         .clone()
         .chain(forward.clone())
@@ -114,6 +114,31 @@ async fn in_one_interpreter(
     Ok(Ok("in both orders and repeatedly in one interpreter"))
 }
 
+/// The check that takes least, three times in one interpreter: what changes at the third call shows there too.
+async fn quickest_again<'c>(
+    bench: &mut Bench<'_>,
+    room: Room,
+    code: &str,
+    checks: impl Iterator<Item = (&'c Check, &'c Trial)>,
+) -> Result<Result<&'static str, Ruling>, Undecided> {
+    let said = "the quickest three times in one interpreter, the others being too slow for that";
+    let cpu_ms = |trial: &Trial| trial.observation.cpu_ms;
+    let Some((check, first)) = checks.min_by(|a, b| cpu_ms(a.1).total_cmp(&cpu_ms(b.1))) else {
+        return Ok(Ok(said));
+    };
+    if 3.0 * cpu_ms(first) > ROLL_CALL_CPU_MS {
+        return Ok(Ok("too slow to be asked in one interpreter"));
+    }
+    let again = bench
+        .roll_call(room, code, &[check; 3], &[first; 3])
+        .await?;
+    let found = again
+        .iter()
+        .flatten()
+        .find_map(|again| differs(check, first, again, "at a further call in one interpreter"));
+    Ok(found.map_or(Ok(said), Err))
+}
+
 /// Each check after its neighbour, and the other way round: what all of them ran into together, a limit, may come of
 /// two of them alone, and then the solution is not the same each time.
 async fn in_pairs(
@@ -129,7 +154,7 @@ async fn in_pairs(
         .collect();
     for pair in asked.windows(2) {
         let [one, other] = pair else { continue };
-        for order in [[one, other], [other, one]] {
+        for order in [[one, other, one], [other, one, other]] {
             let both = order.map(|(check, _)| *check);
             let first = order.map(|(_, trial)| *trial);
             let Some(again) = bench.roll_call(room, code, &both, &first).await? else {
@@ -137,8 +162,8 @@ async fn in_pairs(
                     continue;
                 }
                 let detail = format!(
-                    "`{}` after `{}` in one interpreter runs into a limit; each alone does not",
-                    both[1].call, both[0].call
+                    "`{}` and `{}` by turns in one interpreter run into a limit; each alone does not",
+                    both[0].call, both[1].call
                 );
                 return Ok(Err(Ruling::Fail(Reason::Flaky, detail)));
             };

@@ -134,7 +134,7 @@ impl<'t> Source<'t> {
 }
 
 /// Identifiers below a binding target, without what only looks like one (attributes, subscripts, defaults, types).
-fn identifiers(target: Node<'_>) -> Vec<Node<'_>> {
+pub(super) fn identifiers(target: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();
     let mut open = vec![target];
     while let Some(node) = open.pop() {

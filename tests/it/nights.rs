@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dreamer::clock;
-use dreamer::config::Settings;
+use dreamer::config::{NightHours, Settings};
 use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::Notice;
 use dreamer::energy::simulated::{Act, Script, SimulatedSenses};
@@ -24,6 +24,19 @@ const LATE_BEGIN: Duration = Duration::from_secs(5 + 30 + 5);
 const LATE_END: Duration = Duration::from_millis(500 + 2);
 /// Without input inside the night, DREAMING_NIGHT_QUIET_MINUTES.
 const QUIET: Duration = Duration::from_mins(5);
+
+/// The hour in which a night begins, and the one before which it ends.
+type Hours = (i8, i8);
+const AFTER_MIDNIGHT: Hours = (2, 6);
+const OVER_MIDNIGHT: Hours = (22, 6);
+
+fn is_night((start, end): Hours, hour: i8) -> bool {
+    if start < end {
+        (start..end).contains(&hour)
+    } else {
+        hour >= start || hour < end
+    }
+}
 
 /// What happens in one night, by its number: the owner leaves at 23:00 and comes at 7:40; some nights are not so.
 fn acts_of(day: Date, start: &Zoned, shift: &mut SignedDuration) -> Vec<(Duration, Act)> {
@@ -101,7 +114,7 @@ fn endless() -> RunSession {
     })
 }
 
-async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
+async fn live(script: Arc<Script>, hours: Hours, world: &World) -> Vec<Began> {
     let begun = clock::monotonic();
     let wall = {
         let script = Arc::clone(&script);
@@ -109,6 +122,11 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
     };
     let mut settings = Settings::defaults_in(world.path());
     settings.dreaming.enabled = true;
+    let minutes = |hour: i8| 60 * u16::try_from(hour).expect("an hour");
+    settings.dreaming.night = NightHours {
+        start: minutes(hours.0),
+        end: minutes(hours.1),
+    };
     // Nights alone: no absence is long enough.
     settings.dreaming.idle_threshold = Duration::from_hours(24);
     let supervisor = Supervisor::start(SupervisorParts {
@@ -152,7 +170,7 @@ async fn live(script: Arc<Script>, world: &World) -> Vec<Began> {
 }
 
 /// Lives through `days` days from noon of `first` on and holds the sessions against what the calendar says.
-fn check(zone: &str, first: Date, days: i32) {
+fn check(zone: &str, hours: Hours, first: Date, days: i32) {
     let start: Zoned = first
         .at(12, 30, 0, 0)
         .in_tz(zone)
@@ -171,9 +189,9 @@ fn check(zone: &str, first: Date, days: i32) {
         .start_paused(true)
         .build()
         .expect("a runtime");
-    let sessions = runtime.block_on(live(Arc::clone(&script), &world));
+    let sessions = runtime.block_on(live(Arc::clone(&script), hours, &world));
 
-    let windows = windows(&script);
+    let windows = windows(&script, hours);
     for (opened, closed) in windows.iter().copied() {
         let night = script.wall(opened);
         let of_window: Vec<&Began> = sessions
@@ -225,9 +243,9 @@ fn check(zone: &str, first: Date, days: i32) {
 }
 
 /// What the calendar says: when the clock on the wall shows the night's hours, by the time awake, to the millisecond.
-fn windows(script: &Script) -> Vec<(Duration, Duration)> {
+fn windows(script: &Script, hours: Hours) -> Vec<(Duration, Duration)> {
     const STEP: Duration = Duration::from_secs(10);
-    let inside = |awake| (2..6).contains(&script.wall(awake).hour());
+    let inside = |awake| is_night(hours, script.wall(awake).hour());
     // The first moment after `before` at which it is as it is at `after`.
     let changed = |mut before: Duration, mut after: Duration| {
         while after.saturating_sub(before) > Duration::from_millis(1) {
@@ -259,34 +277,39 @@ fn windows(script: &Script) -> Vec<(Duration, Duration)> {
     windows
 }
 
-fn year(zone: &str, changes: [(i8, i8); 2]) {
+fn year(zone: &str, hours: Hours, changes: [(i8, i8); 2]) {
     let date = |month, day| jiff::civil::date(2026, month, day);
     if full() {
         for week in 0..52 {
             let first = date(1, 1).checked_add((week * 7).days()).expect("a date");
-            check(zone, first, 8);
+            check(zone, hours, first, 8);
         }
     } else {
         for (month, day) in changes {
             let first = date(month, day).checked_sub(2.days()).expect("a date");
-            check(zone, first, 3);
+            check(zone, hours, first, 3);
         }
         // The three nights in which the clock is set: days 157 to 159.
-        check(zone, date(6, 5), 3);
+        check(zone, hours, date(6, 5), 3);
     }
 }
 
 #[test]
 fn every_night_in_warsaw_is_entered_once_and_ends_in_time() {
-    year("Europe/Warsaw", [(3, 29), (10, 25)]);
+    year("Europe/Warsaw", AFTER_MIDNIGHT, [(3, 29), (10, 25)]);
 }
 
 #[test]
 fn every_night_in_new_york_is_entered_once_and_ends_in_time() {
-    year("America/New_York", [(3, 8), (11, 1)]);
+    year("America/New_York", AFTER_MIDNIGHT, [(3, 8), (11, 1)]);
 }
 
 #[test]
 fn every_night_on_lord_howe_whose_clock_moves_by_half_an_hour_is_entered_once() {
-    year("Australia/Lord_Howe", [(4, 5), (10, 4)]);
+    year("Australia/Lord_Howe", AFTER_MIDNIGHT, [(4, 5), (10, 4)]);
+}
+
+#[test]
+fn every_night_over_midnight_is_entered_once_unless_something_woke_it() {
+    year("Europe/Warsaw", OVER_MIDNIGHT, [(3, 29), (10, 25)]);
 }

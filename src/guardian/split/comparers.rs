@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use tree_sitter::Node;
 
+use crate::dream::parse_literal;
 use crate::guardian::syntax::{Source, bare, named};
 
 /// Built-in functions that hand the outcome of a comparison on.
@@ -59,6 +60,14 @@ const OPERATORS: [&str; 14] = [
     "contains", "countOf", "eq", "ge", "gt", "indexOf", "is_", "is_not", "le", "lt", "ne", "not_",
     "truth", "xor",
 ];
+
+/// What `'old' if age > 60 else 'young'` is: a verdict as part of a call; words that were chosen, where a function of the
+/// setup returns it and both are not just true and false.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tests {
+    Verdicts,
+    Words,
+}
 
 /// What a setup defines that gives the outcome of a comparison, by name.
 #[derive(Debug, Default)]
@@ -143,7 +152,7 @@ impl Comparers {
                 "function_definition" | "class_definition" | "lambda" => continue,
                 "return_statement" => {
                     let given = node.named_child(0).map(bare);
-                    if given.is_some_and(|value| self.carry_verdict(source, value)) {
+                    if given.is_some_and(|value| self.carries(source, value, Tests::Words)) {
                         return true;
                     }
                     says |= given.is_some_and(|value| matches!(value.kind(), "true" | "false"));
@@ -166,7 +175,7 @@ impl Comparers {
     fn is_comparer(&self, source: &Source<'_>, function: Node<'_>) -> bool {
         let text = source.text_of(function);
         match function.kind() {
-            "identifier" => self.functions.contains(text) || matches!(text, "eval" | "exec"),
+            "identifier" => self.functions.contains(text) || text == "eval",
             "lambda" => function
                 .child_by_field_name("body")
                 .is_some_and(|body| self.carry_verdict(source, body)),
@@ -181,7 +190,7 @@ impl Comparers {
                 (COMPARING_METHODS.contains(&member) && !is_built(source, object))
                     || (of_operator && OPERATORS.contains(&member))
                     || self.functions.contains(member)
-                    || (SEARCHES.contains(&member) && is_written_out(object))
+                    || (SEARCHES.contains(&member) && is_written_out(source, object))
             }
             // `getattr(x, '__eq__')(3)`, `partial(eq, 3)(x)`
             "call" => {
@@ -195,9 +204,20 @@ impl Comparers {
     /// Whether a comparison's outcome becomes the value of an expression, or a part of it. Comparisons inside a lambda
     /// that is handed on or among the arguments of a function that is not a relay are the solution's own business.
     pub(super) fn carry_verdict(&self, source: &Source<'_>, top: Node<'_>) -> bool {
+        self.carries(source, top, Tests::Verdicts)
+    }
+
+    fn carries(&self, source: &Source<'_>, top: Node<'_>, tests: Tests) -> bool {
         let mut open = vec![top];
         while let Some(node) = open.pop() {
             match node.kind() {
+                "conditional_expression" if tests == Tests::Words => {
+                    let said: Vec<Node<'_>> = named(node).into_iter().step_by(2).collect();
+                    if said.iter().all(|n| matches!(n.kind(), "true" | "false")) {
+                        return true;
+                    }
+                    open.extend(said);
+                }
                 "comparison_operator" | "not_operator" => return true,
                 "lambda" => {}
                 "call" => {
@@ -224,7 +244,8 @@ impl Comparers {
                 // A dict that is written out is searched for what the solution gives.
                 "subscript" => {
                     let of = node.child_by_field_name("value").map(bare);
-                    if of.is_some_and(|of| of.kind() == "dictionary") {
+                    if of.is_some_and(|of| of.kind() == "dictionary" && is_written_out(source, of))
+                    {
                         return true;
                     }
                     open.extend(of);
@@ -251,6 +272,8 @@ fn is_built(source: &Source<'_>, object: Node<'_>) -> bool {
             .is_some_and(|class| source.text_of(class).starts_with(char::is_uppercase))
 }
 
-fn is_written_out(node: Node<'_>) -> bool {
+/// A container of literals alone: what is looked for in it is compared with what was expected.
+fn is_written_out(source: &Source<'_>, node: Node<'_>) -> bool {
     matches!(node.kind(), "list" | "tuple" | "set" | "dictionary")
+        && parse_literal(source.text_of(node)).is_ok()
 }
