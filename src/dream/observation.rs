@@ -98,6 +98,26 @@ pub struct Observation {
     pub served: Option<Served>,
 }
 
+impl Observation {
+    /// Of a run of which nothing else is known.
+    #[must_use]
+    pub fn of(ending: Ending, outcome: Outcome) -> Self {
+        Self {
+            ending,
+            outcome,
+            lines: Vec::new(),
+            mutated: Vec::new(),
+            stdout: String::new(),
+            stderr: String::new(),
+            wall_ms: 0.0,
+            waited_ms: 0.0,
+            cpu_ms: 0.0,
+            notes: BTreeMap::new(),
+            served: None,
+        }
+    }
+}
+
 /// What a check's loopback server saw of a run; `holds` knows it as `seen`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {

@@ -297,19 +297,7 @@ mod tests {
 
     fn trial(outcome: Outcome) -> Trial {
         Trial {
-            observation: Observation {
-                ending: Ending::Exited(0),
-                outcome,
-                lines: vec![],
-                mutated: vec![],
-                stdout: String::new(),
-                stderr: String::new(),
-                wall_ms: 1.0,
-                waited_ms: 0.0,
-                cpu_ms: 1.0,
-                notes: std::collections::BTreeMap::new(),
-                served: None,
-            },
+            observation: Observation::of(Ending::Exited(0), outcome),
             holds: None,
             traced: false,
         }

@@ -237,9 +237,8 @@ fn numbers(value: &Value) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::{Exercise, Marks, enough, marks, told};
-    use std::collections::BTreeMap;
 
-    use crate::dream::{Observation, Outcome, parse_literal};
+    use crate::dream::{Ending, Observation, Outcome, parse_literal};
 
     fn exercise() -> Exercise {
         Exercise {
@@ -284,30 +283,13 @@ mod tests {
     fn marks_of_nothing_are_no_measurement() {
         let read = |calls: &str| {
             let value = parse_literal(&format!("([1, 2], [2], {calls})")).unwrap();
-            let mut seen = without_outcome();
-            seen.outcome = Outcome::Value { value };
+            let seen = Observation::of(Ending::Exited(0), Outcome::Value { value });
             super::read(&seen, 1).is_some()
         };
         assert!(read("[([0, 1], [(0, True)])]"));
         assert!(!read("[([0, 7], [(0, True)])]"));
         assert!(!read("[([0, 1], [(1, True)])]"));
         assert!(!read("[]"));
-    }
-
-    fn without_outcome() -> Observation {
-        Observation {
-            ending: crate::dream::Ending::Exited(0),
-            outcome: Outcome::Nothing,
-            lines: Vec::new(),
-            mutated: Vec::new(),
-            stdout: String::new(),
-            stderr: String::new(),
-            wall_ms: 0.0,
-            waited_ms: 0.0,
-            cpu_ms: 0.0,
-            notes: BTreeMap::new(),
-            served: None,
-        }
     }
 
     #[test]

@@ -167,35 +167,34 @@ async fn met_by_all<'c>(
         if left.is_empty() {
             break;
         }
-        let met = met_of(bench, &stand_in.code, &left).await?;
-        left = left
-            .into_iter()
-            .zip(met)
-            .filter(|(_, met)| *met)
-            .map(|(check, _)| check)
-            .collect();
+        left = those_met(bench, &stand_in.code, left, true).await?;
     }
     Ok(left.first().copied())
 }
 
-/// Which checks some code meets. One that never ends must not hide what it says to the others.
-async fn met_of(
+/// Those of the checks that some code meets, or misses where that is not `wanted`. One that never ends must not hide what the
+/// code says to the others.
+async fn those_met<'c>(
     bench: &mut Bench<'_>,
     code: &str,
-    checks: &[&Check],
-) -> Result<Vec<bool>, Undecided> {
-    if let Some(trials) = bench.roll_call(ROOM, code, checks, &[]).await? {
-        let met = checks.iter().zip(&trials);
-        return Ok(met
-            .map(|(check, trial)| meets(check, trial).is_ok())
-            .collect());
-    }
-    let mut met = Vec::with_capacity(checks.len());
-    for check in checks {
-        let trial = bench.attempt(ROOM, code, check, false).await?;
-        met.push(meets(check, &trial).is_ok());
-    }
-    Ok(met)
+    checks: Vec<&'c Check>,
+    wanted: bool,
+) -> Result<Vec<&'c Check>, Undecided> {
+    let together = bench.roll_call(ROOM, code, &checks, &[]).await?;
+    let trials = if let Some(trials) = together {
+        trials
+    } else {
+        let mut trials = Vec::with_capacity(checks.len());
+        for check in &checks {
+            trials.push(bench.attempt(ROOM, code, check, false).await?);
+        }
+        trials
+    };
+    let told = checks.into_iter().zip(&trials);
+    Ok(told
+        .filter(|(check, trial)| meets(check, trial).is_ok() == wanted)
+        .map(|(check, _)| check)
+        .collect())
 }
 
 /// The first check that an object meets by saying yes to every comparison, in a way that reading the call does not show.
@@ -222,13 +221,7 @@ async fn compares_inside<'c>(
         if left.is_empty() {
             break;
         }
-        let met = met_of(bench, &stand_in.code, &left).await?;
-        left = left
-            .into_iter()
-            .zip(met)
-            .filter(|(_, met)| *met == wanted)
-            .map(|(check, _)| check)
-            .collect();
+        left = those_met(bench, &stand_in.code, left, wanted).await?;
     }
     Ok(left.first().copied())
 }

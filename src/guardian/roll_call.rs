@@ -87,19 +87,7 @@ fn outcome(row: &Value) -> Option<Outcome> {
 }
 
 fn observation(outcome: Outcome) -> Observation {
-    Observation {
-        ending: Ending::Exited(0),
-        outcome,
-        lines: Vec::new(),
-        mutated: Vec::new(),
-        stdout: String::new(),
-        stderr: String::new(),
-        wall_ms: 0.0,
-        waited_ms: 0.0,
-        cpu_ms: 0.0,
-        notes: BTreeMap::new(),
-        served: None,
-    }
+    Observation::of(Ending::Exited(0), outcome)
 }
 
 #[cfg(test)]

@@ -282,23 +282,6 @@ fn nesting(text: &str) -> usize {
     deepest
 }
 
-/// An observation of a run that left no answer.
-pub(super) fn without_answer(ending: Ending) -> Observation {
-    Observation {
-        ending,
-        outcome: Outcome::Nothing,
-        lines: Vec::new(),
-        mutated: Vec::new(),
-        stdout: String::new(),
-        stderr: String::new(),
-        wall_ms: 0.0,
-        waited_ms: 0.0,
-        cpu_ms: 0.0,
-        notes: BTreeMap::new(),
-        served: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ use super::keeper::{Keeper, StderrTail};
 use super::program::{Program, started_anew};
 use super::{Job, Limits, SandboxError};
 use crate::clock;
-use crate::dream::{Ending, Observation, Serve};
+use crate::dream::{Ending, Observation, Outcome, Serve};
 use crate::supervisor::permit::{Pace, WorkPermit};
 use crate::tree::Branch;
 
@@ -256,7 +256,7 @@ impl Runner {
         };
         let Some(answer) = answer else {
             if counted.oom_kills > 0 {
-                let mut seen = frame::without_answer(Ending::Oom);
+                let mut seen = Observation::of(Ending::Oom, Outcome::Nothing);
                 seen.wall_ms = began.elapsed().as_secs_f64() * 1000.0;
                 return Ok(seen);
             }
