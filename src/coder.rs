@@ -148,6 +148,7 @@ impl Coder {
             schema: None,
             seed: Some(u64::try_from(number).unwrap_or(0) + 1),
             enough: None,
+            odds: false,
         };
         self.llm.chat(permit, &request).await
     }

@@ -17,12 +17,14 @@ mod address;
 mod discover;
 pub mod doctor;
 pub mod lenient;
+mod odds;
 pub mod release;
 mod retry;
 pub mod server;
 mod stream;
 mod wire;
 
+pub use odds::Odds;
 pub use stream::Limits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct ChatRequest {
     pub seed: Option<u64>,
     /// Where the answer has all that was asked for; some models find no end.
     pub enough: Option<Enough>,
+    /// Whether the answer's `odds` are wanted. Servers that know none of them leave them out, which costs nothing.
+    pub odds: bool,
 }
 
 /// An answer is read no further once so many of its lines that begin with one of these words are whole.
@@ -90,6 +94,8 @@ pub struct ChatReply {
     pub completion_tokens: u64,
     /// True where the answer stopped at `max_tokens` or the server broke off without saying that it was done.
     pub truncated: bool,
+    /// How likely the model held what it wrote; empty where nobody asked or the server does not say.
+    pub odds: Odds,
     pub duration: Duration,
 }
 
@@ -304,8 +310,8 @@ impl LlmClient {
                     continue;
                 }
             }
-            // Some servers know no schemas; the answer is parsed leniently anyway.
-            if status == 400 && self.without_schema(&mut body) {
+            // Some servers know no schemas, or no odds; the answer is parsed leniently anyway.
+            if status == 400 && self.without_extras(&mut body) {
                 continue;
             }
             return Err(LlmError::Refused {
@@ -329,14 +335,18 @@ impl LlmClient {
         }
     }
 
-    /// False where there was no schema to take away.
-    fn without_schema(&self, body: &mut Json) -> bool {
-        let key = match self.dialect {
+    /// Without what a server may not know; false where there was nothing to take away.
+    fn without_extras(&self, body: &mut Json) -> bool {
+        let schema = match self.dialect {
             Dialect::OpenAi => "response_format",
             Dialect::Ollama => "format",
         };
-        body.as_object_mut()
-            .is_some_and(|fields| fields.remove(key).is_some())
+        let extras = [schema, "logprobs", "top_logprobs"];
+        body.as_object_mut().is_some_and(|fields| {
+            let had = fields.len();
+            fields.retain(|key, _| !extras.contains(&key.as_str()));
+            fields.len() < had
+        })
     }
 
     fn unreachable(&self) -> LlmError {

@@ -54,6 +54,17 @@ pub struct WovenTask {
 pub struct WovenChecks {
     pub checks: Vec<Check>,
     pub hidden_checks: Vec<Check>,
+    /// Those among them that the model was not sure of, where its server says so.
+    pub unsure: Vec<Check>,
+    pub tokens: Tokens,
+}
+
+/// One list of checks.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Expected {
+    pub checks: Vec<Check>,
+    /// As in `WovenChecks`.
+    pub unsure: Vec<Check>,
     pub tokens: Tokens,
 }
 
@@ -315,6 +326,7 @@ impl ScenarioWeaver {
             schema,
             seed: Some(seed),
             enough: None,
+            odds: false,
         };
         self.llm.chat(permit, &request).await
     }

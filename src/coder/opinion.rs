@@ -31,6 +31,7 @@ impl Coder {
             schema: Some(schema()),
             seed: Some(1),
             enough: None,
+            odds: false,
         };
         let reply = self.llm.chat(permit, &request).await?;
         Ok(read(&reply.text, self.llm.model()))

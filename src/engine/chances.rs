@@ -1,6 +1,6 @@
 //! A second chance for a candidate that fell for one thing only. Where its code changes the arguments, another solution
 //! that passed the same checks may stand in for it, or its own author works on a copy. Where no check reaches some of its
-//! lines and nobody stands beside it, one more solution is asked for, to agree on questions that do, or a further list of
+//! lines, the model is asked what the edges of its arguments give; else, where nobody stands beside it, one more solution is asked for, to agree on questions that do, or a further list of
 //! expectations; it is never replaced then, as the other may lack just the rule that those lines are about. Whatever comes
 //! of it goes through every gate again.
 
@@ -12,7 +12,8 @@ use crate::guardian::{Agreement, Context, Judgement, Peer};
 use super::borrowed::is_copy;
 use super::draft::Draft;
 use super::progress::Phase;
-use super::settle::{Tried, differ, meets};
+use super::settle::{Said, Tried, differ, meets};
+use super::solve::{Wish, edges_of};
 use super::{EngineError, Scene, Tally};
 
 /// Other solutions that are tried in its place: each costs a verification.
@@ -102,8 +103,14 @@ impl Scene<'_> {
                 let mended = mended.filter(|code| !is_copy(draft, code));
                 Ok(mended.map(|code| (with_code(candidate, &code), context.clone())))
             }
-            // With nobody beside it no question was answered that its checks do not ask.
-            Some((Reason::WeakChecks, _)) if context.peers.is_empty() => {
+            Some((Reason::WeakChecks, _)) => {
+                if let Some(more) = self.with_edges(candidate, tally).await? {
+                    return Ok(Some((more, context.clone())));
+                }
+                // Somebody beside it has answered questions that its checks do not ask.
+                if !context.peers.is_empty() {
+                    return Ok(None);
+                }
                 let Some(code) = self.one_more(candidate, asked, tally).await? else {
                     let more = self.with_more_expected(candidate, tally).await?;
                     return Ok(more.map(|candidate| (candidate, context.clone())));
@@ -144,6 +151,35 @@ impl Scene<'_> {
         Ok(passes.then_some(one.code))
     }
 
+    /// The candidate with the edges of its arguments as checks, where the model is sure of what they give and so is the code.
+    async fn with_edges(
+        &self,
+        candidate: &Candidate,
+        tally: &mut Tally,
+    ) -> Result<Option<Candidate>, EngineError> {
+        let there: Vec<&Check> = candidate.all_checks().map(|(_, check)| check).collect();
+        let calls = edges_of(&candidate.scenario, &there);
+        self.phase(Phase::Weaving, tally);
+        let expected = self.expected_of(&candidate.scenario, &calls).await?;
+        let Some(expected) = expected else {
+            return Ok(None);
+        };
+        tally.spent(expected.tokens);
+        let sure = expected.checks.into_iter();
+        let sure = sure.filter(|check| !expected.unsure.contains(check));
+        let asked: Vec<(Suite, Check)> = sure.map(|check| (Suite::Hidden, check)).collect();
+        self.phase(Phase::Running, tally);
+        let answers = self.observe(&candidate.code, &asked).await?;
+        let mut answered = asked.iter().zip(&answers);
+        if asked.is_empty() || !answered.all(|((_, check), answer)| meets(check, answer)) {
+            return Ok(None);
+        }
+        let mut stronger = candidate.clone();
+        let asked = asked.into_iter().map(|(_, check)| check);
+        stronger.hidden_checks.extend(asked);
+        Ok(Some(stronger))
+    }
+
     /// The candidate with a further list of expectations, where it meets them all.
     async fn with_more_expected(
         &self,
@@ -154,18 +190,24 @@ impl Scene<'_> {
         let mut checks = checks_of(candidate);
         let there = checks.len();
         let mut tried = [Tried::new(&candidate.code, Vec::new())];
-        self.expect_more(&candidate.scenario, (&mut checks, None), &mut tried, tally)
-            .await?;
-        let more = checks.split_off(there);
-        let mut answered = more.iter().zip(&tried[0].answers);
-        let meets_all = answered.all(|((_, check), answer)| meets(check, answer));
-        if more.is_empty() || !meets_all {
-            return Ok(None);
-        }
+        let mut said = Said::default();
+        self.expect_more(
+            &candidate.scenario,
+            (&mut checks, &mut said, Wish::More),
+            &mut tried,
+            tally,
+        )
+        .await?;
         let mut stronger = candidate.clone();
-        let more = more.into_iter().map(|(_, check)| check);
-        stronger.hidden_checks.extend(more);
-        Ok(Some(stronger))
+        for ((_, check), answer) in checks.drain(there..).zip(&tried[0].answers) {
+            if meets(&check, answer) {
+                stronger.hidden_checks.push(check);
+            } else if !said.is_unsure(&check) {
+                return Ok(None);
+            }
+        }
+        let more = stronger.hidden_checks.len() > candidate.hidden_checks.len();
+        Ok(more.then_some(stronger))
     }
 
     /// The same code, mended by the model that wrote it.

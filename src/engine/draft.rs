@@ -17,8 +17,8 @@ use crate::weaver::parse::Call;
 use crate::weaver::{PROMPT_VERSION, WeaveError};
 
 use super::plan::{ENOUGH_EXAMPLES, Plan};
-use super::settle::{Answer, Tried};
-use super::solve::{Asked, first_solutions};
+use super::settle::{Answer, Said, Tried};
+use super::solve::{Asked, Steps};
 use super::tools::Writers;
 use super::{EngineError, Scene, Tally};
 
@@ -58,6 +58,8 @@ pub(super) struct Draft {
     pub(super) thought: Option<String>,
     /// Remembered as tried once there is a verdict.
     pub(super) key: Option<String>,
+    /// Checks that the model was not sure of when it wrote them.
+    pub(super) unsure: Vec<Check>,
     /// Solutions that were asked for beside the checks.
     pub(super) early: Option<Asked>,
     pub(super) began: clock::Instant,
@@ -117,6 +119,7 @@ impl Scene<'_> {
             topic: None,
             thought: None,
             key: None,
+            unsure: Vec::new(),
             early: None,
             began: clock::monotonic(),
         }
@@ -229,6 +232,7 @@ impl Scene<'_> {
             tally.spent(suites.tokens);
             draft.candidate.checks.extend(suites.checks);
             draft.candidate.hidden_checks.extend(suites.hidden_checks);
+            draft.unsure = suites.unsure;
         }
         Ok(draft)
     }
@@ -300,7 +304,8 @@ impl Scene<'_> {
             .map(|question| (Suite::Visible, question.expecting("", Origin::Reference)));
         let mut asked: Vec<(Suite, Check)> = asked.collect();
         let mut real = [Tried::new(code, self.observe(code, &asked).await?)];
-        self.make_observable(&mut asked, &mut [], &mut real).await?;
+        self.make_observable(&mut asked, &mut Said::default(), &mut real)
+            .await?;
         let [real] = real;
         let checks = asked.into_iter().zip(real.answers);
         Ok(checks

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Suite, Value};
 use crate::sandbox::{Job, Limits, Runner, RunnerSpec, SandboxError};
 
-use super::settle::{Answer, Tried};
+use super::settle::{Answer, Said, Tried};
 use super::{EngineError, Scene};
 
 /// Any seed will do: the Guardian tries others.
@@ -110,11 +110,11 @@ impl Scene<'_> {
         })
     }
 
-    /// Rewrites calls whose result no solution gave as exact data, also where the task states them.
+    /// Rewrites calls whose result no solution gave as exact data, also in what is `said` of them.
     pub(super) async fn make_observable(
         &self,
         checks: &mut [(Suite, Check)],
-        stated: &mut [Check],
+        said: &mut Said,
         tried: &mut [Tried],
     ) -> Result<(), EngineError> {
         let mut rewritten = Vec::new();
@@ -136,9 +136,7 @@ impl Scene<'_> {
                 .iter()
                 .find_map(|type_name| observable(&check.call, type_name));
             if let Some(call) = plain {
-                for one in stated.iter_mut().filter(|one| one.call == check.call) {
-                    one.call.clone_from(&call);
-                }
+                said.rewrite(&check.call, &call);
                 check.call = call;
                 rewritten.push(c);
             }

@@ -8,6 +8,9 @@
 //!   answer, and no third one meets it; it is then dropped, never changed, and the drop is recorded.
 //!   Failing with an exception where a value is expected is no answer, nor is a value where an error is: the same edge case
 //!   is often overlooked twice.
+//! - Where the server says how likely the model held what it wrote, an expectation that it was not sure of refutes nobody:
+//!   of those that it wrote with less than 0.95 three in five were wrong, of the others one in eighty. Who misses one
+//!   answers an open question; who meets it is confirmed, because it is seldom met by chance.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
 //! - Two answers that no model wrote, and every expectation met, stand in for a second solution; so do they with one
 //!   expectation missed among many met. If one expectation in five is wrong, and a solution that gives both answers is
@@ -19,7 +22,7 @@
 //!   settle; what is agreed there becomes a hidden check.
 
 mod answers;
-mod stated;
+mod said;
 
 use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, class_name};
 pub use answers::differ;
@@ -28,8 +31,8 @@ use answers::{
     same, supporters,
 };
 pub(super) use answers::{meets, told};
-use stated::binding;
-pub use stated::with_stated;
+use said::binding;
+pub use said::{Said, with_stated};
 
 /// Confirmed model expectations that a winner needs where no evidence speaks for it.
 const LEAST_CONFIRMED: usize = 3;
@@ -101,6 +104,8 @@ pub enum Settlement {
         wrong: Vec<usize>,
         /// Who stands behind the winner; `None` where nobody independent does.
         support: Option<String>,
+        /// Neither another solution nor enough answers that no model wrote are among them.
+        alone: bool,
     },
     Unsettled {
         /// The best solution so far and what speaks against it.
@@ -158,16 +163,16 @@ impl Settlement {
     }
 }
 
-/// Settles `checks` by what the `tried` solutions answered. `stated` are those among them that the task itself states.
+/// Settles `checks` by what the `tried` solutions answered and what is `said` of them.
 #[must_use]
-pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> Settlement {
+pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], said: &Said) -> Settlement {
     let unsettled = |best, why: String, needs| Settlement::Unsettled { best, why, needs };
     let open = checks.iter().filter(|(_, check)| is_open(check)).count();
     let expecting = checks.len() - open;
     let matrix: Vec<Vec<bool>> = tried.iter().map(|t| passes(checks, &t.answers)).collect();
     let answered = |&c: &usize| checks[c].1.origin.is_evidence();
     let evidence: Vec<usize> = (0..checks.len()).filter(answered).collect();
-    let binding = binding(checks, stated);
+    let binding = binding(checks, said);
     let pool: Vec<usize> = (0..tried.len())
         .filter(|&s| binding.iter().all(|&c| matrix[s][c]))
         .collect();
@@ -185,7 +190,7 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
     }
     let mut ranked: Vec<Case> = pool
         .iter()
-        .map(|&s| Case::of(s, &pool, checks, tried, &matrix))
+        .map(|&s| Case::of(s, &pool, (checks, said), tried, &matrix))
         .map(|case| case.weighed(evidence.len()))
         .collect();
     ranked.sort_by_key(|case| {
@@ -197,6 +202,7 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], stated: &[Check]) -> S
         )
     });
     let case = &ranked[0];
+    let expecting = expecting - case.doubtful.len();
     let model_checks = expecting - evidence.len();
     if let Some(&c) = case.unsupported.first() {
         let why = format!(
@@ -236,6 +242,8 @@ struct Case {
     confirmed: usize,
     /// Expectations that it misses, where an independent solution gives its answer.
     suspects: Vec<usize>,
+    /// Expectations that it misses and the model was not sure of.
+    doubtful: Vec<usize>,
     /// Expectations that it misses alone.
     unsupported: Vec<usize>,
     /// The one that it misses alone and that those it meets outweigh.
@@ -250,7 +258,7 @@ impl Case {
     fn of(
         s: usize,
         pool: &[usize],
-        checks: &[(Suite, Check)],
+        (checks, said): (&[(Suite, Check)], &Said),
         tried: &[Tried],
         matrix: &[Vec<bool>],
     ) -> Self {
@@ -258,6 +266,7 @@ impl Case {
             solution: s,
             confirmed: 0,
             suspects: Vec::new(),
+            doubtful: Vec::new(),
             unsupported: Vec::new(),
             outweighed: None,
             failed: false,
@@ -273,6 +282,8 @@ impl Case {
             }
             if matrix[s][c] {
                 case.confirmed += 1;
+            } else if said.is_unsure(check) && !fails(check, &tried[s].answers[c]) {
+                case.doubtful.push(c);
             } else if !fails(check, &tried[s].answers[c])
                 && among(&|other| same(&tried[s].answers[c], &tried[other].answers[c]))
                 && !among(&|other| matrix[other][c])
@@ -300,7 +311,9 @@ impl Case {
     }
 
     fn is_dropped(&self, check: usize) -> bool {
-        self.outweighed == Some(check) || self.suspects.contains(&check)
+        self.outweighed == Some(check)
+            || self.suspects.contains(&check)
+            || self.doubtful.contains(&check)
     }
 }
 
@@ -312,7 +325,9 @@ fn close(
     evidence: usize,
 ) -> Settlement {
     let (mut visible, mut hidden, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
-    let agreed = agreed(case.solution, checks, tried);
+    let is_question = |c: &usize| is_open(&checks[*c].1) || case.doubtful.contains(c);
+    let questions: Vec<usize> = (0..checks.len()).filter(is_question).collect();
+    let agreed = agreed(case.solution, checks, &questions, tried);
     for (c, (suite, check)) in checks.iter().enumerate() {
         if is_open(check) {
             continue;
@@ -322,6 +337,8 @@ fn close(
             let why = if case.outweighed == Some(c) {
                 let met = case.confirmed;
                 format!("the solution gives {answer}, and the {met} others that were expected")
+            } else if case.doubtful.contains(&c) {
+                format!("the model was not sure of this, and the solution gives {answer}")
             } else {
                 format!("independent solutions agree on {answer} against this")
             };
@@ -347,29 +364,37 @@ fn close(
     }
     if visible.len() < LEAST_VISIBLE || hidden.len() < LEAST_HIDDEN {
         let why = format!(
-            "{} of {} checks were dropped as suspects, and too few are left",
+            "{} of {} checks were dropped, and too few are left",
             dropped.len(),
             checks.len()
         );
+        // What the model was not sure of may become a check by agreement, or another list be surer.
+        let needs = match (case.doubtful.len(), case.supporters) {
+            (0, _) => Needs::Nothing,
+            (_, 0) => Needs::Solutions,
+            (_, 1..) => Needs::Expectations,
+        };
         return Settlement::Unsettled {
             best: Some(case.solution),
             why,
-            needs: Needs::Nothing,
+            needs,
         };
     }
     let kept = |c: &usize| !case.is_dropped(*c) && !is_open(&checks[*c].1);
     let refuted: Vec<bool> = (0..tried.len())
         .map(|s| (0..checks.len()).filter(kept).any(|c| !matrix[s][c]))
         .collect();
-    let dissent = (0..tried.len())
-        .any(|s| !refuted[s] && s != case.solution && contradicts(case.solution, s, tried, checks));
+    let dissent = (0..tried.len()).any(|s| {
+        !refuted[s] && s != case.solution && contradicts(case.solution, s, tried, &questions)
+    });
     let needed = if dissent { LEAST_AGAINST_DISSENT } else { 1 };
     let foreseen = case.suspects.is_empty()
         && case.confirmed >= LEAST_CONFIRMED
         && !breaks_down(&tried[case.solution], checks);
+    let alone = evidence < ENOUGH_EVIDENCE && case.supporters < needed;
     let support = if evidence >= ENOUGH_EVIDENCE {
         Some(format!("{evidence} answers that no model wrote"))
-    } else if case.supporters >= needed {
+    } else if !alone {
         Some(format!(
             "{} independent solutions agree on all {} calls",
             case.supporters,
@@ -396,6 +421,7 @@ fn close(
         dropped,
         wrong,
         support,
+        alone,
     }
 }
 

@@ -13,18 +13,21 @@ use super::draft::Draft;
 use super::peers::{oracle_of, peers_of};
 use super::progress::Phase;
 use super::settle::{
-    Answer, ENOUGH_EVIDENCE, Needs, SOME_EVIDENCE, Settlement, Tried, differ, meets, settle, told,
-    with_stated,
+    Answer, ENOUGH_EVIDENCE, Needs, SOME_EVIDENCE, Said, Settlement, Tried, differ, meets, settle,
+    told, with_stated,
 };
 use super::{EngineError, Scene, Tally};
-pub(super) use ask::Asked;
+pub(super) use ask::{Asked, Wish, edges_of};
 use ask::{Fresh, Refuted};
 
 /// Solutions of the first step: two that agree are found in one step more often among three, and with the request for
 /// checks beside them they are four requests, which a server on a processor answers in three quarters of the time that
-/// it takes for them one by one. One is enough where no model wrote the answers, two where it wrote the most of them.
+/// it takes for them one by one. Where the task shows what is right one comes after the other: most first ones need no other.
 const FIRST: usize = 3;
-const FIRST_SHOWN: usize = 2;
+
+/// Solutions that were asked for before one may stand alone: the others are wrong then, or none came. Of 13 that stood alone
+/// where no other had been asked for two were false.
+const LEAST_ALONE: usize = 2;
 
 /// Open questions to the solutions of a task that only a model answers: as many as its checks.
 const OPEN: usize = 10;
@@ -67,7 +70,7 @@ impl Scene<'_> {
             .map(|(suite, check)| (suite, check.clone()))
             .collect();
         let scenario = &draft.candidate.scenario;
-        let (mut stated, named) = match draft.reference {
+        let (stated, named) = match draft.reference {
             None => (
                 stated(&scenario.task_prompt, &scenario.entry_point),
                 named_errors(&scenario.task_prompt),
@@ -76,13 +79,17 @@ impl Scene<'_> {
             Some(_) => (Vec::new(), Vec::new()),
         };
         checks = with_stated(checks, &stated);
+        let mut said = Said {
+            stated,
+            unsure: draft.unsure.clone(),
+        };
         self.phase(Phase::Coding, tally);
-        let first = first_solutions(checks.iter().map(|(_, check)| check));
+        let steps = Steps::of(checks.iter().map(|(_, check)| check));
+        let Steps { step, most, .. } = steps;
         let early = match &draft.early {
             Some(early) => early.clone(),
-            None => self.code(scenario, first, 0, tally).await?,
+            None => self.code(scenario, steps.first, 0, tally).await?,
         };
-        let (step, most) = (further_solutions(first), most_solutions(first));
         // Counts questions, not answers: a model that keeps giving nothing usable must come to an end too.
         let mut asked = early.asked;
         let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
@@ -104,7 +111,7 @@ impl Scene<'_> {
             let first_round = tried.is_empty();
             if first_round {
                 tally.parsed();
-                if first != 1 {
+                if steps.evidence < ENOUGH_EVIDENCE {
                     checks.extend(open_questions(draft, &checks, &fresh));
                 }
             }
@@ -118,31 +125,35 @@ impl Scene<'_> {
                 }
             }
             if first_round {
-                self.make_observable(&mut checks, &mut stated, &mut tried)
+                self.make_observable(&mut checks, &mut said, &mut tried)
                     .await?;
                 tally.ran();
             }
-            let settlement = settle(&checks, &tried, &stated).having_seen(&named);
+            let settlement = settle(&checks, &tried, &said).having_seen(&named);
             let (needed, spent) = (needs(&settlement), asked >= most);
-            let either = needed == Needs::Either && spent;
-            if matches!(needed, Needs::Expectations | Needs::Error(_)) || either {
-                if expected {
-                    return Ok(conclude(draft, settlement, &tried, asked));
-                }
+            let alone = matches!(settlement, Settlement::Settled { alone: true, .. });
+            let wish = match needed {
+                Needs::Error(clause) => Some(Wish::Error(named[clause][0].as_str())),
+                Needs::Expectations if said.unsure.is_empty() => Some(Wish::More),
+                Needs::Expectations => Some(Wish::Edges),
+                Needs::Either if spent => Some(Wish::More),
+                Needs::Nothing if alone && asked >= LEAST_ALONE => Some(Wish::Edges),
+                Needs::Nothing | Needs::Solutions | Needs::Either => None,
+            };
+            if let Some(wish) = wish
+                && !expected
+            {
                 expected = true;
                 self.phase(Phase::Coding, tally);
-                let wish = match needed {
-                    Needs::Error(clause) => Some(named[clause][0].as_str()),
-                    _ => None,
-                };
-                self.expect_more(scenario, (&mut checks, wish), &mut tried, tally)
+                self.expect_more(scenario, (&mut checks, &mut said, wish), &mut tried, tally)
                     .await?;
-                self.make_observable(&mut checks, &mut stated, &mut tried)
+                self.make_observable(&mut checks, &mut said, &mut tried)
                     .await?;
                 fresh = Vec::new();
                 continue;
             }
-            if spent || needed == Needs::Nothing {
+            let settled = needed == Needs::Nothing && (!alone || asked >= LEAST_ALONE);
+            if spent || settled || wish.is_some() {
                 return Ok(conclude(draft, settlement, &tried, asked));
             }
             let fault = fault_of(&settlement, &checks, &tried);
@@ -168,25 +179,33 @@ impl Scene<'_> {
     }
 }
 
-/// How many solutions are asked for first.
-pub(super) fn first_solutions<'a>(checks: impl Iterator<Item = &'a Check>) -> usize {
-    let answered = checks.filter(|check| check.origin.is_evidence()).count();
-    match answered {
-        ENOUGH_EVIDENCE.. => 1,
-        SOME_EVIDENCE.. => FIRST_SHOWN,
-        _ => FIRST,
+/// How many solutions are asked for.
+pub(super) struct Steps {
+    /// Checks that no model answered.
+    evidence: usize,
+    pub(super) first: usize,
+    /// In a further step: fewer, for what the first one does not settle seldom is.
+    step: usize,
+    /// In all.
+    pub(super) most: usize,
+}
+
+impl Steps {
+    /// By how many of the checks no model answered.
+    pub(super) fn of<'a>(checks: impl Iterator<Item = &'a Check>) -> Self {
+        let evidence = checks.filter(|check| check.origin.is_evidence()).count();
+        let (first, step, most) = match evidence {
+            ENOUGH_EVIDENCE.. => (1, 1, 2),
+            SOME_EVIDENCE.. => (1, 1, 3),
+            _ => (FIRST, 2, 5),
+        };
+        Self {
+            evidence,
+            first,
+            step,
+            most,
+        }
     }
-}
-
-/// The solutions of a further step, half as many as of the first: with two examples shown a step as large as the first
-/// settled two of eleven tasks, and what it does not settle seldom is.
-fn further_solutions(first: usize) -> usize {
-    first.div_ceil(2)
-}
-
-/// How many solutions are asked for at most.
-fn most_solutions(first: usize) -> usize {
-    first + further_solutions(first)
 }
 
 /// Calls that nobody expects anything of, near the checks' and with what the solutions compare their arguments with.
@@ -214,6 +233,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried], asked: usize
             dropped,
             wrong,
             support,
+            alone: _,
         } => {
             candidate.code.clone_from(&tried[winner].code);
             candidate.checks = checks;

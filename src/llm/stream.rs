@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 use reqwest::Response;
 
 use super::wire::{self, Delta, Finish};
-use super::{ChatReply, ChatRequest, Dialect, LlmError};
+use super::{ChatReply, ChatRequest, Dialect, LlmError, Odds};
 use crate::clock::{self, Instant};
 use crate::supervisor::permit::{Pace, WorkPermit};
 
@@ -20,7 +20,7 @@ pub struct Limits {
     /// From the first try to the end of the answer, waits included. A server that drips a byte now and then for ever is
     /// ended by this alone. A 7B model on two cores writes our longest answer (1,200 tokens) in about five minutes.
     pub total: Duration,
-    /// Of the body. Our longest answer is 1,200 tokens of about 250 bytes an event.
+    /// Of the body. Our longest answer is 1,200 tokens of about 250 bytes an event, or 600 with its odds.
     pub bytes: usize,
 }
 
@@ -150,6 +150,7 @@ struct Answer {
     completion_tokens: Option<u64>,
     events: u64,
     any_choice: bool,
+    odds: Odds,
 }
 
 impl Answer {
@@ -164,6 +165,7 @@ impl Answer {
         self.any_choice |= delta.has_choice;
         self.events += u64::from(!delta.text.is_empty());
         self.text.push_str(&delta.text);
+        self.odds.add(delta.text.len(), &delta.odds);
         self.finish = self.finish.or(delta.finish);
         self.prompt_tokens = delta.prompt_tokens.or(self.prompt_tokens);
         self.completion_tokens = delta.completion_tokens.or(self.completion_tokens);
@@ -183,6 +185,7 @@ impl Answer {
                 .unwrap_or_else(|| estimated(self.text.len())),
             truncated: self.finish != Some(Finish::Stop),
             text: self.text,
+            odds: self.odds,
             duration: Duration::ZERO,
         }
     }

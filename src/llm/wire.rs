@@ -11,6 +11,8 @@ use super::{ChatRequest, Role};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Delta {
     pub(super) text: String,
+    /// Bytes of each token and the logarithm of its probability, where the server says so.
+    pub(super) odds: Vec<(usize, f64)>,
     /// Set once the server says that the answer is over.
     pub(super) finish: Option<Finish>,
     pub(super) prompt_tokens: Option<u64>,
@@ -50,6 +52,11 @@ pub(super) fn openai_body(request: &ChatRequest, model: &str) -> Json {
     if let Some(seed) = request.seed {
         body["seed"] = json!(seed);
     }
+    if request.odds {
+        body["logprobs"] = json!(true);
+        // Left out, llama.cpp lists twenty alternatives of each token.
+        body["top_logprobs"] = json!(1);
+    }
     if let Some(schema) = &request.schema {
         body["response_format"] = json!({
             "type": "json_schema",
@@ -76,6 +83,9 @@ pub(super) fn ollama_body(request: &ChatRequest, model: &str, num_ctx: u32) -> J
         "stream": true,
         "options": options,
     });
+    if request.odds {
+        body["logprobs"] = json!(true);
+    }
     if let Some(schema) = &request.schema {
         body["format"] = schema.clone();
     }
@@ -117,6 +127,8 @@ struct Choice {
     message: Option<Content>,
     #[serde(default)]
     finish_reason: Option<String>,
+    #[serde(default)]
+    logprobs: Option<Json>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +166,7 @@ pub(super) fn openai_delta(data: &str) -> Result<Delta, String> {
     if let Some(choice) = wire.choices.unwrap_or_default().into_iter().next() {
         delta.has_choice = true;
         delta.finish = Finish::read(choice.finish_reason.as_deref());
+        delta.odds = odds(choice.logprobs.as_ref().and_then(|l| l.get("content")));
         let content = choice.delta.or(choice.message).and_then(|c| c.content);
         delta.text = content.map(content_text).unwrap_or_default();
     }
@@ -167,6 +180,19 @@ pub(super) fn openai_delta(data: &str) -> Result<Delta, String> {
         delta.completion_tokens = usage.completion_tokens.or(delta.completion_tokens);
     }
     Ok(delta)
+}
+
+/// What a list of `{"token", "logprob"}` says. Anything else in it makes all of it unknown: it is only advice.
+fn odds(list: Option<&Json>) -> Vec<(usize, f64)> {
+    let one = |token: &Json| {
+        let ln = token.get("logprob")?.as_f64()?;
+        let bytes = token.get("bytes").and_then(Json::as_array).map(Vec::len);
+        let text = token.get("token").and_then(Json::as_str).map(str::len);
+        Some((bytes.or(text)?, ln.min(0.0)))
+    };
+    let list = list.and_then(Json::as_array);
+    list.and_then(|list| list.iter().map(one).collect())
+        .unwrap_or_default()
 }
 
 /// Content is a string, or a list of parts with a text each.
@@ -201,6 +227,9 @@ struct Ollama {
     prompt_eval_count: Option<u64>,
     #[serde(default)]
     eval_count: Option<u64>,
+    /// Since version 0.12.11.
+    #[serde(default)]
+    logprobs: Option<Json>,
     #[serde(default)]
     error: Option<Json>,
 }
@@ -212,6 +241,7 @@ pub(super) fn ollama_delta(line: &str) -> Result<Delta, String> {
         .done
         .then(|| Finish::read(wire.done_reason.as_deref()).unwrap_or(Finish::Stop));
     Ok(Delta {
+        odds: odds(wire.logprobs.as_ref()),
         has_choice: wire.message.is_some(),
         text: wire
             .message
@@ -259,6 +289,30 @@ mod tests {
             (delta.prompt_tokens, delta.completion_tokens),
             (Some(7), Some(2))
         );
+    }
+
+    #[test]
+    fn odds_are_read_in_both_dialects_and_nonsense_is_none() {
+        let tokens =
+            r#"[{"token":"é","bytes":[195,169],"logprob":-0.5},{"token":" x","logprob":0.1}]"#;
+        let openai = format!(
+            r#"{{"choices":[{{"delta":{{"content":"é x"}},"logprobs":{{"content":{tokens}}}}}]}}"#
+        );
+        let wanted = vec![(2, -0.5), (2, 0.0)];
+        assert_eq!(openai_delta(&openai).unwrap().odds, wanted);
+        let ollama = format!(r#"{{"message":{{"content":"é x"}},"logprobs":{tokens}}}"#);
+        assert_eq!(ollama_delta(&ollama).unwrap().odds, wanted);
+        for nonsense in [
+            "null",
+            "7",
+            r#"{"content":null}"#,
+            r#"{"content":[{"token":"a"}]}"#,
+            r#"{"content":[{"logprob":"x","token":"a"}]}"#,
+        ] {
+            let body =
+                format!(r#"{{"choices":[{{"delta":{{"content":"a"}},"logprobs":{nonsense}}}]}}"#);
+            assert_eq!(openai_delta(&body).unwrap().odds, [], "{nonsense}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Checks for a scenario, asked for from its text alone.
 
-use super::{ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
+use super::{Expected, ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
 use crate::dream::{Check, CheckKind, Scenario, Tokens, class_name};
-use crate::llm::{ChatRequest, Enough, Message};
+use crate::llm::{ChatReply, ChatRequest, Enough, Message};
 use crate::supervisor::permit::WorkPermit;
 
 /// What the Guardian asks for; with fewer a scenario is not worth solving.
@@ -30,6 +30,9 @@ const CHECK_TEMPERATURE: f64 = 0.2;
 const MORE_TEMPERATURE: f64 = 0.8;
 /// Any other seed than the first list's will do, as long as it is the same when a scenario is tried again.
 const MORE_SEED: u64 = 1_000_000;
+/// Probability with which a model that is sure writes an expected value: of those that it wrote with this one or more
+/// of 80 one was wrong, of 92 others 57 (`docs/measurements.md`).
+const SURE: f64 = 0.95;
 /// Calls want variety, and nothing about them can be wrong.
 const CALL_TEMPERATURE: f64 = 0.4;
 
@@ -51,20 +54,21 @@ impl ScenarioWeaver {
             .max(LEAST_HIDDEN);
         let mut keys: Vec<_> = there.iter().map(parse::key).collect();
         let mut spent = Tokens::default();
-        let mut checks: Vec<Check> = Vec::new();
+        let (mut checks, mut unsure) = (Vec::new(), Vec::new());
         // A second round only where the first one gave too few.
         for round in 0..2_u64 {
             let seed = seed.wrapping_add(round * 1_000);
-            let (found, used) = self
+            let found = self
                 .ask_checks(
                     permit,
-                    (scenario, prompt::checks(scenario, None)),
+                    (scenario, prompt::checks(scenario, None), ENOUGH),
                     CHECK_TEMPERATURE,
                     seed,
                 )
                 .await?;
-            spent = sum(spent, used);
-            checks.extend(fresh(found, &mut keys));
+            spent = sum(spent, found.tokens);
+            checks.extend(fresh(found.checks, &mut keys));
+            unsure.extend(found.unsure);
             checks.truncate(MOST_CHECKS);
             if checks.len() >= least {
                 break;
@@ -82,6 +86,7 @@ impl ScenarioWeaver {
         Ok(WovenChecks {
             checks,
             hidden_checks,
+            unsure,
             tokens: spent,
         })
     }
@@ -97,15 +102,38 @@ impl ScenarioWeaver {
         scenario: &Scenario,
         there: &[&Check],
         wish: Option<&str>,
-    ) -> Result<(Vec<Check>, Tokens), WeaveError> {
-        let messages = prompt::checks(scenario, wish);
-        let (found, spent) = self
-            .ask_checks(permit, (scenario, messages), MORE_TEMPERATURE, MORE_SEED)
+    ) -> Result<Expected, WeaveError> {
+        let asked = (scenario, prompt::checks(scenario, wish), ENOUGH);
+        let mut found = self
+            .ask_checks(permit, asked, MORE_TEMPERATURE, MORE_SEED)
             .await?;
         let mut keys: Vec<_> = there.iter().map(|check| parse::key(check)).collect();
-        let mut found = fresh(found, &mut keys);
-        found.truncate(MOST_CHECKS);
-        Ok((found, spent))
+        found.checks = fresh(found.checks, &mut keys);
+        found.checks.truncate(MOST_CHECKS);
+        Ok(found)
+    }
+
+    /// What the model expects of these `calls` of the scenario's function, of each once; what it was not sure of is `unsure`.
+    ///
+    /// # Errors
+    /// `Llm` alone: no usable check is an empty list.
+    pub async fn expected_of(
+        &self,
+        permit: &WorkPermit,
+        scenario: &Scenario,
+        calls: &[String],
+    ) -> Result<Expected, WeaveError> {
+        let enough = Enough {
+            lines: calls.len(),
+            ..ENOUGH
+        };
+        let messages = prompt::expected_of(scenario, calls);
+        let asked = (scenario, messages, enough);
+        let mut found = self
+            .ask_checks(permit, asked, CHECK_TEMPERATURE, MORE_SEED)
+            .await?;
+        found.checks.retain(|check| calls.contains(&check.call));
+        Ok(found)
     }
 
     /// Calls that try a documented function, for the real one to answer.
@@ -128,10 +156,10 @@ impl ScenarioWeaver {
     async fn ask_checks(
         &self,
         permit: &WorkPermit,
-        (scenario, messages): (&Scenario, Vec<Message>),
+        (scenario, messages, enough): (&Scenario, Vec<Message>, Enough),
         temperature: f64,
         seed: u64,
-    ) -> Result<(Vec<Check>, Tokens), WeaveError> {
+    ) -> Result<Expected, WeaveError> {
         let request = ChatRequest {
             messages,
             temperature,
@@ -139,7 +167,8 @@ impl ScenarioWeaver {
             max_tokens: CHECK_TOKENS,
             schema: None,
             seed: Some(seed),
-            enough: Some(ENOUGH),
+            enough: Some(enough),
+            odds: true,
         };
         let reply = self.llm.chat(permit, &request).await?;
         // A line that was cut off may say something else than the whole one.
@@ -154,8 +183,31 @@ impl ScenarioWeaver {
             CheckKind::Raises { error } => scenario.task_prompt.contains(class_name(error)),
             CheckKind::Example { .. } | CheckKind::Property { .. } => true,
         });
-        Ok((checks, tokens(&reply)))
+        Ok(Expected {
+            unsure: unsure(&reply, whole, &scenario.entry_point),
+            checks,
+            tokens: tokens(&reply),
+        })
     }
+}
+
+/// The checks whose expected value the model wrote without being sure of it; of a check that it wrote twice the first time
+/// counts, for what it has written once it is sure to repeat.
+fn unsure(reply: &ChatReply, text: &str, entry_point: &str) -> Vec<Check> {
+    let (mut begin, mut keys, mut unsure) = (0, Vec::new(), Vec::new());
+    for line in text.split_inclusive('\n') {
+        let end = begin + line.trim_end().len();
+        let value = [" == ", " is "]
+            .iter()
+            .find_map(|sign| line.rfind(sign).map(|at| at + sign.len()));
+        let odds = value.and_then(|at| reply.odds.of(&(begin + at..end)));
+        begin += line.len();
+        let said = fresh(parse::checks(line, entry_point), &mut keys);
+        if odds.is_some_and(|odds| odds < SURE) {
+            unsure.extend(said);
+        }
+    }
+    unsure
 }
 
 /// Those that ask what nobody asked before, by their `keys`.

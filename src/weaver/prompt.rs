@@ -255,6 +255,16 @@ pub(super) fn checks(scenario: &Scenario, wish: Option<&str>) -> Vec<Message> {
     Message::after(preface::SYSTEM, &preface::shown(), &request)
 }
 
+/// The request for what these calls give.
+pub(super) fn expected_of(scenario: &Scenario, calls: &[String]) -> Vec<Message> {
+    let mut request = check_request(&scenario.task_prompt, &scenario.entry_point);
+    request.push_str(" Exactly these calls, in this order:");
+    for call in calls {
+        request.extend(["\n", call.as_str()]);
+    }
+    Message::after(preface::SYSTEM, &preface::shown(), &request)
+}
+
 /// The request for calls whose results the real function will tell.
 pub(super) fn calls(scenario: &Scenario) -> Vec<Message> {
     let CallShot {

@@ -93,10 +93,10 @@ async fn given_tasks_without_a_model_are_an_error_with_a_hint() {
 pub(crate) const RUNS: &str = "Write a function `run_lengths(text: str) -> list` that returns a list of `(character, count)` tuples, one \
                     for each run of equal neighbouring characters in `text`, in order. An empty text gives an empty list.";
 /// Two examples of it.
-const SHOWN: &str =
+pub(crate) const SHOWN: &str =
     ">>> run_lengths('aab')\n[('a', 2), ('b', 1)]\n>>> run_lengths('ccc')\n[('c', 3)]";
 /// Its solution.
-const RUNS_CODE: &str = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
+pub(crate) const RUNS_CODE: &str = "def run_lengths(text):\n    runs = []\n    for character in text:\n        if runs and runs[-1][0] == character:\n            runs[-1] = (character, runs[-1][1] + 1)\n        else:\n            runs.append((character, 1))\n    return runs";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_given_task_shows_is_evidence_and_no_agreement_outweighs_it() {

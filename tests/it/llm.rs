@@ -23,11 +23,11 @@ fn settings(choice: LlmChoice) -> LlmSettings {
     }
 }
 
-fn operator() -> (WorkPermit, PermitHolder) {
+pub(crate) fn operator() -> (WorkPermit, PermitHolder) {
     permit::operator(Arc::new(Tree::open("dreamer-test").expect("a tree")))
 }
 
-fn question() -> ChatRequest {
+pub(crate) fn question() -> ChatRequest {
     ChatRequest {
         messages: vec![Message {
             role: Role::User,
@@ -39,6 +39,7 @@ fn question() -> ChatRequest {
         schema: None,
         seed: Some(7),
         enough: None,
+        odds: false,
     }
 }
 
@@ -49,7 +50,7 @@ const SHORT: Limits = Limits {
     bytes: 1 << 20,
 };
 
-async fn client(fake: &FakeLlm) -> LlmClient {
+pub(crate) async fn client(fake: &FakeLlm) -> LlmClient {
     let found = LlmClient::discover(&settings(LlmChoice::Url(fake.url()))).await;
     found
         .expect("the fake answers")

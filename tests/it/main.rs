@@ -25,6 +25,7 @@ mod let_go;
 mod libraries;
 mod llm;
 mod nights;
+mod odds;
 mod pack;
 mod plants;
 mod sandbox;

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::dream::{Candidate, Generator, TaskLine};
 use crate::engine::{EngineError, Scene, Tally};
 use crate::pack::source::{LEAST_EXAMPLES, examples_in};
+use crate::weaver::WovenChecks;
 
 impl Scene<'_> {
     /// A task that a person gave: only checks are written here, beside the examples that its text shows.
@@ -40,20 +41,21 @@ impl Scene<'_> {
         let (suites, early) = self
             .checks_and_solutions(writers, &scenario, &shown, 0, tally)
             .await?;
-        let (mut visible, hidden) = match self.woven_or_nothing(suites)? {
-            Some(suites) => (suites.checks, suites.hidden_checks),
-            None if shown.len() >= LEAST_EXAMPLES => (Vec::new(), Vec::new()),
+        let mut suites = match self.woven_or_nothing(suites)? {
+            Some(suites) => suites,
+            None if shown.len() >= LEAST_EXAMPLES => WovenChecks::default(),
             None => return Ok(Drafted::refused(title, "the model wrote no usable checks")),
         };
-        visible.splice(0..0, shown);
+        suites.checks.splice(0..0, shown);
         let candidate = Candidate {
             scenario,
             code: String::new(),
-            checks: visible,
-            hidden_checks: hidden,
+            checks: suites.checks,
+            hidden_checks: suites.hidden_checks,
         };
         let mut draft = self.begin(candidate, Generator::Llm);
         draft.began = began;
+        draft.unsure = suites.unsure;
         draft.early = early;
         draft.name_the_model(writers);
         draft.provenance.tasks_line = Some(format!("{}:{}", self.tools.tasks_file, line.line));

@@ -1,7 +1,7 @@
 //! A cluster of the owner's text becomes a draft; and what woven and given tasks have in common: their checks and first
 //! solutions come of their text alone.
 
-use super::{Asked, Drafted, first_solutions};
+use super::{Asked, Drafted, Steps};
 use crate::clock;
 use crate::dream::{Candidate, Check, Generator, Scenario, Topic};
 use crate::engine::plan::Weave;
@@ -65,6 +65,7 @@ impl Scene<'_> {
         };
         let mut draft = self.begin(candidate, Generator::Llm);
         draft.began = began;
+        draft.unsure = suites.unsure;
         draft.early = early;
         draft.name_the_model(writers);
         draft.provenance.sources = cluster.fragments.into_iter().map(|f| f.source).collect();
@@ -92,7 +93,7 @@ impl Scene<'_> {
             .weaver
             .checks_for(self.permit, scenario, shown, seed);
         let (suites, early) = if self.requests > 1 {
-            let early = self.code(scenario, first_solutions(shown.iter()), 0, tally);
+            let early = self.code(scenario, Steps::of(shown.iter()).first, 0, tally);
             let (suites, early) = tokio::join!(suites, early);
             (suites, Some(early?))
         } else if shown.is_empty() {

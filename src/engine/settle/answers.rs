@@ -64,27 +64,22 @@ pub(super) fn breaks_down(one: &Tried, checks: &[(Suite, Check)]) -> bool {
     })
 }
 
-/// Whether two solutions give two values to an open question.
-pub(super) fn contradicts(
-    one: usize,
-    other: usize,
-    tried: &[Tried],
-    checks: &[(Suite, Check)],
-) -> bool {
-    let pairs = tried[one].answers.iter().zip(&tried[other].answers);
-    pairs
-        .zip(checks)
-        .any(|((a, b), (_, check))| is_open(check) && two_values(a, b) && !same(a, b))
+/// Whether two solutions give two values to a question.
+pub(super) fn contradicts(one: usize, other: usize, tried: &[Tried], questions: &[usize]) -> bool {
+    let (ours, theirs) = (&tried[one].answers, &tried[other].answers);
+    let mut pairs = questions.iter().map(|&c| (&ours[c], &theirs[c]));
+    pairs.any(|(a, b)| two_values(a, b) && !same(a, b))
 }
 
 fn two_values(one: &Answer, other: &Answer) -> bool {
     matches!((one, other), (Answer::Value(_), Answer::Value(_)))
 }
 
-/// Open questions on which an independent solution gives the winner's value, as checks, with their place.
+/// Questions on which an independent solution gives the winner's value, as checks, with their place.
 pub(super) fn agreed(
     winner: usize,
     checks: &[(Suite, Check)],
+    questions: &[usize],
     tried: &[Tried],
 ) -> Vec<(usize, Check)> {
     let of = |c: usize, check: &Check| {
@@ -102,16 +97,14 @@ pub(super) fn agreed(
                 c,
                 Check {
                     kind,
+                    origin: Origin::Agreement,
                     ..check.clone()
                 },
             )
         })
     };
-    let open = checks.iter().enumerate();
-    let open = open.filter(|(_, (_, check))| is_open(check));
-    open.filter_map(|(c, (_, check))| of(c, check))
-        .take(MOST_ADDED)
-        .collect()
+    let agreed = questions.iter().filter_map(|&c| of(c, &checks[c].1));
+    agreed.take(MOST_ADDED).collect()
 }
 
 /// Whether two answers say the same thing. Runs that gave no answer agree with nothing.

@@ -4,6 +4,7 @@ use super::*;
 use crate::dream::{CheckKind, Origin};
 
 mod doubts;
+mod unsure;
 
 fn example(suite: Suite, n: usize, expect: &str, origin: Origin) -> (Suite, Check) {
     let check = Check {
@@ -58,7 +59,7 @@ fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() 
         checks,
         hidden_checks,
         ..
-    } = settle(&checks, &solutions, &[])
+    } = settle(&checks, &solutions, &Said::default())
     else {
         panic!("it settles");
     };
@@ -72,7 +73,7 @@ fn a_wrong_expectation_falls_where_two_independent_solutions_agree_against_it() 
 #[test]
 fn one_solution_alone_never_overrules_an_expectation() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
-    let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])], &[]);
+    let one = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])], &Said::default());
     assert!(
         matches!(
             one,
@@ -89,7 +90,7 @@ fn one_solution_alone_never_overrules_an_expectation() {
             tried("a", [1, 2, 3, 4, 5, 6]),
             tried("a  # the same", [1, 2, 3, 4, 5, 6]),
         ],
-        &[],
+        &Said::default(),
     );
     assert!(matches!(copied, Settlement::Unsettled { .. }), "{copied:?}");
 }
@@ -99,7 +100,7 @@ fn agreement_against_most_expectations_settles_nothing() {
     let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
     let wrong = pair([1, 2, 3, 4, 5, 6]);
     assert!(matches!(
-        settle(&checks, &wrong, &[]),
+        settle(&checks, &wrong, &Said::default()),
         Settlement::Unsettled { .. }
     ));
 }
@@ -109,7 +110,7 @@ fn an_answer_of_the_source_is_never_a_suspect() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Source);
     let wrong = pair([1, 2, 3, 4, 5, 6]);
     assert!(matches!(
-        settle(&checks, &wrong, &[]),
+        settle(&checks, &wrong, &Said::default()),
         Settlement::Unsettled { .. }
     ));
     let with_right = [
@@ -122,7 +123,7 @@ fn an_answer_of_the_source_is_never_a_suspect() {
         wrong,
         support,
         ..
-    } = settle(&checks, &with_right, &[])
+    } = settle(&checks, &with_right, &Said::default())
     else {
         panic!("it settles");
     };
@@ -133,11 +134,11 @@ fn an_answer_of_the_source_is_never_a_suspect() {
 #[test]
 fn a_suite_that_is_right_needs_a_second_solution_only_for_support() {
     let checks = suite([1, 2, 3, 4, 5, 6], Origin::Model);
-    let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])], &[]);
+    let alone = settle(&checks, &[tried("a", [1, 2, 3, 4, 5, 6])], &Said::default());
     let Settlement::Settled { support: None, .. } = alone else {
         panic!("{alone:?}")
     };
-    let both = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &[]);
+    let both = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &Said::default());
     let Settlement::Settled {
         support: Some(_), ..
     } = both
@@ -157,7 +158,7 @@ fn runs_without_an_answer_agree_with_nothing() {
         Tried::new(code, answers.collect())
     };
     assert!(matches!(
-        settle(&checks, &[endless("a"), endless("b")], &[]),
+        settle(&checks, &[endless("a"), endless("b")], &Said::default()),
         Settlement::Unsettled { .. }
     ));
 }
@@ -173,7 +174,7 @@ fn suites_lend_to_each_other_as_no_solution_saw_them() {
         checks,
         hidden_checks,
         ..
-    } = settle(&checks, &both, &[])
+    } = settle(&checks, &both, &Said::default())
     else {
         panic!("it settles")
     };
@@ -202,7 +203,7 @@ fn what_solutions_agree_on_beyond_the_checks_becomes_a_hidden_check() {
         hidden_checks,
         support: Some(_),
         ..
-    } = settle(&with_open(right), &both, &[])
+    } = settle(&with_open(right), &both, &Said::default())
     else {
         panic!("it settles")
     };
@@ -220,7 +221,7 @@ fn what_solutions_agree_on_beyond_the_checks_becomes_a_hidden_check() {
 fn a_dissent_that_no_check_refutes_takes_two_more_solutions() {
     let right = [1, 2, 3, 4, 5, 6];
     let mut tried = vec![answering("a", right, [7, 8]), answering("b", right, [7, 9])];
-    let supported = |tried: &[Tried]| match settle(&with_open(right), tried, &[]) {
+    let supported = |tried: &[Tried]| match settle(&with_open(right), tried, &Said::default()) {
         Settlement::Settled { support, wrong, .. } => support.map(|_| wrong),
         Settlement::Unsettled { why, .. } => panic!("{why}"),
     };
@@ -239,7 +240,7 @@ fn a_dissent_that_a_check_refutes_is_none() {
         answering("b", right, [7, 8]),
         answering("c", [1, 2, 3, 4, 5, 7], [7, 9]),
     ];
-    let settled = settle(&with_open(right), &tried, &[]);
+    let settled = settle(&with_open(right), &tried, &Said::default());
     assert!(
         matches!(
             settled,
@@ -264,7 +265,7 @@ fn refusing_an_open_question_contradicts_nobody() {
     } = settle(
         &with_open(right),
         &[answering("a", right, [7, 8]), refuses],
-        &[],
+        &Said::default(),
     )
     else {
         panic!("it settles")
@@ -278,12 +279,16 @@ fn what_the_task_states_is_overruled_by_nobody() {
     let checks = with_stated(suite([1, 2, 3, 4, 5, 99], Origin::Model), &stated);
     assert_eq!(checks.len(), 6, "it stands in the place of the model's");
     let agreed_and_wrong = pair([1, 2, 3, 4, 5, 7]);
-    let said = settle(&checks, &agreed_and_wrong, &stated);
+    let said = Said {
+        stated: stated.to_vec(),
+        unsure: Vec::new(),
+    };
+    let settled = settle(&checks, &agreed_and_wrong, &said);
     assert!(
-        matches!(&said, Settlement::Unsettled { why, needs: Needs::Solutions, .. } if why.contains("the task itself")),
-        "{said:?}"
+        matches!(&settled, Settlement::Unsettled { why, needs: Needs::Solutions, .. } if why.contains("the task itself")),
+        "{settled:?}"
     );
-    let Settlement::Settled { dropped, .. } = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &stated)
+    let Settlement::Settled { dropped, .. } = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &said)
     else {
         panic!("those who heed it settle");
     };
@@ -302,7 +307,9 @@ fn what_the_task_states_is_added_where_nobody_asked_and_never_against_evidence()
 #[test]
 fn what_the_source_answers_counts_among_the_confirmed() {
     let model = suite([1, 2, 3, 97, 98, 99], Origin::Model);
-    let Settlement::Unsettled { why, .. } = settle(&model, &pair([1, 2, 3, 4, 5, 6]), &[]) else {
+    let Settlement::Unsettled { why, .. } =
+        settle(&model, &pair([1, 2, 3, 4, 5, 6]), &Said::default())
+    else {
         panic!("three of six are too few");
     };
     assert!(why.contains("confirms only 3 of 6"), "{why}");
@@ -315,7 +322,7 @@ fn what_the_source_answers_counts_among_the_confirmed() {
         solution.answers.extend([zero(), zero()]);
         solution
     };
-    let settled = settle(&checks, &[answers("a"), answers("b")], &[]);
+    let settled = settle(&checks, &[answers("a"), answers("b")], &Said::default());
     assert!(
         matches!(&settled, Settlement::Settled { dropped, .. } if dropped.len() == 3),
         "{settled:?}"
@@ -333,7 +340,11 @@ fn mostly_expected(expected: [i64; 6]) -> Vec<(Suite, Check)> {
 
 #[test]
 fn two_answers_of_the_source_stand_in_for_a_second_solution_where_all_else_is_met() {
-    let supported = |tried: &[Tried], checks: &[(Suite, Check)]| match settle(checks, tried, &[]) {
+    let supported = |tried: &[Tried], checks: &[(Suite, Check)]| match settle(
+        checks,
+        tried,
+        &Said::default(),
+    ) {
         Settlement::Settled { support, .. } => support.is_some(),
         Settlement::Unsettled { .. } => false,
     };
@@ -361,7 +372,7 @@ fn two_answers_of_the_source_stand_in_for_a_second_solution_where_all_else_is_me
 #[test]
 fn who_agree_and_meet_few_expectations_are_given_more_of_them() {
     let checks = suite([1, 2, 30, 40, 50, 60], Origin::Model);
-    let needs = |tried: &[Tried]| match settle(&checks, tried, &[]) {
+    let needs = |tried: &[Tried]| match settle(&checks, tried, &Said::default()) {
         Settlement::Unsettled { needs, .. } => needs,
         settled @ Settlement::Settled { .. } => panic!("{settled:?}"),
     };

@@ -1,19 +1,34 @@
 //! What the coder is asked for: solutions that know nothing of each other, and a mended one.
 
-use super::{Fault, first_solutions, most_solutions};
+use super::{Fault, Steps};
 use crate::coder::{CodeError, Solution};
 use crate::dream::{Check, Reason, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::progress::Phase;
-use crate::engine::settle::{Answer, Tried, meets};
+use crate::engine::settle::{Answer, Said, Tried, meets};
 use crate::engine::{EngineError, Scene, Tally};
+use crate::guardian::inputs::edge_questions;
+use crate::weaver::Expected;
+
+/// Edges that a model is asked about: the first ones are empty, zero, one and less.
+const MOST_EDGES: usize = 3;
 
 /// What a question for solutions gave.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Asked {
     pub(in crate::engine) asked: usize,
     pub(in crate::engine) solutions: Vec<Solution>,
+}
+
+/// What further expectations are to be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Wish<'a> {
+    More,
+    /// One of them is to see this error raised.
+    Error(&'a str),
+    /// The edges of the arguments: short calls, of which a model is mostly sure.
+    Edges,
 }
 
 /// A solution that has not been run yet.
@@ -126,13 +141,13 @@ impl Scene<'_> {
     ) -> Result<(Asked, bool), EngineError> {
         let shown: Vec<(Suite, Check)> =
             shown.iter().map(|c| (Suite::Visible, c.clone())).collect();
-        let first = first_solutions(shown.iter().map(|(_, check)| check));
+        let Steps { first, most, .. } = Steps::of(shown.iter().map(|(_, check)| check));
         let mut all = Asked {
             asked: 0,
             solutions: Vec::new(),
         };
         let mut fits = false;
-        while !fits && all.asked < most_solutions(first) {
+        while !fits && all.asked < most {
             self.phase(Phase::Coding, tally);
             let wanted = if all.asked == 0 { first } else { 1 };
             let more = self.code(scenario, wanted, all.asked, tally).await?;
@@ -151,12 +166,11 @@ impl Scene<'_> {
         Ok((all, fits))
     }
 
-    /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them. One of
-    /// them is to see the error `wish` raised.
+    /// Further expectations of the task's text, beside the `checks`, and what each solution of `tried` answers to them.
     pub(in crate::engine) async fn expect_more(
         &self,
         scenario: &Scenario,
-        (checks, wish): (&mut Vec<(Suite, Check)>, Option<&str>),
+        (checks, said, wish): (&mut Vec<(Suite, Check)>, &mut Said, Wish<'_>),
         tried: &mut [Tried],
         tally: &mut Tally,
     ) -> Result<(), EngineError> {
@@ -164,22 +178,49 @@ impl Scene<'_> {
             return Ok(());
         };
         let there: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
-        let more = writers
-            .weaver
-            .more_checks(self.permit, scenario, &there, wish)
-            .await;
-        let Some((more, spent)) = self.woven_or_nothing(more)? else {
+        let error = match wish {
+            Wish::Error(error) => Some(error),
+            Wish::More | Wish::Edges => None,
+        };
+        let more = if wish == Wish::Edges {
+            let edges = edges_of(scenario, &there);
+            self.expected_of(scenario, &edges).await?
+        } else {
+            let weaver = &writers.weaver;
+            let more = weaver.more_checks(self.permit, scenario, &there, error);
+            self.woven_or_nothing(more.await)?
+        };
+        let Some(more) = more else {
             return Ok(());
         };
-        tally.spent(spent);
+        tally.spent(more.tokens);
+        said.unsure.extend(more.unsure);
         // Hidden: whoever mends a solution is shown what it gave to a visible one.
-        let more: Vec<(Suite, Check)> = more.into_iter().map(|c| (Suite::Hidden, c)).collect();
+        let more: Vec<(Suite, Check)> = more
+            .checks
+            .into_iter()
+            .map(|c| (Suite::Hidden, c))
+            .collect();
         for one in tried.iter_mut() {
             let answers = self.observe(&one.code, &more).await?;
             one.answers.extend(answers);
         }
         checks.extend(more);
         Ok(())
+    }
+
+    /// What the model expects of these calls; nothing where it gave nothing usable.
+    pub(in crate::engine) async fn expected_of(
+        &self,
+        scenario: &Scenario,
+        calls: &[String],
+    ) -> Result<Option<Expected>, EngineError> {
+        let writers = self.writers.filter(|_| !calls.is_empty());
+        let Some(writers) = writers else {
+            return Ok(None);
+        };
+        let expected = writers.weaver.expected_of(self.permit, scenario, calls);
+        self.woven_or_nothing(expected.await)
     }
 
     /// Leaves out what proves nothing, and what is wrong by the task's own words.
@@ -217,4 +258,11 @@ impl Scene<'_> {
         }
         Ok(usable)
     }
+}
+
+/// Calls at the edges of the arguments that are `there`, few enough to ask a model about.
+pub(in crate::engine) fn edges_of(scenario: &Scenario, there: &[&Check]) -> Vec<String> {
+    let edges = edge_questions(&scenario.entry_point, there).into_iter();
+    let plain = edges.filter(|edge| edge.setup.is_empty() && edge.given.is_empty());
+    plain.map(|edge| edge.call).take(MOST_EDGES).collect()
 }

@@ -84,5 +84,6 @@ fn question() -> ChatRequest {
         schema: None,
         seed: Some(1),
         enough: None,
+        odds: false,
     }
 }

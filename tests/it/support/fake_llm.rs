@@ -26,6 +26,9 @@ pub(crate) use competent::{PAGE, more_tasks, some_task};
 pub(crate) enum Behaviour {
     /// Streams the text, a few characters an event.
     Say(String),
+    /// Streams the text word by word and says how likely each word was, where it is asked to: half of those that hold the
+    /// second text, nearly all of the others.
+    Unsure(String, &'static str),
     /// Streams the text with a pause before each event.
     Drip(String, Duration),
     /// One whole JSON body, as if no stream had been asked for.
@@ -316,6 +319,7 @@ async fn chat(
         number: shared.count.fetch_add(1, Ordering::SeqCst),
     };
     let behaviour = (shared.script)(&asked);
+    let asked_for_odds = asked.body["logprobs"] == true;
     shared
         .asked
         .lock()
@@ -329,6 +333,16 @@ async fn chat(
     let ollama = path == "/api/chat";
     let pieces = match behaviour {
         Behaviour::Say(text) => spoken(&text, ollama),
+        Behaviour::Unsure(text, doubted) => {
+            let odds = asked_for_odds;
+            let word = |word: &str| {
+                let likely: f64 = if word.contains(doubted) { 0.5 } else { 0.99 };
+                with_odds(word, odds.then(|| likely.ln()), ollama).into()
+            };
+            let mut pieces: Vec<Bytes> = text.split_inclusive([' ', '\n']).map(word).collect();
+            pieces.extend(spoken("", ollama));
+            pieces
+        }
         Behaviour::BreakOff(text) => {
             let mut pieces = spoken(&text, ollama);
             pieces.truncate(pieces.len().saturating_sub(3));
@@ -432,15 +446,21 @@ fn spoken(text: &str, ollama: bool) -> Vec<Bytes> {
 }
 
 fn event(text: &str, ollama: bool) -> String {
+    with_odds(text, None, ollama)
+}
+
+fn with_odds(text: &str, ln: Option<f64>, ollama: bool) -> String {
+    let odds = ln.map(|ln| json!([{"token": text, "bytes": text.as_bytes(), "logprob": ln}]));
     if ollama {
-        format!(
-            "{}\n",
-            json!({"message": {"role": "assistant", "content": text}, "done": false})
-        )
-    } else {
-        format!(
-            "data: {}\n\n",
-            json!({"choices": [{"delta": {"content": text}, "finish_reason": null}]})
-        )
+        let mut line = json!({"message": {"role": "assistant", "content": text}, "done": false});
+        if let Some(odds) = odds {
+            line["logprobs"] = odds;
+        }
+        return format!("{line}\n");
     }
+    let mut choice = json!({"delta": {"content": text}, "finish_reason": null});
+    if let Some(odds) = odds {
+        choice["logprobs"] = json!({"content": odds});
+    }
+    format!("data: {}\n\n", json!({"choices": [choice]}))
 }

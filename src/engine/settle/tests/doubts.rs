@@ -19,7 +19,7 @@ fn two_examples_and_eight_expectations_met_outweigh_one_that_is_missed() {
     let (checks, right) = one_missed(OUTWEIGHING);
     let Settlement::Settled {
         dropped, support, ..
-    } = settle(&checks, std::slice::from_ref(&right), &[])
+    } = settle(&checks, std::slice::from_ref(&right), &Said::default())
     else {
         panic!("it settles");
     };
@@ -40,7 +40,7 @@ fn two_examples_and_eight_expectations_met_outweigh_one_that_is_missed() {
         .answers
         .push(Answer::Value(Value::Int("2".to_owned())));
     other.answers[OUTWEIGHING + 2] = Answer::Value(Value::Int("98".to_owned()));
-    let doubted = settle(&asked, &[one, other], &[]);
+    let doubted = settle(&asked, &[one, other], &Said::default());
     assert!(
         matches!(&doubted, Settlement::Settled { support: None, .. }),
         "{doubted:?}"
@@ -54,15 +54,15 @@ fn fewer_expectations_or_an_exception_outweigh_nothing() {
         Settlement::Settled { .. } => None,
     };
     let (checks, right) = one_missed(OUTWEIGHING - 1);
-    let few = settle(&checks, &[right], &[]);
+    let few = settle(&checks, &[right], &Said::default());
     assert_eq!(needs(&few), Some(Needs::Either), "{few:?}");
     let (checks, mut right) = one_missed(OUTWEIGHING);
     right.answers[OUTWEIGHING + 2] = Answer::Raised(vec!["IndexError".to_owned()]);
-    let failed = settle(&checks, &[right], &[]);
+    let failed = settle(&checks, &[right], &Said::default());
     assert_eq!(needs(&failed), Some(Needs::Solutions), "{failed:?}");
     let (mut checks, right) = one_missed(OUTWEIGHING);
     checks[1].1.origin = Origin::Model;
-    let unshown = settle(&checks, &[right], &[]);
+    let unshown = settle(&checks, &[right], &Said::default());
     assert_eq!(needs(&unshown), Some(Needs::Solutions), "{unshown:?}");
 }
 
@@ -75,7 +75,7 @@ fn a_lone_solution_that_falls_over_an_open_question_has_no_support() {
     let answered = |class: &str| {
         let mut one = right.clone();
         one.answers.push(Answer::Raised(vec![class.to_owned()]));
-        settle(&checks, &[one], &[])
+        settle(&checks, &[one], &Said::default())
     };
     for (class, supported) in [("ValueError", true), ("IndexError", false)] {
         let settlement = answered(class);
@@ -92,13 +92,13 @@ fn a_named_error_that_two_solutions_forget_is_no_suspect() {
     checks[5].1.kind = CheckKind::Raises {
         error: "json.JSONDecodeError".to_owned(),
     };
-    let forgot = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &[]);
+    let forgot = settle(&checks, &pair([1, 2, 3, 4, 5, 6]), &Said::default());
     assert!(matches!(forgot, Settlement::Unsettled { .. }), "{forgot:?}");
     let mut right = pair([1, 2, 3, 4, 5, 6]);
     for one in &mut right {
         one.answers[5] = Answer::Raised(vec!["JSONDecodeError".to_owned()]);
     }
-    let settled = settle(&checks, &right, &[]);
+    let settled = settle(&checks, &right, &Said::default());
     assert!(matches!(&settled, Settlement::Settled { dropped, .. } if dropped.is_empty()));
 }
 
@@ -107,7 +107,7 @@ fn an_expectation_that_a_third_solution_meets_is_no_suspect() {
     let checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
     let [one, other] = pair([1, 2, 3, 4, 5, 6]);
     let third = tried("c", [1, 2, 3, 4, 50, 99]);
-    let settlement = settle(&checks, &[one, other, third], &[]);
+    let settlement = settle(&checks, &[one, other, third], &Said::default());
     assert!(
         matches!(settlement, Settlement::Unsettled { .. }),
         "{settlement:?}"
@@ -130,7 +130,7 @@ fn a_copy_with_other_names_is_no_second_opinion() {
 fn an_error_that_the_task_names_has_to_be_seen() {
     let (mut checks, mut right) = one_missed(OUTWEIGHING);
     let named = [vec!["BadNameError".to_owned(), "ValueError".to_owned()]];
-    let settled = settle(&checks, std::slice::from_ref(&right), &[]);
+    let settled = settle(&checks, std::slice::from_ref(&right), &Said::default());
     assert_eq!(settled.clone().having_seen(&[]), settled);
     let unseen = settled.having_seen(&named);
     assert!(
@@ -144,7 +144,7 @@ fn an_error_that_the_task_names_has_to_be_seen() {
     right
         .answers
         .push(Answer::Raised(vec!["ValueError".to_owned()]));
-    let settled = settle(&checks, &[right], &[]);
+    let settled = settle(&checks, &[right], &Said::default());
     assert!(matches!(settled, Settlement::Settled { .. }), "{settled:?}");
     assert_eq!(settled.clone().having_seen(&named), settled);
 }

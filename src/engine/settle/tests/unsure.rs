@@ -1,0 +1,111 @@
+//! Expectations that the model was not sure of as it wrote them.
+
+use super::*;
+
+/// Two examples that the source shows, three expectations that `right` meets, and one (`f(5)`) that it misses.
+fn one_missed() -> (Vec<(Suite, Check)>, Said) {
+    let mut checks = suite([1, 2, 3, 4, 5, 99], Origin::Model);
+    for (_, shown) in &mut checks[..2] {
+        shown.origin = Origin::Source;
+    }
+    let said = Said {
+        stated: Vec::new(),
+        unsure: vec![checks[5].1.clone()],
+    };
+    (checks, said)
+}
+
+const RIGHT: [i64; 6] = [1, 2, 3, 4, 5, 6];
+
+#[test]
+fn one_that_is_missed_is_left_out_where_the_model_was_not_sure_of_it() {
+    let (checks, said) = one_missed();
+    let Settlement::Settled {
+        dropped,
+        support: Some(_),
+        alone: true,
+        checks: visible,
+        hidden_checks,
+        ..
+    } = settle(&checks, &[tried("a", RIGHT)], &said)
+    else {
+        panic!("it settles");
+    };
+    assert!(
+        matches!(&dropped[..], [one] if one.why.contains("not sure") && one.check.call == "f(5)"),
+        "{dropped:?}"
+    );
+    assert_eq!((visible.len(), hidden_checks.len()), (3, 2));
+    let sure = settle(&checks, &[tried("a", RIGHT)], &Said::default());
+    assert!(matches!(sure, Settlement::Unsettled { .. }), "{sure:?}");
+}
+
+#[test]
+fn an_exception_is_no_answer_to_it() {
+    let (checks, said) = one_missed();
+    let mut falls = tried("a", RIGHT);
+    falls.answers[5] = Answer::Raised(vec!["IndexError".to_owned()]);
+    let settled = settle(&checks, &[falls], &said);
+    assert!(
+        matches!(settled, Settlement::Unsettled { .. }),
+        "{settled:?}"
+    );
+}
+
+#[test]
+fn it_is_a_question_two_answers_to_which_leave_a_doubt_and_one_becomes_a_check() {
+    let (checks, said) = one_missed();
+    let other = tried("b", [1, 2, 3, 4, 5, 7]);
+    let doubted = settle(&checks, &[tried("a", RIGHT), other], &said);
+    assert!(
+        matches!(doubted, Settlement::Settled { support: None, .. }),
+        "{doubted:?}"
+    );
+    let Settlement::Settled {
+        hidden_checks,
+        alone: false,
+        ..
+    } = settle(&checks, &pair(RIGHT), &said)
+    else {
+        panic!("it settles");
+    };
+    let agreed: Vec<_> = hidden_checks.iter().filter(|c| is_open(c)).collect();
+    let kind = CheckKind::Example {
+        expect: "6".to_owned(),
+    };
+    assert!(
+        matches!(&agreed[..], [one] if one.call == "f(5)" && one.kind == kind),
+        "{agreed:?}"
+    );
+}
+
+#[test]
+fn one_that_is_met_is_a_check_like_any_other() {
+    let (mut checks, _) = one_missed();
+    checks[5] = example(Suite::Hidden, 5, "6", Origin::Model);
+    let said = Said {
+        stated: Vec::new(),
+        unsure: checks[2..].iter().map(|(_, check)| check.clone()).collect(),
+    };
+    let Settlement::Settled {
+        support: Some(_),
+        hidden_checks,
+        dropped,
+        ..
+    } = settle(&checks, &[tried("a", RIGHT)], &said)
+    else {
+        panic!("it settles");
+    };
+    assert_eq!((hidden_checks.len(), dropped.len()), (3, 0));
+}
+
+#[test]
+fn what_the_task_states_binds_however_unsure_the_model_was() {
+    let (checks, mut said) = one_missed();
+    said.stated = said.unsure.clone();
+    let settled = settle(&checks, &pair(RIGHT), &said);
+    assert!(
+        matches!(&settled, Settlement::Unsettled { why, .. } if why.contains("the task itself")),
+        "{settled:?}"
+    );
+}

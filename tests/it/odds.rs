@@ -1,0 +1,134 @@
+//! How likely a model held what it wrote: asked for, read, and made use of.
+
+use dreamer::coder::prompt::SOLVE_MARK;
+use dreamer::config::LlmChoice;
+use dreamer::llm::ChatRequest;
+use dreamer::weaver::prompt::CHECKS_MARK;
+
+use crate::given::{RUNS, RUNS_CODE, SHOWN};
+use crate::llm::{client, operator, question};
+use crate::session::{backends, given, night, saved, settings};
+use crate::support::World;
+use crate::support::fake_llm::{Behaviour, FakeLlm, Looks};
+
+#[tokio::test]
+async fn both_dialects_say_how_likely_each_word_was() {
+    for ollama in [false, true] {
+        let looks = Looks {
+            ollama,
+            ..Looks::default()
+        };
+        let said = "one or another";
+        let fake = FakeLlm::start(looks, move |_| Behaviour::Unsure(said.to_owned(), "or ")).await;
+        let client = client(&fake).await;
+        let (permit, _holder) = operator();
+        let wanted = ChatRequest {
+            odds: true,
+            ..question()
+        };
+        let reply = client.chat(&permit, &wanted).await.unwrap();
+        assert_eq!(reply.text, said);
+        let of = |bytes| reply.odds.of(&bytes).expect("the server says so");
+        assert!(of(0..3) > 0.9 && of(7..14) > 0.9);
+        assert!((of(4..6) - 0.5).abs() < 0.01 && of(0..14) < 0.5);
+        let unasked = client.chat(&permit, &question()).await.unwrap();
+        assert_eq!(unasked.odds.of(&(0..3)), None);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_odds_is_asked_without_them() {
+    let fake = FakeLlm::scripted(|asked| {
+        if asked.body.get("logprobs").is_some() || asked.body.get("top_logprobs").is_some() {
+            Behaviour::Status(400, Vec::new(), "unknown field".to_owned())
+        } else {
+            Behaviour::Say("fine".to_owned())
+        }
+    })
+    .await;
+    let (permit, _holder) = operator();
+    let wanted = ChatRequest {
+        odds: true,
+        ..question()
+    };
+    let reply = client(&fake).await.chat(&permit, &wanted).await.unwrap();
+    assert_eq!(reply.text, "fine");
+    assert_eq!(reply.odds.of(&(0..4)), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_expectation_that_the_model_was_not_sure_of_costs_no_dream() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let list = "```python\nassert run_lengths('') == []\nassert run_lengths('d') == [('d', 1)]\nassert run_lengths('ee') == [('e', 2)]\n\
+                assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\n\
+                assert run_lengths('jkj') == [('j', 2), ('k', 1)]\n```";
+    // The last expectation is wrong: one model wrote it with doubt, the other is sure of all that it wrote.
+    for (doubted, kept) in [("('j',", true), ("nothing", false)] {
+        let world = World::new();
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let question = asked.question();
+            if question.contains(CHECKS_MARK) {
+                Some(Behaviour::Unsure(list.to_owned(), doubted))
+            } else {
+                let solves = question.contains(SOLVE_MARK);
+                solves.then(|| Behaviour::code(RUNS_CODE))
+            }
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{SHOWN}"))).await;
+        assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
+        for dream in saved(&settings.output_dir) {
+            let dropped = dream["dropped_checks"].as_array().expect("dropped checks");
+            let why = dropped[0]["why"].as_str().expect("a reason");
+            assert!(
+                dropped.len() == 1 && why.contains("not sure"),
+                "{dropped:?}"
+            );
+            assert_eq!(dream["tier"], "gold");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_no_check_reaches_is_asked_about_at_the_edges() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let list = "assert run_lengths('d') == [('d', 1)]\nassert run_lengths('ee') == [('e', 2)]\n\
+                assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\n\
+                assert run_lengths('jkj') == [('j', 1), ('k', 1), ('j', 1)]";
+    let right = "assert run_lengths('') == []\nassert run_lengths(' ') == [(' ', 1)]";
+    let wrong = "assert run_lengths('') == ['']\nassert run_lengths(' ') == [(' ', 1)]";
+    let (def, rest) = RUNS_CODE.split_once('\n').expect("more than one line");
+    let guarded = format!("{def}\n    if text == '':\n        return []\n{rest}");
+    for (edges, kept) in [(right, true), (wrong, false)] {
+        let world = World::new();
+        let code = guarded.clone();
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let question = asked.question();
+            let text = if question.contains("Exactly these calls") {
+                assert!(question.contains("\nrun_lengths('')\n"), "{question}");
+                edges
+            } else if question.contains(CHECKS_MARK) {
+                list
+            } else if question.contains(SOLVE_MARK) {
+                &code
+            } else {
+                return None;
+            };
+            Some(Behaviour::code(text))
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{SHOWN}"))).await;
+        assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
+        for dream in saved(&settings.output_dir) {
+            let hidden = dream["hidden_checks"].as_array().expect("checks");
+            let edge = |check: &&serde_json::Value| check["call"] == "run_lengths('')";
+            assert_eq!(hidden.iter().filter(edge).count(), 1, "{hidden:?}");
+        }
+    }
+}
