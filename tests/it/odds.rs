@@ -97,20 +97,20 @@ async fn a_line_that_no_check_reaches_is_asked_about_at_the_edges() {
     let Some(backend) = backends().await.into_iter().next() else {
         return;
     };
-    let list = "assert run_lengths('d') == [('d', 1)]\nassert run_lengths('ee') == [('e', 2)]\n\
+    let list = "assert run_lengths('mnn') == [('m', 1), ('n', 2)]\nassert run_lengths('ee') == [('e', 2)]\n\
                 assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\n\
                 assert run_lengths('jkj') == [('j', 1), ('k', 1), ('j', 1)]";
-    let right = "assert run_lengths('') == []\nassert run_lengths(' ') == [(' ', 1)]";
-    let wrong = "assert run_lengths('') == ['']\nassert run_lengths(' ') == [(' ', 1)]";
+    let right = "assert run_lengths(' ') == [(' ', 1)]";
+    let wrong = "assert run_lengths(' ') == []";
     let (def, rest) = RUNS_CODE.split_once('\n').expect("more than one line");
-    let guarded = format!("{def}\n    if text == '':\n        return []\n{rest}");
+    let guarded = format!("{def}\n    if len(text) == 1:\n        return [(text, 1)]\n{rest}");
     for (edges, kept) in [(right, true), (wrong, false)] {
         let world = World::new();
         let code = guarded.clone();
         let llm = FakeLlm::competent_with(1, move |asked| {
             let question = asked.question();
             let text = if question.contains("Exactly these calls") {
-                assert!(question.contains("\nrun_lengths('')\n"), "{question}");
+                assert!(question.contains("\nrun_lengths(' ')\n"), "{question}");
                 edges
             } else if question.contains(CHECKS_MARK) {
                 list
@@ -127,7 +127,7 @@ async fn a_line_that_no_check_reaches_is_asked_about_at_the_edges() {
         assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
         for dream in saved(&settings.output_dir) {
             let hidden = dream["hidden_checks"].as_array().expect("checks");
-            let edge = |check: &&serde_json::Value| check["call"] == "run_lengths('')";
+            let edge = |check: &&serde_json::Value| check["call"] == "run_lengths(' ')";
             assert_eq!(hidden.iter().filter(edge).count(), 1, "{hidden:?}");
         }
     }
