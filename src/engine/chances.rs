@@ -1,8 +1,8 @@
 //! A second chance for a candidate that fell for one thing only. Where its code changes the arguments, another solution
 //! that passed the same checks may stand in for it, or its own author works on a copy. Where no check reaches some of its
-//! lines, the model is asked what the edges of its arguments give; else, where nobody stands beside it, one more solution is asked for, to agree on questions that do, or a further list of
-//! expectations; it is never replaced then, as the other may lack just the rule that those lines are about. Whatever comes
-//! of it goes through every gate again.
+//! lines, the model is asked what the edges of its arguments give; else, where nobody stands beside it, one more solution
+//! is asked for, to agree on questions that do, or a further list of expectations; it is never replaced then, as the other
+//! may lack just the rule that those lines are about. Whatever comes of it goes through every gate again.
 
 use tokio::sync::MutexGuard;
 
@@ -13,7 +13,7 @@ use super::borrowed::is_copy;
 use super::draft::Draft;
 use super::progress::Phase;
 use super::settle::{Said, Tried, differ, meets};
-use super::solve::{Wish, edges_of};
+use super::solve::Wish;
 use super::{EngineError, Scene, Tally};
 
 /// Other solutions that are tried in its place: each costs a verification.
@@ -104,15 +104,20 @@ impl Scene<'_> {
                 Ok(mended.map(|code| (with_code(candidate, &code), context.clone())))
             }
             Some((Reason::WeakChecks, _)) => {
-                if let Some(more) = self.with_edges(candidate, tally).await? {
-                    return Ok(Some((more, context.clone())));
+                let edges = self
+                    .with_more_expected(candidate, Wish::Edges, tally)
+                    .await?;
+                if let Some(stronger) = edges {
+                    return Ok(Some((stronger, context.clone())));
                 }
                 // Somebody beside it has answered questions that its checks do not ask.
                 if !context.peers.is_empty() {
                     return Ok(None);
                 }
                 let Some(code) = self.one_more(candidate, asked, tally).await? else {
-                    let more = self.with_more_expected(candidate, tally).await?;
+                    let more = self
+                        .with_more_expected(candidate, Wish::More, tally)
+                        .await?;
                     return Ok(more.map(|candidate| (candidate, context.clone())));
                 };
                 let checks = candidate.all_checks().count();
@@ -151,39 +156,12 @@ impl Scene<'_> {
         Ok(passes.then_some(one.code))
     }
 
-    /// The candidate with the edges of its arguments as checks, where the model is sure of what they give and so is the code.
-    async fn with_edges(
-        &self,
-        candidate: &Candidate,
-        tally: &mut Tally,
-    ) -> Result<Option<Candidate>, EngineError> {
-        let there: Vec<&Check> = candidate.all_checks().map(|(_, check)| check).collect();
-        let calls = edges_of(&candidate.scenario, &there);
-        self.phase(Phase::Weaving, tally);
-        let expected = self.expected_of(&candidate.scenario, &calls).await?;
-        let Some(expected) = expected else {
-            return Ok(None);
-        };
-        tally.spent(expected.tokens);
-        let sure = expected.checks.into_iter();
-        let sure = sure.filter(|check| !expected.unsure.contains(check));
-        let asked: Vec<(Suite, Check)> = sure.map(|check| (Suite::Hidden, check)).collect();
-        self.phase(Phase::Running, tally);
-        let answers = self.observe(&candidate.code, &asked).await?;
-        let mut answered = asked.iter().zip(&answers);
-        if asked.is_empty() || !answered.all(|((_, check), answer)| meets(check, answer)) {
-            return Ok(None);
-        }
-        let mut stronger = candidate.clone();
-        let asked = asked.into_iter().map(|(_, check)| check);
-        stronger.hidden_checks.extend(asked);
-        Ok(Some(stronger))
-    }
-
-    /// The candidate with a further list of expectations, where it meets them all.
+    /// The candidate with further expectations, where it meets all that the model is sure of. Of the edges of its arguments
+    /// the others are left out, met or not.
     async fn with_more_expected(
         &self,
         candidate: &Candidate,
+        wish: Wish<'_>,
         tally: &mut Tally,
     ) -> Result<Option<Candidate>, EngineError> {
         self.phase(Phase::Coding, tally);
@@ -193,17 +171,18 @@ impl Scene<'_> {
         let mut said = Said::default();
         self.expect_more(
             &candidate.scenario,
-            (&mut checks, &mut said, Wish::More),
+            (&mut checks, &mut said, wish),
             &mut tried,
             tally,
         )
         .await?;
         let mut stronger = candidate.clone();
         for ((_, check), answer) in checks.drain(there..).zip(&tried[0].answers) {
-            if meets(&check, answer) {
-                stronger.hidden_checks.push(check);
-            } else if !said.is_unsure(&check) {
-                return Ok(None);
+            let sure = !said.is_unsure(&check);
+            match meets(&check, answer) {
+                true if sure || wish == Wish::More => stronger.hidden_checks.push(check),
+                false if sure => return Ok(None),
+                true | false => {}
             }
         }
         let more = stronger.hidden_checks.len() > candidate.hidden_checks.len();

@@ -17,7 +17,7 @@ use super::settle::{
     told, with_stated,
 };
 use super::{EngineError, Scene, Tally};
-pub(super) use ask::{Asked, Wish, edges_of};
+pub(super) use ask::{Asked, Wish};
 use ask::{Fresh, Refuted};
 
 /// Solutions of the first step: two that agree are found in one step more often among three, and with the request for

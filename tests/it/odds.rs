@@ -1,11 +1,9 @@
 //! How likely a model held what it wrote: asked for, read, and made use of.
 
-use dreamer::coder::prompt::SOLVE_MARK;
 use dreamer::config::LlmChoice;
 use dreamer::llm::ChatRequest;
-use dreamer::weaver::prompt::CHECKS_MARK;
 
-use crate::given::{RUNS, RUNS_CODE, SHOWN};
+use crate::given::{RUNS, RUNS_CODE, SHOWN, dropped_one};
 use crate::llm::{client, operator, question};
 use crate::session::{backends, given, night, saved, settings};
 use crate::support::World;
@@ -68,25 +66,15 @@ async fn a_wrong_expectation_that_the_model_was_not_sure_of_costs_no_dream() {
     for (doubted, kept) in [("('j',", true), ("nothing", false)] {
         let world = World::new();
         let llm = FakeLlm::competent_with(1, move |asked| {
-            let question = asked.question();
-            if question.contains(CHECKS_MARK) {
-                Some(Behaviour::Unsure(list.to_owned(), doubted))
-            } else {
-                let solves = question.contains(SOLVE_MARK);
-                solves.then(|| Behaviour::code(RUNS_CODE))
-            }
+            let list = |_: &str| Behaviour::Unsure(list.to_owned(), doubted);
+            asked.answered(list, RUNS_CODE)
         })
         .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
         let report = night(&settings, given(format!("{RUNS}\n\n{SHOWN}"))).await;
         assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
         for dream in saved(&settings.output_dir) {
-            let dropped = dream["dropped_checks"].as_array().expect("dropped checks");
-            let why = dropped[0]["why"].as_str().expect("a reason");
-            assert!(
-                dropped.len() == 1 && why.contains("not sure"),
-                "{dropped:?}"
-            );
+            dropped_one(&dream, "not sure");
             assert_eq!(dream["tier"], "gold");
         }
     }
@@ -108,18 +96,13 @@ async fn a_line_that_no_check_reaches_is_asked_about_at_the_edges() {
         let world = World::new();
         let code = guarded.clone();
         let llm = FakeLlm::competent_with(1, move |asked| {
-            let question = asked.question();
-            let text = if question.contains("Exactly these calls") {
-                assert!(question.contains("\nrun_lengths(' ')\n"), "{question}");
-                edges
-            } else if question.contains(CHECKS_MARK) {
-                list
-            } else if question.contains(SOLVE_MARK) {
-                &code
-            } else {
-                return None;
+            let checks = |question: &str| {
+                let at_edges = question.contains("Exactly these calls");
+                let asks = question.contains("\nrun_lengths(' ')\n");
+                assert!(asks || !at_edges, "{question}");
+                Behaviour::code(if at_edges { edges } else { list })
             };
-            Some(Behaviour::code(text))
+            asked.answered(checks, &code)
         })
         .await;
         let settings = settings(&world, backend, LlmChoice::Url(llm.url()));

@@ -9,7 +9,6 @@ use crate::engine::progress::Phase;
 use crate::engine::settle::{Answer, Said, Tried, meets};
 use crate::engine::{EngineError, Scene, Tally};
 use crate::guardian::inputs::edge_questions;
-use crate::weaver::Expected;
 
 /// Edges that a model is asked about: the first ones are empty, zero, one and less.
 const MOST_EDGES: usize = 3;
@@ -178,18 +177,28 @@ impl Scene<'_> {
             return Ok(());
         };
         let there: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
-        let error = match wish {
-            Wish::Error(error) => Some(error),
-            Wish::More | Wish::Edges => None,
+        let weaver = &writers.weaver;
+        let more = match wish {
+            Wish::Edges => {
+                let edges = edges_of(scenario, &there);
+                if edges.is_empty() {
+                    return Ok(());
+                }
+                weaver.expected_of(self.permit, scenario, &edges).await
+            }
+            Wish::More => {
+                weaver
+                    .more_checks(self.permit, scenario, &there, None)
+                    .await
+            }
+            Wish::Error(error) => {
+                let error = Some(error);
+                weaver
+                    .more_checks(self.permit, scenario, &there, error)
+                    .await
+            }
         };
-        let more = if wish == Wish::Edges {
-            let edges = edges_of(scenario, &there);
-            self.expected_of(scenario, &edges).await?
-        } else {
-            let weaver = &writers.weaver;
-            let more = weaver.more_checks(self.permit, scenario, &there, error);
-            self.woven_or_nothing(more.await)?
-        };
+        let more = self.woven_or_nothing(more)?;
         let Some(more) = more else {
             return Ok(());
         };
@@ -207,20 +216,6 @@ impl Scene<'_> {
         }
         checks.extend(more);
         Ok(())
-    }
-
-    /// What the model expects of these calls; nothing where it gave nothing usable.
-    pub(in crate::engine) async fn expected_of(
-        &self,
-        scenario: &Scenario,
-        calls: &[String],
-    ) -> Result<Option<Expected>, EngineError> {
-        let writers = self.writers.filter(|_| !calls.is_empty());
-        let Some(writers) = writers else {
-            return Ok(None);
-        };
-        let expected = writers.weaver.expected_of(self.permit, scenario, calls);
-        self.woven_or_nothing(expected.await)
     }
 
     /// Leaves out what proves nothing, and what is wrong by the task's own words.
@@ -261,7 +256,7 @@ impl Scene<'_> {
 }
 
 /// Calls at the edges of the arguments that are `there`, few enough to ask a model about.
-pub(in crate::engine) fn edges_of(scenario: &Scenario, there: &[&Check]) -> Vec<String> {
+fn edges_of(scenario: &Scenario, there: &[&Check]) -> Vec<String> {
     let edges = edge_questions(&scenario.entry_point, there).into_iter();
     let plain = edges.filter(|edge| edge.setup.is_empty() && edge.given.is_empty());
     plain.map(|edge| edge.call).take(MOST_EDGES).collect()

@@ -12,6 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use dreamer::coder::prompt::SOLVE_MARK;
+use dreamer::weaver::prompt::CHECKS_MARK;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
@@ -72,6 +74,23 @@ impl Asked {
         last.and_then(|m| m["content"].as_str())
             .unwrap_or_default()
             .to_owned()
+    }
+}
+
+impl Asked {
+    /// The answer to a request for checks or for code; none to another request.
+    pub(crate) fn answered(
+        &self,
+        checks: impl FnOnce(&str) -> Behaviour,
+        code: &str,
+    ) -> Option<Behaviour> {
+        let question = self.question();
+        if question.contains(CHECKS_MARK) {
+            Some(checks(&question))
+        } else {
+            let solves = question.contains(SOLVE_MARK);
+            solves.then(|| Behaviour::code(code))
+        }
     }
 }
 
