@@ -100,8 +100,8 @@ impl Learned {
         self.outlook.tries()
     }
 
-    pub(super) fn merit(&self, candidate: &Candidate) -> f64 {
-        choose::merit(candidate, &self.outlook)
+    pub(super) fn standing(&self, modules: &[Candidate]) -> Vec<usize> {
+        choose::standing(modules, self.outlook.tries(), &self.outlook)
     }
 
     pub(super) fn topic(&mut self, candidates: &[Candidate]) -> Option<(usize, Decision)> {

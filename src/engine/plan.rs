@@ -14,7 +14,7 @@ use crate::knowledge::Knowledge;
 use crate::pack::offline::{OfflinePack, PackTask};
 use crate::pack::source::{LEAST_EXAMPLES, SourceTask, source_tasks_across};
 
-use crate::learning::choose::{Candidate, MOST_ALTERNATIVES};
+use crate::learning::choose::{self, Candidate, MOST_CLUSTERS};
 use crate::learning::{fitted, module_of};
 use crate::store::Store;
 
@@ -36,11 +36,6 @@ const SOME_EXAMPLES: usize = 2;
 
 /// Documented functions for each woven task: the real function answers for them, so more of them can be proven.
 const OPEN_IN_A_ROW: usize = 2;
-
-/// What stands for choice: modules whose turn it is, modules that fared best, and clusters, ten at most in all.
-const MODULES_IN_TURN: usize = 2;
-const MODULES_BY_MERIT: usize = 4;
-const MOST_CLUSTERS: usize = MOST_ALTERNATIVES - MODULES_IN_TURN - MODULES_BY_MERIT;
 
 /// One scenario to be.
 #[derive(Debug)]
@@ -224,12 +219,12 @@ impl Planner {
             self.clusters = self.knowledge.clusters(CLUSTERS)?.into();
         }
         let mut candidates: Vec<(Place, Candidate)> = self.open_candidates(learned);
-        let clusters = self.clusters.iter().take(MOST_CLUSTERS).enumerate();
-        candidates.extend(clusters.map(|(n, cluster)| {
+        let clusters = choose::turned(self.clusters.len(), learned.tries()).take(MOST_CLUSTERS);
+        candidates.extend(clusters.map(|n| {
             let candidate = Candidate {
-                topic: fitted(&cluster.label),
+                topic: fitted(&self.clusters[n].label),
                 way: "llm",
-                dreamed: cluster.dreamed,
+                dreamed: self.clusters[n].dreamed,
             };
             (Place::Cluster(n), candidate)
         }));
@@ -278,7 +273,7 @@ impl Planner {
         at
     }
 
-    /// The next function of some modules: those whose turn it is, and those that fared best.
+    /// The next function of each module that stands for choice.
     fn open_candidates(&self, learned: &Learned) -> Vec<(Place, Candidate)> {
         let mut seen = HashSet::new();
         let first = self.open.iter().enumerate().filter_map(|(n, task)| {
@@ -290,12 +285,9 @@ impl Planner {
             };
             seen.insert(topic).then_some((Place::Open(n), candidate))
         });
-        let mut first: Vec<(Place, Candidate)> = first.collect();
-        let mut rest = first.split_off(first.len().min(MODULES_IN_TURN));
-        rest.sort_by(|(_, a), (_, b)| learned.merit(b).total_cmp(&learned.merit(a)));
-        rest.truncate(MODULES_BY_MERIT);
-        first.extend(rest);
-        first
+        let (places, modules): (Vec<Place>, Vec<Candidate>) = first.unzip();
+        let standing = learned.standing(&modules).into_iter();
+        standing.map(|n| (places[n], modules[n].clone())).collect()
     }
 
     /// True once no task of the pack is left at the asked difficulty.

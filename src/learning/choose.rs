@@ -11,6 +11,11 @@ use crate::dream::{Alternative, Decision};
 pub const LEAST_SHARE: f64 = 0.05;
 /// So many alternatives at most stand for choice: with each its least share, half of all draws still go by merit.
 pub const MOST_ALTERNATIVES: usize = 10;
+/// Of the modules with documented functions so many stand for choice because it is their turn, and so many by merit; the
+/// rest of the places are the clusters'.
+const MODULES_IN_TURN: usize = 2;
+const MODULES_BY_MERIT: usize = 4;
+pub const MOST_CLUSTERS: usize = MOST_ALTERNATIVES - MODULES_IN_TURN - MODULES_BY_MERIT;
 /// How sharply merit decides: twice the worth is drawn eight times as often.
 const SHARPNESS: i32 = 3;
 
@@ -48,6 +53,24 @@ pub fn worth(rate: f64) -> f64 {
 /// A topic that was dreamed of 27 times is worth half a new one.
 pub(super) fn novelty(times: u64) -> f64 {
     1.0 / (1.0 + times as f64 / 9.0).sqrt().max(1.0)
+}
+
+/// The places of a list of so many from the one whose turn it is. The turn goes round by one with every try, so that within as
+/// many tries as there are places each of them comes first once, whatever is believed of it.
+pub fn turned(places: usize, turn: u64) -> impl Iterator<Item = usize> {
+    let first = turn.checked_rem(places as u64).unwrap_or_default();
+    let first = usize::try_from(first).unwrap_or_default();
+    (first..places).chain(0..first)
+}
+
+/// The places of those modules that stand for choice.
+#[must_use]
+pub fn standing(modules: &[Candidate], turn: u64, outlook: &Outlook) -> Vec<usize> {
+    let mut places: Vec<usize> = turned(modules.len(), turn).collect();
+    let mut rest = places.split_off(places.len().min(MODULES_IN_TURN));
+    rest.sort_by(|a, b| merit(&modules[*b], outlook).total_cmp(&merit(&modules[*a], outlook)));
+    places.extend(rest.into_iter().take(MODULES_BY_MERIT));
+    places
 }
 
 /// Each candidate's share of the draws.
@@ -282,5 +305,25 @@ mod tests {
         assert!(worth(0.0).abs() < 1e-12);
         assert!(worth(0.6) > worth(0.2) && worth(0.6) > worth(1.0) && worth(1.0) > worth(0.1));
         assert!(worth(f64::NAN).abs() < 1e-12);
+    }
+
+    #[test]
+    fn every_module_stands_for_choice_within_as_many_tries_as_there_are_modules() {
+        let modules: Vec<Candidate> = (0..12).map(|n| candidate(&format!("m{n}"))).collect();
+        // All but one fare well, and that one stands where no turn of its own would bring it.
+        let facts: Vec<AttemptFact> = (0..240)
+            .map(|n| fact(n, &format!("m{}", n % 12), n % 12 != 7, 30.0))
+            .collect();
+        let outlook = Outlook::of(&facts, &[]);
+        let stood = |n| {
+            let turns = (0..12).map(|turn| standing(&modules, turn, &outlook));
+            turns.filter(|places| places.contains(&n)).count()
+        };
+        for n in 0..12 {
+            assert!(stood(n) >= 2, "m{n} stood {} times", stood(n));
+        }
+        assert_eq!(stood(7), 2, "by its turn alone");
+        assert_eq!(standing(&modules[..1], 5, &outlook), [0]);
+        assert!(standing(&[], 5, &outlook).is_empty());
     }
 }

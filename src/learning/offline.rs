@@ -1,6 +1,8 @@
 //! Offline analysis: what a topic's sessions recommend, with the original's rules and a lower bound where it took the raw
 //! rate (5 of 5 is less than 95 of 100). Pure.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -12,6 +14,8 @@ use super::snapshot::{Outcomes, Snapshot};
 const VERSION: u32 = 1;
 /// Paths that are recommended at most, and observations that one needs: the original's.
 const MOST_PATHS: usize = 10;
+/// Of them ways to begin.
+const MOST_OPENINGS: usize = 4;
 const LEAST_OBSERVATIONS: u64 = 5;
 /// Observations from which a three-step path says something of how much paths differ.
 const LEAST_FOR_SPREAD: u64 = 3;
@@ -74,15 +78,16 @@ impl OfflineModel {
         Some(self)
     }
 
-    /// What a try that begins with this step passes at least as often as, whichever of the recommended paths it takes;
-    /// `None` where none begins so.
+    /// What a try that begins with this step passes at least as often as; `None` where nothing says so. Another program's
+    /// model has no path of one step: what the least of those passes that begin so.
     #[must_use]
     pub fn floor_of(&self, begin: &str) -> Option<f64> {
-        let paths = self.recommended_paths.iter().filter(|path| {
-            let first = path.actions.first();
-            first.is_some_and(|first| first == begin)
-        });
-        let bounds = paths.map(|path| path.lower_bound.clamp(0.0, 1.0));
+        let begins = |path: &&RecommendedPath| path.actions.first().is_some_and(|a| a == begin);
+        let mut paths: Vec<_> = self.recommended_paths.iter().filter(begins).collect();
+        if let Some(opening) = paths.iter().position(|path| path.actions.len() == 1) {
+            paths = vec![paths[opening]];
+        }
+        let bounds = paths.iter().map(|path| path.lower_bound.clamp(0.0, 1.0));
         bounds.min_by(f64::total_cmp)
     }
 }
@@ -174,11 +179,22 @@ fn ngram_weight(all: &Snapshot<u64>) -> f64 {
     }
 }
 
+/// The surest ways to begin, and of the longer paths the surest, which are mostly late ones: who got as far as the last
+/// gate nearly always passes.
 fn paths(all: &Snapshot<u64>) -> Vec<RecommendedPath> {
+    let openings = all.openings().into_iter();
+    let mut paths = surest(openings.map(|(name, o)| (vec![name.to_owned()], o)));
+    paths.truncate(MOST_OPENINGS);
     let four = all.quadgrams.iter().map(|(key, o)| (key.to_vec(), *o));
     let three = all.trigrams.iter().map(|(key, o)| (key.to_vec(), *o));
-    let mut paths: Vec<RecommendedPath> = four
-        .chain(three)
+    let longer = surest(four.chain(three)).into_iter();
+    paths.extend(longer.take(MOST_PATHS - paths.len()));
+    paths.sort_by(by_bound);
+    paths
+}
+
+fn surest(seen: impl Iterator<Item = (Vec<String>, Outcomes<u64>)>) -> Vec<RecommendedPath> {
+    let mut paths: Vec<RecommendedPath> = seen
         .filter(|(_, o)| o.visits() >= LEAST_OBSERVATIONS)
         .map(|(actions, o)| RecommendedPath {
             actions,
@@ -187,14 +203,15 @@ fn paths(all: &Snapshot<u64>) -> Vec<RecommendedPath> {
             lower_bound: wilson_lower(o.successes as f64, o.visits() as f64),
         })
         .collect();
-    // Longer paths say more at the same bound.
-    paths.sort_by(|a, b| {
-        let by = b.lower_bound.total_cmp(&a.lower_bound);
-        by.then(b.actions.len().cmp(&a.actions.len()))
-            .then(a.actions.cmp(&b.actions))
-    });
-    paths.truncate(MOST_PATHS);
+    paths.sort_by(by_bound);
     paths
+}
+
+/// Longer paths say more at the same bound.
+fn by_bound(a: &RecommendedPath, b: &RecommendedPath) -> Ordering {
+    let by = b.lower_bound.total_cmp(&a.lower_bound);
+    by.then(b.actions.len().cmp(&a.actions.len()))
+        .then(a.actions.cmp(&b.actions))
 }
 
 #[cfg(test)]
@@ -247,7 +264,9 @@ mod tests {
             .iter()
             .map(|p| p.actions[0].as_str())
             .collect();
-        assert_eq!(first, ["weave", "pack"]);
+        assert_eq!(first, ["weave", "weave", "pack", "pack"]);
+        let steps = model.recommended_paths.iter().map(|p| p.actions.len());
+        assert_eq!(steps.collect::<Vec<_>>(), [3, 1, 3, 1]);
         assert_eq!(model.strategy_config.initial_strategy, "greedy");
         assert_eq!(model.strategy_config.maturity_threshold, 5);
         assert!((model.parameters.ucb1_c - 1.0).abs() < 1e-12);

@@ -122,10 +122,9 @@ impl Outlook {
     #[must_use]
     pub fn advised(mut self, models: &[(String, OfflineModel)]) -> Self {
         for (topic, model) in models {
-            for (begin, way) in [("source", Generator::Source), ("weave", Generator::Llm)] {
-                if let Some(floor) = model.floor_of(begin) {
-                    let key = (topic.clone(), way.as_str().to_owned());
-                    self.advised.insert(key, floor);
+            for begin in ["source", "weave"] {
+                if let Some((floor, way)) = model.floor_of(begin).zip(way_from(begin)) {
+                    self.advised.insert((topic.clone(), way.to_owned()), floor);
                 }
             }
         }
@@ -135,15 +134,25 @@ impl Outlook {
     /// Sessions without their tries tell a topic's episodes and nothing of their seconds or difficulty.
     fn take_in(&mut self, sessions: &[SessionFact]) {
         let mut all = Outcomes::default();
-        let mut topics: BTreeMap<&str, Outcomes<u64>> = BTreeMap::new();
+        let mut topics: BTreeMap<(String, Way), Outcomes<u64>> = BTreeMap::new();
         for session in sessions {
-            let episodes = session.snapshot.episodes;
-            all.add(episodes);
-            topics.entry(&session.topic).or_default().add(episodes);
+            let snapshot = &session.snapshot;
+            all.add(snapshot.episodes);
+            let openings = snapshot.openings().into_iter();
+            let known = openings.filter_map(|(begin, o)| Some((way_from(begin)?, o)));
+            let mut ways: Vec<(Way, Outcomes<u64>)> = known.collect();
+            if ways.is_empty() {
+                // Another program's steps do not say how its tasks came to be.
+                ways.push((Generator::Llm.as_str(), snapshot.episodes));
+            }
+            for (way, episodes) in ways {
+                let key = (session.topic.clone(), way);
+                topics.entry(key).or_default().add(episodes);
+            }
         }
         self.all.take_in(all);
-        for (topic, episodes) in topics {
-            let key = (topic.to_owned(), Generator::Llm.as_str().to_owned());
+        for ((topic, way), episodes) in topics {
+            let key = (topic, way.to_owned());
             self.topics.entry(key).or_default().take_in(episodes);
         }
     }
@@ -301,6 +310,17 @@ impl Outlook {
             .cloned()
             .collect()
     }
+}
+
+/// By the step that a try begins with; `None` for another program's.
+fn way_from(begin: &str) -> Option<Way> {
+    let way = match begin {
+        "source" => Generator::Source,
+        "weave" | "given" => Generator::Llm,
+        "pack" => Generator::Offline,
+        _ => return None,
+    };
+    Some(way.as_str())
 }
 
 /// Documented functions and woven tasks may both be written by a model; a found one has no cluster's thought behind it.

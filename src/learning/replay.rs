@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::choose::{self, Candidate, MOST_ALTERNATIVES};
+use super::choose::{self, Candidate, MOST_CLUSTERS};
 use super::outlook::Outlook;
 use crate::chance::Chance;
 use crate::dream::{ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase, Step};
@@ -118,7 +118,7 @@ pub fn nights(
         while left > 0.0 {
             number += 1;
             let (found, topic) = match &weighs {
-                Some(_) if outlook.is_known() => pick(world, &outlook, number, chance),
+                Some(_) if outlook.is_known() => pick(world, &outlook, chance),
                 _ => in_turn(world, number),
             };
             let difficulty = match (&weighs, found) {
@@ -158,41 +158,27 @@ fn in_turn(world: &World, number: u64) -> (bool, String) {
     (found, topics.get(n).cloned().unwrap_or_default())
 }
 
-/// As the planner: modules in turn, modules by merit, clusters in turn.
-fn pick(world: &World, outlook: &Outlook, number: u64, chance: &mut Chance) -> (bool, String) {
-    let candidate = |topic: &String, way| Candidate {
-        topic: topic.clone(),
-        way,
-        dreamed: 0,
+/// As the planner.
+fn pick(world: &World, outlook: &Outlook, chance: &mut Chance) -> (bool, String) {
+    let candidates = |topics: &[String], way| -> Vec<Candidate> {
+        let candidate = |topic: &String| Candidate {
+            topic: topic.clone(),
+            way,
+            dreamed: 0,
+        };
+        topics.iter().map(candidate).collect()
     };
-    let from = usize::try_from(number).unwrap_or_default();
-    let turned = |topics: &[String]| -> Vec<String> {
-        let start = from % topics.len().max(1);
-        topics
-            .iter()
-            .cycle()
-            .skip(start)
-            .take(topics.len())
-            .cloned()
-            .collect()
-    };
-    let mut found: Vec<Candidate> = turned(&world.topics[0])
-        .iter()
-        .map(|t| candidate(t, "source"))
+    let turn = outlook.tries();
+    let modules = candidates(&world.topics[0], "source");
+    let clusters = candidates(&world.topics[1], "llm");
+    let standing = choose::standing(&modules, turn, outlook).into_iter();
+    let woven = choose::turned(clusters.len(), turn).take(MOST_CLUSTERS);
+    let all: Vec<Candidate> = standing
+        .map(|n| modules[n].clone())
+        .chain(woven.map(|n| clusters[n].clone()))
         .collect();
-    let mut rest = found.split_off(found.len().min(2));
-    rest.sort_by(|a, b| choose::merit(b, outlook).total_cmp(&choose::merit(a, outlook)));
-    found.extend(rest.into_iter().take(4));
-    let places = MOST_ALTERNATIVES - found.len().min(6);
-    let woven = turned(&world.topics[1]);
-    found.extend(
-        woven
-            .iter()
-            .take(places.min(4))
-            .map(|t| candidate(t, "llm")),
-    );
-    let chosen = choose::decide(&found, outlook, chance).map_or(0, |(place, _)| place);
-    (found[chosen].way == "source", found[chosen].topic.clone())
+    let chosen = choose::decide(&all, outlook, chance).map_or(0, |(place, _)| place);
+    (all[chosen].way == "source", all[chosen].topic.clone())
 }
 
 fn made_up(

@@ -189,6 +189,26 @@ impl<N: Count> Snapshot<N> {
 }
 
 impl Snapshot<u64> {
+    /// Steps that follow no other, and how the episodes ended that began with them. One that came to nothing at once is
+    /// in no path; it counts here.
+    pub fn openings(&self) -> BTreeMap<&str, Outcomes<u64>> {
+        let follows = |name: &String| self.transitions.keys().any(|pair| pair[1] == *name);
+        let first = self.actions.iter().filter(|(name, _)| !follows(name));
+        let ended = |(name, taken): (&'_ String, &Outcomes<u64>)| {
+            let next = self.transitions.iter().filter(|(pair, _)| pair[0] == *name);
+            let next = next.fold(Outcomes::default(), |mut sum: Outcomes<u64>, (_, o)| {
+                sum.add(*o);
+                sum
+            });
+            let at_once = taken.visits().saturating_sub(next.visits());
+            let failures = next.failures.saturating_add(at_once);
+            Outcomes { failures, ..next }
+        };
+        first
+            .map(|(name, taken)| (name.as_str(), ended((name, taken))))
+            .collect()
+    }
+
     /// One episode: its steps in order, how it ended, and by which way of choosing it began.
     pub fn note_episode(&mut self, steps: &[(&str, bool)], success: bool, strategy: &str) {
         self.episodes.note(success);

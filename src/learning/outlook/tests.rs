@@ -4,8 +4,10 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::chance::Chance;
+use crate::dream::{FactOutcome, GateOutcome, GateReport};
 use crate::learning::choose::{Candidate, decide};
-use crate::learning::offline::{OfflineModel, analyse};
+use crate::learning::fold::steps_of;
+use crate::learning::offline::{OfflineModel, analyse, wilson_lower};
 use crate::learning::snapshot::Snapshot;
 use crate::learning::{Selection, SessionFact};
 
@@ -97,6 +99,51 @@ fn what_offline_analysis_is_sure_of_is_believed_until_tries_say_otherwise() {
     assert!(advised(&ours, 50) < 0.1);
     // One that was saved is no reason to believe less.
     assert!(advised(&[AttemptFact::example(0, true)], 50) > many);
+}
+
+/// A try that came as far as real ones do: every gate has a step of its own.
+fn note_real(into: &mut Snapshot<u64>, begin: &str, outcome: FactOutcome, times: u32) {
+    let gate = |name: &str| GateReport {
+        gate: name.to_owned(),
+        outcome: GateOutcome::Pass,
+        detail: String::new(),
+        ms: 0,
+    };
+    let gates = "form checks nothing passes steady exercised adequate agreement clean";
+    let mut gates: Vec<GateReport> = gates.split(' ').map(gate).collect();
+    if outcome == FactOutcome::Rejected {
+        gates.truncate(4);
+        gates[3].outcome = GateOutcome::Fail;
+    }
+    let steps = steps_of(begin, outcome, &gates);
+    let steps: Vec<(&str, bool)> = steps.iter().map(|s| (s.name.as_str(), s.ok)).collect();
+    for _ in 0..times {
+        into.note_episode(&steps, outcome.is_success(), "in turn");
+    }
+}
+
+#[test]
+fn tries_of_real_length_are_advised_of_by_how_they_begin_and_all_of_them_count() {
+    let mut snapshot = Snapshot::<u64>::default();
+    note_real(&mut snapshot, "weave", FactOutcome::Saved, 20);
+    note_real(&mut snapshot, "weave", FactOutcome::Rejected, 30);
+    note_real(&mut snapshot, "weave", FactOutcome::NotWoven, 50);
+    note_real(&mut snapshot, "source", FactOutcome::Saved, 9);
+    let fact = SessionFact {
+        snapshot,
+        ..session("t", "s", 0, 0)
+    };
+    let model = analyse(std::slice::from_ref(&fact), Timestamp::UNIX_EPOCH);
+    assert_eq!(model.recommended_paths.len(), 10);
+    let outlook = Outlook::of(&[], &[]).advised(&[("t".to_owned(), model)]);
+    assert_eq!(outlook.advice("t", "llm"), Some(wilson_lower(20.0, 100.0)));
+    assert_eq!(outlook.advice("t", "source"), Some(wilson_lower(9.0, 9.0)));
+    // What was counted elsewhere is believed of the way that it was made in.
+    let outlook = Outlook::of(&[], &[fact]);
+    let (woven, _, tries) = outlook.expected("t", "llm");
+    assert!(woven < 0.3 && tries == 100, "{woven} of {tries}");
+    let (found, _, tries) = outlook.expected("t", "source");
+    assert!(found > 0.7 && tries == 9, "{found} of {tries}");
 }
 
 #[test]
