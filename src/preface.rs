@@ -5,12 +5,15 @@
 //! text, it reads a task once and then, for each further request about it, thirty tokens in place of a hundred.
 
 /// First words of each kind of request, by which tests recognise it.
-pub const CHECKS_MARK: &str = "Write 6 checks of";
+pub const CHECKS_MARK: &str = " checks of `";
 pub const SOLVE_MARK: &str = "Write the Python code for this task";
 
 /// Half of them ordinary, half of them edge cases. Of eleven in two requests a small model worked out three in four, of
 /// six in one request seven in eight; asked for eight it found no end three times in nine.
 pub const CHECKS_ASKED: usize = 6;
+/// The same where some are there already: of 20 lists of six two in each repeated what the task shows, of 20 that were told it
+/// one in three; they took 88 tokens in place of 119, and 37 of their values were sure and right in place of 32.
+pub const CHECKS_ADDED: usize = 4;
 
 /// All rules stand here, before the examples: the request itself is then read in half the time.
 pub const SYSTEM: &str = "You are an expert Python programmer and a careful tester. You answer with one ```python block and nothing \
@@ -59,7 +62,19 @@ pub fn shown() -> [(String, String); 2] {
 
 #[must_use]
 pub fn check_request(task: &str, name: &str) -> String {
-    format!("Task:\n{}\n\n{CHECKS_MARK} `{name}`.", task.trim())
+    format!(
+        "Task:\n{}\n\nWrite {CHECKS_ASKED}{CHECKS_MARK}{name}`.",
+        task.trim()
+    )
+}
+
+/// The same beside those that are `there`, a line each.
+#[must_use]
+pub fn further_check_request(task: &str, name: &str, there: &str) -> String {
+    format!(
+        "Task:\n{}\n\nThese checks are there:\n```python\n{there}\n```\nWrite {CHECKS_ADDED} further{CHECKS_MARK}{name}`.",
+        task.trim()
+    )
 }
 
 /// `imports` is empty or a sentence with a space before it.

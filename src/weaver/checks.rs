@@ -25,9 +25,6 @@ const CALL_TOKENS: u32 = 300;
 
 /// Expected values want care, not ideas.
 const CHECK_TEMPERATURE: f64 = 0.2;
-/// Of a further list: at 0.2 five of eight checks were asked about before, at 0.8 half of them, and 21 of the 24 new ones
-/// were right.
-const MORE_TEMPERATURE: f64 = 0.8;
 /// Any other seed than the first list's will do, as long as it is the same when a scenario is tried again.
 const MORE_SEED: u64 = 1_000_000;
 /// Probability with which a model that is sure writes an expected value: of those that it wrote with this one or more
@@ -58,10 +55,12 @@ impl ScenarioWeaver {
         // A second round only where the first one gave too few.
         for round in 0..2_u64 {
             let seed = seed.wrapping_add(round * 1_000);
+            let known: Vec<&Check> = there.iter().chain(&checks).collect();
+            let messages = prompt::checks(scenario, &known, None);
             let found = self
                 .ask_checks(
                     permit,
-                    (scenario, prompt::checks(scenario, None), ENOUGH),
+                    (scenario, messages, ENOUGH),
                     CHECK_TEMPERATURE,
                     seed,
                 )
@@ -103,9 +102,9 @@ impl ScenarioWeaver {
         there: &[&Check],
         wish: Option<&str>,
     ) -> Result<Expected, WeaveError> {
-        let asked = (scenario, prompt::checks(scenario, wish), ENOUGH);
+        let asked = (scenario, prompt::checks(scenario, there, wish), ENOUGH);
         let mut found = self
-            .ask_checks(permit, asked, MORE_TEMPERATURE, MORE_SEED)
+            .ask_checks(permit, asked, CHECK_TEMPERATURE, MORE_SEED)
             .await?;
         let mut keys: Vec<_> = there.iter().map(|check| parse::key(check)).collect();
         found.checks = fresh(found.checks, &mut keys);

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::dream::{Check, CheckKind, Cluster, Difficulty, Scenario};
 use crate::llm::{Message, Role};
 pub use crate::preface::CHECKS_MARK;
-use crate::preface::{self, check_request};
+use crate::preface::{self, check_request, further_check_request};
 
 mod shots;
 
@@ -16,7 +16,7 @@ pub(super) use shots::own_tasks;
 use shots::{CALL_SHOT, COMPLEX_SHOT, CallShot, MEDIUM_SHOT, SIMPLE_SHOT};
 
 /// Kept with every dream; changes whenever a word does that models were asked with before.
-pub const PROMPT_VERSION: &str = "weave-7";
+pub const PROMPT_VERSION: &str = "weave-8";
 
 /// First words of each kind of request, by which tests recognise it.
 pub const TASK_MARK: &str = "Invent one Python programming task";
@@ -28,6 +28,10 @@ const CALLS_ASKED: usize = 12;
 /// Of the owner's text in one prompt, in bytes: about 300 tokens, four seconds of reading for a small model. More of it
 /// makes a small model copy the text in place of inventing a task.
 const MAX_DATA: usize = 1_200;
+
+/// Checks that are shown where further ones are asked for, and the longest line of one, in bytes.
+const MOST_THERE: usize = 8;
+const MOST_LINE: usize = 160;
 
 /// Of one fragment, so that a long one does not crowd out the others.
 const MAX_FRAGMENT: usize = 500;
@@ -246,13 +250,35 @@ fn fence(data: &str) -> String {
     }
 }
 
-/// The request for checks, from the task's text alone; one of them is to see the error `wish` raised.
-pub(super) fn checks(scenario: &Scenario, wish: Option<&str>) -> Vec<Message> {
-    let mut request = check_request(&scenario.task_prompt, &scenario.entry_point);
+/// The request for checks beside those that are `there`, from the task's text alone; one of them is to see the error `wish`
+/// raised.
+pub(super) fn checks(scenario: &Scenario, there: &[&Check], wish: Option<&str>) -> Vec<Message> {
+    let (task, name) = (&scenario.task_prompt, &scenario.entry_point);
+    let lines = there.iter().filter_map(|check| line_of(check));
+    let lines: Vec<String> = lines.take(MOST_THERE).collect();
+    let mut request = match &lines[..] {
+        [] => check_request(task, name),
+        _ => further_check_request(task, name, &lines.join("\n")),
+    };
     if let Some(error) = wish {
         request.extend([" One of them must raise ", error, "."]);
     }
     Message::after(preface::SYSTEM, &preface::shown(), &request)
+}
+
+/// A check as the model would write it, where it can be written in a short line.
+fn line_of(check: &Check) -> Option<String> {
+    if !check.setup.is_empty() || !check.given.is_empty() {
+        return None;
+    }
+    let call = &check.call;
+    let line = match &check.kind {
+        CheckKind::Example { expect } => format!("assert {call} == {expect}"),
+        CheckKind::Raises { error } => format!("with raises({error}): {call}"),
+        CheckKind::Property { .. } => return None,
+    };
+    let is_short = line.len() <= MOST_LINE && !line.contains(['\n', '`']);
+    is_short.then_some(line)
 }
 
 /// The request for what these calls give.

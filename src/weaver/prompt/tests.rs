@@ -77,7 +77,8 @@ fn every_example_check_is_lifted_and_they_are_as_many_as_are_asked_for() {
     let lifted = parse::checks(&shot.checks.join("\n"), shot.name);
     assert_eq!(lifted.len(), preface::CHECKS_ASKED);
     let asked = format!(" {} checks", preface::CHECKS_ASKED);
-    assert!(preface::SYSTEM.contains(&asked) && CHECKS_MARK.contains(&asked));
+    let request = preface::check_request(shot.task, shot.name);
+    assert!(preface::SYSTEM.contains(&asked) && request.contains(&asked));
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn what_stands_before_a_task_is_the_same_for_every_task() {
             task_prompt: task.to_owned(),
             ..Scenario::default()
         };
-        let mut messages = checks(&scenario, None);
+        let mut messages = checks(&scenario, &[], None);
         messages.pop();
         messages
     };
