@@ -52,6 +52,9 @@ impl<T: Copy> Sensed<T> {
 pub struct Presence {
     /// Time since the last input that any readable source saw; `None` where none ever did.
     pub last_input: Option<Duration>,
+    /// For how long at least nobody gave input, by a source that tells when a screen began to idle and not when it was used
+    /// last: `None` where a better one sees that screen. It holds a dream back and never ends one.
+    pub still_for: Option<Duration>,
     /// Why input may have been missed: a source that exists and cannot be read.
     pub blind: Option<String>,
     /// What somebody does without giving input, such as watching a film; it counts as input for as long as it lasts.
@@ -64,6 +67,7 @@ impl Presence {
     pub fn headless() -> Self {
         Self {
             last_input: None,
+            still_for: None,
             blind: None,
             doing: None,
         }
@@ -72,9 +76,10 @@ impl Presence {
     /// For how long it is known that nobody gave input; `None` where that cannot be said.
     #[must_use]
     pub fn quiet_for(&self) -> Option<Duration> {
-        match (self.last_input, &self.blind) {
+        let known = self.last_input.into_iter().chain(self.still_for).min();
+        match (known, &self.blind) {
             (_, Some(_)) => None,
-            (Some(ago), None) => Some(ago),
+            (Some(quiet), None) => Some(quiet),
             (None, None) => Some(Duration::MAX),
         }
     }
@@ -90,10 +95,11 @@ impl Presence {
         self.last_input = Some(self.last_input.map_or(ago, |seen| seen.min(ago)));
     }
 
-    /// Somebody was there less than `quiet` ago; true only where input was really seen.
+    /// Somebody was there less than `quiet` ago, or may have been; what no source sees is no reason to say so.
     #[must_use]
     pub fn seen_within(&self, quiet: Duration) -> bool {
-        self.last_input.is_some_and(|ago| ago < quiet)
+        let known = self.last_input.into_iter().chain(self.still_for);
+        known.min().is_some_and(|ago| ago < quiet)
     }
 }
 
@@ -132,6 +138,7 @@ impl Reading {
         Self {
             presence: Presence {
                 last_input: None,
+                still_for: None,
                 blind: Some(why.to_owned()),
                 doing: None,
             },

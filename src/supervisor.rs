@@ -123,6 +123,8 @@ pub struct Supervisor {
 
     looks: JoinSet<Reading>,
     look_began: Instant,
+    /// A look was wanted while one was out.
+    look_again: bool,
     next_look: Instant,
     /// Nothing can begin for a while, whatever the machine does.
     calm: bool,
@@ -211,6 +213,7 @@ impl Supervisor {
             told_input: None,
             looks: JoinSet::new(),
             look_began: now,
+            look_again: false,
             next_look: now,
             calm: false,
             whys: Vec::new(),
@@ -365,7 +368,8 @@ impl Supervisor {
             Happening::Over(id, result) => self.over(id, result, now),
             Happening::Looked(reading) => {
                 self.looked(&reading, now);
-                self.next_look = now + self.pace();
+                let again = std::mem::take(&mut self.look_again);
+                self.next_look = if again { now } else { now + self.pace() };
             }
             Happening::Checked(trouble) => {
                 self.step(Event::Checked { trouble }, now);

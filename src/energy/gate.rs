@@ -263,7 +263,9 @@ pub fn describe(presence: &Presence) -> String {
         (Some(ago), None) => format!("last input {} ago", span(ago)),
         (Some(ago), Some(_)) => format!("unknown (last input seen {} ago)", span(ago)),
         (None, Some(_)) => "unknown".to_owned(),
-        (None, None) => "headless".to_owned(),
+        (None, None) => presence.still_for.map_or("headless".to_owned(), |quiet| {
+            format!("no input for {} at least", span(quiet))
+        }),
     }
 }
 

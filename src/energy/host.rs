@@ -274,9 +274,12 @@ impl HostSenses {
     fn presence(&mut self, all: &Processes, now: Instant) -> Presence {
         let resumed = self.awake.resumed(clock::suspended(), now);
         // Where a desktop sees the whole of the input, devices that nobody may watch hide nothing.
-        let covered = self.said.idle(now).is_some();
+        let (idle, still_for) = (self.said.idle(now), self.said.still_for(now));
+        let covered = idle.is_some() || still_for.is_some();
         let told = presence(&mut self.input, &self.roots, &self.seen, covered, all, now);
         let mut presence = self.said.add_to(told, now);
+        // When the screen began to idle says less than who sees each touch.
+        presence.still_for = still_for.filter(|_| idle.is_none() && !self.seen.is_whole());
         // Somebody opened the lid: as good as a key.
         if let Some(at) = resumed {
             let ago = now.saturating_duration_since(at);
@@ -329,6 +332,7 @@ fn presence(
             "other people's processes are hidden, and with them whether somebody has logged in";
         return Presence {
             last_input: told.map(|at| now.saturating_duration_since(at)),
+            still_for: None,
             blind: (!all.are_all_seen() && !covered).then(|| hidden.to_owned()),
             doing: None,
         };
@@ -348,6 +352,7 @@ fn presence(
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         },
+        still_for: None,
         blind,
         doing: None,
     }

@@ -139,7 +139,11 @@ impl LlmClient {
         match api {
             Api::Ollama => self.get("/api/ps").await.is_some_and(|now| {
                 let loaded = now["models"].as_array();
-                loaded.is_some_and(|all| all.iter().all(|one| one["name"] != self.model.as_str()))
+                let is_ours = |one: &Json| {
+                    let name = one["name"].as_str().unwrap_or_default();
+                    tagged(name) == tagged(&self.model)
+                };
+                loaded.is_some_and(|all| !all.iter().any(is_ours))
             }),
             Api::Swap => self.get("/running").await.is_some_and(|now| {
                 let running = now["running"].as_array();
@@ -172,4 +176,9 @@ impl LlmClient {
         }
         Some(response.json().await.unwrap_or_default())
     }
+}
+
+/// Ollama calls a model without a tag by the usual one.
+fn tagged(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or((name, "latest"))
 }

@@ -19,6 +19,9 @@ use crate::energy::gate::{self, GateKind, Leave};
 use crate::energy::{Notice, Noticed, Reading};
 use crate::ids::SessionId;
 
+/// A desktop tells of a movement by the time since then, in its own time: so much later than the watch that told of it first.
+const SAME_MOVEMENT: Duration = Duration::from_millis(500);
+
 impl Supervisor {
     pub(super) fn pace(&self) -> Duration {
         match self.state {
@@ -47,6 +50,10 @@ impl Supervisor {
             let why = format!("the senses have not answered for {}", gate::span(silence));
             self.looked(&Reading::unknown(&why), now);
             self.next_look = now + self.pace();
+        } else {
+            // What is to be seen now the one that is out may have missed.
+            self.look_again = true;
+            self.next_look = self.look_began + SENSES_PATIENCE;
         }
     }
 
@@ -73,7 +80,7 @@ impl Supervisor {
             Notice::Key | Notice::Login => Event::Input { at },
             Notice::Pointer => {
                 // The table judges it; a look that finds the same movement must not judge it again.
-                self.judged_input = Some(at + Duration::from_millis(1));
+                self.judged_input = Some(at + SAME_MOVEMENT);
                 Event::Pointer { at }
             }
             Notice::Asked => Event::Wake(WakeReason::Wake),

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Between two tries in safe mode: what a person mends is noticed within minutes, and a try costs a sandbox's start.
 const CYCLE: Duration = Duration::from_mins(1);
+/// After each one that fails the next comes twice as late, up to 16 minutes: a model's server that stayed at home will not
+/// come back by being asked for on the train.
+const MOST_DOUBLED: u32 = 4;
 
 /// How long the service's end waits for what a check has to take away. A container engine takes some tenths of a second.
 const TAKE_AWAY: Duration = Duration::from_millis(1500);
@@ -28,6 +31,9 @@ pub(super) struct Checks {
     /// Of the check that runs, until it is over or told to end.
     holder: Option<PermitHolder>,
     due: Instant,
+    began: Instant,
+    /// That failed since one was good.
+    failed: u32,
     /// A session began meanwhile: what it ends of the tree may have been the check's.
     disturbed: bool,
     /// The one that runs was told to end before it was done: it found nothing out.
@@ -43,6 +49,8 @@ impl Checks {
             running: JoinSet::new(),
             holder: None,
             due: now,
+            began: now,
+            failed: 0,
             disturbed: false,
             given_up: false,
             owed: false,
@@ -59,7 +67,8 @@ impl Checks {
             return false;
         };
         if self.running.is_empty() {
-            self.due = now + CYCLE;
+            self.began = now;
+            self.due = now + CYCLE * 2_u32.pow(self.failed.min(MOST_DOUBLED));
             self.disturbed = false;
             self.given_up = false;
             let (permit, holder) = permit::preflight(Arc::clone(tree));
@@ -78,6 +87,7 @@ impl Checks {
 
     pub(super) fn hurry(&mut self, now: Instant) {
         self.due = now;
+        self.failed = 0;
     }
 
     pub(super) fn disturb(&mut self) {
@@ -120,6 +130,43 @@ impl Checks {
             return None;
         }
         self.owed = false;
+        if trouble.is_some() {
+            self.failed += 1;
+        } else {
+            self.failed = 0;
+            self.due = self.due.min(self.began + CYCLE);
+        }
         Some(trouble.filter(|_| !self.disturbed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[tokio::test]
+    async fn what_fails_again_and_again_is_tried_less_and_less_until_it_is_good() {
+        let tree = Arc::new(Tree::without_groups(19));
+        let good = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let asked = Arc::clone(&good);
+        let preflight: Preflight = Arc::new(move |_| {
+            let good = asked.load(std::sync::atomic::Ordering::SeqCst);
+            Box::pin(async move { (!good).then(|| "no model".to_owned()) })
+        });
+        let mut now = clock::monotonic();
+        let mut checks = Checks::new(Some(preflight), now);
+        let mut waited = Vec::new();
+        for round in 0..8 {
+            good.store(round == 6, std::sync::atomic::Ordering::SeqCst);
+            checks.begin(&tree, now);
+            checks.next().await.expect("it comes to its end");
+            waited.push((checks.due - now).as_secs() / 60);
+            now = checks.due;
+        }
+        assert_eq!(waited, [1, 2, 4, 8, 16, 16, 1, 1]);
+        checks.hurry(now);
+        checks.begin(&tree, now);
+        assert_eq!(checks.due - now, CYCLE, "a person mended it");
     }
 }

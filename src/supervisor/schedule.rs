@@ -225,6 +225,7 @@ pub fn stays_closed(
     };
     let later = Presence {
         last_input: presence.last_input.map(|ago| ago.saturating_add(ahead)),
+        still_for: presence.still_for.map(|quiet| quiet.saturating_add(ahead)),
         ..presence.clone()
     };
     let opens = |window: Window| window.night.is_ok() || window.idle.is_ok();

@@ -335,6 +335,7 @@ impl Senses for Vacated {
         Reading {
             presence: Presence {
                 last_input: real.presence.last_input.filter(|ago| *ago < gone_for),
+                still_for: None,
                 blind: None,
                 doing: None,
             },

@@ -186,8 +186,18 @@ fn the_login_manager_tells_at_once_of_sleep_unlock_login_and_film() {
     // A lock is a timer's as often as a hand's, and wakes nobody.
     while watched.noticed.try_recv().is_ok() {}
     desktop.order("lock");
-    let after_lock = watched.noticed.recv_timeout(Duration::from_millis(400));
-    assert!(after_lock.is_err(), "{after_lock:?}");
+    let quiet = || watched.noticed.recv_timeout(Duration::from_millis(400));
+    assert_eq!(quiet().ok(), None);
+    // So does a job that a timer starts, and a screen that goes dark because nobody is there.
+    desktop.order("job");
+    assert_eq!(quiet().ok(), None);
+    let before = watched.presence().last_input;
+    desktop.order("screens idle");
+    watched.until(Source::Logind, "idle", |word| word.still_since.is_some());
+    assert_eq!(quiet().ok(), None);
+    let presence = watched.presence();
+    assert!(presence.still_for.is_some_and(|still| still < SOON));
+    assert!(presence.last_input > before, "{presence:?}");
 }
 
 #[test]

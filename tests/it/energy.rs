@@ -198,7 +198,8 @@ fn keyboards_and_mice_are_told_apart_and_a_login_is_noticed() {
     };
     for (n, key, rel) in [
         (0, "fffffffffffffffe\n", "0\n"),
-        (1, "70000 0 0 0 0\n", "903\n"),
+        // Sixteen buttons and no letter.
+        (1, "ffff0000 0 0 0 0\n", "903\n"),
         (2, "10000000000000 0\n", "0\n"),
     ] {
         about(n, "key", key);
@@ -227,6 +228,12 @@ fn keyboards_and_mice_are_told_apart_and_a_login_is_noticed() {
     };
     assert_eq!(next(&login), Some(Notice::Login));
     assert_eq!(next(&login), None, "the same session again");
+    let job = || {
+        let written = world.write("run/7", "UID=0\nCLASS=background\nSERVICE=crond\n");
+        let session = roots.run.join("systemd/sessions/7");
+        std::fs::rename(written, session).expect("it is moved there");
+    };
+    assert_eq!(next(&job), None, "a timer's job");
 }
 
 #[test]

@@ -31,9 +31,13 @@ async fn answer(State(server): State<Server>, method: Method, uri: Uri, body: St
     };
     let here = |answer: Json| axum::Json(answer).into_response();
     match (server.speaks, method.as_str(), uri.path()) {
-        ("ollama", "GET", "/api/version") => here(json!({"version": "0.9"})),
-        ("ollama", "GET", "/api/tags") => here(json!({"models": [{"name": "small"}]})),
-        ("ollama", "GET", "/api/ps") if loaded => here(json!({"models": [{"name": "small"}]})),
+        ("ollama" | "deaf", "GET", "/api/version") => here(json!({"version": "0.9"})),
+        ("ollama" | "deaf", "GET", "/api/tags") => {
+            here(json!({"models": [{"name": "small:latest"}]}))
+        }
+        ("ollama" | "deaf", "GET", "/api/ps") if loaded => {
+            here(json!({"models": [{"name": "small:latest"}]}))
+        }
         ("ollama", "GET", "/api/ps") => here(json!({"models": []})),
         ("ollama", "POST", "/api/generate") if asked["keep_alive"] == 0 => unload(json!({})),
         ("swap", "GET", "/running") if loaded => here(json!({"running": [{"model": "small"}]})),
@@ -46,6 +50,7 @@ async fn answer(State(server): State<Server>, method: Method, uri: Uri, body: St
         ("router", "POST", "/models/unload") if asked["model"] == "small" => unload(json!({})),
         ("slots", "GET", "/slots") => here(json!([{"is_processing": false}])),
         ("busy", "GET", "/slots") => here(json!([{"is_processing": true}])),
+        ("deaf", ..) => axum::http::StatusCode::NOT_FOUND.into_response(),
         (_, "GET", "/v1/models") if server.speaks != "ollama" => {
             here(json!({"data": [{"id": "small"}]}))
         }
@@ -88,7 +93,9 @@ async fn the_doctor_says_which_servers_only_a_stand_in_was_asked_to_let_go() {
 
 /// How a server of this kind lets go, and whether it keeps its model.
 async fn let_go(speaks: &'static str) -> (LetGo, bool) {
-    let (server, settings, _serving) = served(speaks).await;
+    let (server, mut settings, _serving) = served(speaks).await;
+    // A person leaves the usual tag out.
+    settings.model = "small".to_owned();
     let client = LlmClient::discover(&settings)
         .await
         .expect("it answers")
@@ -115,10 +122,12 @@ async fn a_server_that_can_unload_does_and_says_so() {
 async fn a_server_that_cannot_unload_is_reported_as_it_is() {
     let (went, loaded) = let_go("slots").await;
     assert!(matches!(went, LetGo::Idle { .. }) && loaded, "{went:?}");
-    let (went, _) = let_go("busy").await;
-    assert!(
-        matches!(went, LetGo::Busy { after } if after >= Duration::from_millis(700)),
-        "{went:?}"
-    );
+    for speaks in ["busy", "deaf"] {
+        let (went, _) = let_go(speaks).await;
+        assert!(
+            matches!(went, LetGo::Busy { after } if after >= Duration::from_millis(700)),
+            "{speaks}: {went:?}"
+        );
+    }
     assert_eq!(let_go("nothing").await.0, LetGo::Silent);
 }

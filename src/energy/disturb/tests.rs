@@ -14,8 +14,7 @@ fn calm() -> Reading {
     Reading {
         presence: Presence {
             last_input: Some(Duration::from_hours(2)),
-            blind: None,
-            doing: None,
+            ..Presence::headless()
         },
         load_of_others: Sensed::Known(0.05),
         graphics: None,
@@ -60,6 +59,14 @@ fn input_since_the_start_wakes_all_but_a_manual_session() {
     check_wake(Trigger::Manual, &reading, false, None);
     // The key that ended in `dream` was pressed before the session began.
     reading.presence.last_input = Some(Duration::from_secs(61));
+    check_wake(Trigger::Night, &reading, true, None);
+}
+
+#[test]
+fn a_screen_that_begins_to_idle_wakes_nobody() {
+    let mut reading = calm();
+    reading.presence.still_for = Some(Duration::ZERO);
+    check_wake(Trigger::Idle, &reading, false, None);
     check_wake(Trigger::Night, &reading, true, None);
 }
 

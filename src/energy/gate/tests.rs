@@ -14,8 +14,7 @@ fn calm() -> Reading {
     Reading {
         presence: Presence {
             last_input: Some(Duration::from_hours(2)),
-            blind: None,
-            doing: None,
+            ..Presence::headless()
         },
         load_of_others: Sensed::Known(0.05),
         graphics: None,
@@ -64,6 +63,10 @@ fn a_calm_machine_may_dream_by_night_and_when_idle() {
 fn each_reading_closes_its_own_gate() {
     let mut reading = calm();
     reading.presence.last_input = Some(Duration::from_secs(3));
+    check(&reading, &inside(), Leave::Closed(GateKind::Presence));
+    // Somebody may have been there until the screen began to idle.
+    let mut reading = calm();
+    reading.presence.still_for = Some(Duration::from_secs(3));
     check(&reading, &inside(), Leave::Closed(GateKind::Presence));
     let mut reading = calm();
     reading.load_of_others = Sensed::Known(0.45);

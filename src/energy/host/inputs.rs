@@ -13,6 +13,8 @@ use crate::clock::Instant;
 /// A keyboard has letters; a power button or a lid has one key. The kernel's own test for a keyboard asks for about
 /// as many.
 const KEYS_OF_A_KEYBOARD: u32 = 16;
+/// The kernel's number of the first button of a mouse, a stick or a pen: of those some mice have sixteen.
+const FIRST_BUTTON: usize = 0x100;
 
 /// The kernel's numbers of devices: the screen's own terminals, below the first serial port, and those that windows and
 /// remote logins open.
@@ -174,17 +176,29 @@ fn listed(folder: &Path) -> Result<Option<fs::ReadDir>, String> {
 
 /// How a person can give input with it; `None` for a power button. One that does not say counts as a keyboard.
 fn kind(capabilities: &Path) -> Option<Kind> {
-    let bits = |name: &str| -> Option<u32> {
+    // Words of the kernel's size, the lowest last.
+    let bits = |name: &str, words: usize| -> Option<u32> {
         let text = fs::read_to_string(capabilities.join(name)).ok()?;
         text.split_whitespace()
+            .rev()
+            .take(words)
             .map(|word| u64::from_str_radix(word, 16).map(u64::count_ones).ok())
             .sum()
     };
-    match (bits("key"), bits("rel"), bits("abs")) {
+    let (keys, all) = (FIRST_BUTTON / usize::BITS as usize, usize::MAX);
+    match (bits("key", keys), bits("rel", all), bits("abs", all)) {
         (Some(keys), Some(_), Some(_)) if keys >= KEYS_OF_A_KEYBOARD => Some(Kind::Keys),
         (Some(_), Some(rel), Some(abs)) => (rel > 0 || abs > 0).then_some(Kind::Pointer),
         _ => Some(Kind::Keys),
     }
+}
+
+/// Whether a session of this class, in the login manager's words, is of somebody who is there: a job of a timer's and a user's
+/// own service manager have sessions too.
+pub(super) fn is_of_a_person(class: &str) -> bool {
+    !["background", "manager", "none"]
+        .iter()
+        .any(|other| class.starts_with(other))
 }
 
 /// A login manager has a seat: a screen with somebody in front of it.

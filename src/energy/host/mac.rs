@@ -66,6 +66,7 @@ fn presence(registry: Result<String, String>, assertions: Result<String, String>
     let blind = blind.into_iter().flatten().next().cloned();
     let doing = doing.ok().flatten();
     Presence {
+        still_for: None,
         last_input: match doing {
             Some(_) => Some(Duration::ZERO),
             None => last_input.ok(),

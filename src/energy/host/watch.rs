@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,6 +23,10 @@ const FOLDERS: [&str; 3] = ["pts", "input", ""];
 
 /// The login manager's files, below /run.
 const LOGINS: &str = "systemd/sessions";
+
+/// What comes within this after something was told is told with the next: a mouse reports a thousand times a second, and what
+/// its first report stops stays stopped for longer.
+const BURST: Duration = Duration::from_millis(50);
 
 /// What the watching thread has seen; shared with the looks.
 #[derive(Debug, Clone, Default)]
@@ -177,31 +182,37 @@ enum Watched {
 
 impl Nodes {
     fn run(&mut self, stopped: &OwnedFd, hear: &Hear) -> Result<(), Errno> {
+        let is_ready = |file: &PollFd| file.revents().is_some_and(|events| !events.is_empty());
         loop {
-            let both = |flags| {
-                [
-                    PollFd::new(self.inotify.as_fd(), flags),
-                    PollFd::new(stopped.as_fd(), flags),
-                ]
-            };
-            let mut files = both(PollFlags::POLLIN);
+            let watched = PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN);
+            let stop = PollFd::new(stopped.as_fd(), PollFlags::POLLIN);
+            let mut files = [stop, watched];
             match poll(&mut files, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error),
             }
-            if files[1].revents().is_some_and(|events| !events.is_empty()) {
+            if is_ready(&files[0]) {
                 return Ok(());
             }
             let at = clock::monotonic();
-            match self.inotify.read_events() {
+            let told = match self.inotify.read_events() {
                 Ok(events) => self.heard(&events, at, hear),
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(Errno::EAGAIN | Errno::EINTR) => false,
                 Err(error) => return Err(error),
+            };
+            if told {
+                let mut stop = [PollFd::new(stopped.as_fd(), PollFlags::POLLIN)];
+                let pause = PollTimeout::try_from(BURST).unwrap_or(PollTimeout::ZERO);
+                match poll(&mut stop, pause) {
+                    Ok(_) | Err(Errno::EINTR) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
     }
 
-    fn heard(&mut self, events: &[InotifyEvent], at: Instant, hear: &Hear) {
+    /// Whether something was told of it.
+    fn heard(&mut self, events: &[InotifyEvent], at: Instant, hear: &Hear) -> bool {
         let mut changed = false;
         // Once a kind: a burst says no more than its first event. A key is the stronger of the two.
         let mut told: Option<Notice> = None;
@@ -241,16 +252,24 @@ impl Nodes {
         if changed {
             self.look();
         }
+        told.is_some()
     }
 
-    /// True where a session is there that was not there before.
+    /// True where a session of a person is there that was not there before. One that does not say whose it is counts.
     fn new_session(&mut self) -> bool {
-        let files = std::fs::read_dir(self.roots.run.join(LOGINS));
+        let folder = self.roots.run.join(LOGINS);
+        let is_of_a_person = |name: &str| {
+            let said = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let class = said.lines().find_map(|line| line.strip_prefix("CLASS="));
+            class.is_none_or(inputs::is_of_a_person)
+        };
+        let files = std::fs::read_dir(&folder);
         let names = files.into_iter().flatten().flatten();
         let names = names.filter_map(|file| file.file_name().into_string().ok());
         // A file that is being written begins with a dot, and a session's pipe has one too.
         let now: BTreeSet<String> = names
             .filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric()))
+            .filter(|name| is_of_a_person(name))
             .collect();
         let any = now.difference(&self.sessions).next().is_some();
         self.sessions = now;

@@ -25,8 +25,7 @@ fn at(text: &str) -> Zoned {
 fn away(minutes: u64) -> Presence {
     Presence {
         last_input: Some(Duration::from_secs(minutes * 60)),
-        blind: None,
-        doing: None,
+        ..Presence::headless()
     }
 }
 
@@ -51,8 +50,7 @@ fn nothing_is_looked_for_until_just_before_a_way_opens() {
     };
     let away_since = |seconds| Presence {
         last_input: Some(Duration::from_secs(seconds)),
-        blind: None,
-        doing: None,
+        ..Presence::headless()
     };
     assert!(closed("2026-11-21T01:59:29[UTC]", &away(10)));
     assert!(!closed("2026-11-21T01:59:30[UTC]", &away(10)));
@@ -194,7 +192,7 @@ fn unknown_presence_closes_idle_only() {
     let blind = Presence {
         last_input: Some(Duration::from_hours(2)),
         blind: Some("input devices cannot be read".to_owned()),
-        doing: None,
+        ..Presence::headless()
     };
     let night = window(
         &at("2026-11-21T03:00[UTC]"),

@@ -1,15 +1,16 @@
 //! The login manager: whose session has the screen, whether it is locked or idle, when the machine goes to sleep, and
 //! who keeps it from idling. Judges messages and facts without asking anybody but in `look`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zbus::{Connection, Message, OwnedObjectPath};
 
 use super::bus::{Properties, Service, Trouble, flag, text};
-use super::said::{Idle, Word, words};
+use super::said::{Word, words};
 use super::{Heard, signal};
 use crate::clock::Instant;
 use crate::energy::Notice;
+use crate::energy::host::inputs::is_of_a_person;
 
 pub(super) const NAME: &str = "org.freedesktop.login1";
 const MANAGER: &str = "org.freedesktop.login1.Manager";
@@ -48,6 +49,8 @@ type Inhibitor = (String, String, String, String, u32, u32);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     sessions: BTreeMap<String, Session>,
+    /// Every session of a person, with a screen or without: a job of a timer's has one too.
+    people: BTreeSet<String>,
     inhibitors: Vec<Inhibitor>,
 }
 
@@ -58,13 +61,17 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
     };
     let listed: Vec<(String, u32, String, String, OwnedObjectPath)> =
         manager.ask(bus, MANAGER, "ListSessions", &()).await?;
-    let mut sessions = BTreeMap::new();
+    let (mut sessions, mut people) = (BTreeMap::new(), BTreeSet::new());
     let (seated, others): (Vec<_>, Vec<_>) = listed
         .into_iter()
         .partition(|(_, _, _, seat, _)| !seat.is_empty());
     let all = seated.into_iter().chain(others);
-    for (_, user, _, seat, path) in all.take(MOST_ASKED) {
+    for (n, (_, user, _, seat, path)) in all.enumerate() {
         let path = path.as_str().to_owned();
+        if n >= MOST_ASKED {
+            people.insert(path);
+            continue;
+        }
         let asked = Service {
             name: NAME,
             path: &path,
@@ -73,6 +80,9 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
         .await;
         match asked {
             Ok(properties) => {
+                if text(&properties, "Class").is_none_or(is_of_a_person) {
+                    people.insert(path.clone());
+                }
                 let screen = if seat.is_empty() {
                     Screen::Elsewhere
                 } else {
@@ -89,6 +99,7 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
     let inhibitors = manager.ask(bus, MANAGER, "ListInhibitors", &()).await?;
     Ok(Facts {
         sessions,
+        people,
         inhibitors,
     })
 }
@@ -142,7 +153,9 @@ impl Known {
                 Ok(false) => Heard::Told(Notice::Login),
                 Err(_) => Heard::Changed,
             },
-            (MANAGER, "SessionNew") | (SESSION, "Unlock") => Heard::Told(Notice::Login),
+            (SESSION, "Unlock") => Heard::Told(Notice::Login),
+            // Whose it is the next look tells.
+            (MANAGER, "SessionNew") => Heard::Changed,
             (PROPERTIES, "PropertiesChanged") => {
                 let body = message.body();
                 let changed = body.deserialize::<(String, Properties, Vec<String>)>();
@@ -188,6 +201,9 @@ impl Known {
                 let back = before.sessions.get(path).map(|was| came_back(was, session));
                 heard = heard.max(back.unwrap_or(Heard::Nothing));
             }
+            if !facts.people.is_subset(&before.people) {
+                heard = Heard::Told(Notice::Login);
+            }
         }
         let on_screen = || {
             let active = facts.sessions.values().filter(|session| session.active);
@@ -208,7 +224,7 @@ impl Known {
         let foreign = on_screen().any(|session| session.user != self.me);
         self.facts = Some(facts);
         let word = Word {
-            idle: self.idle_since.map(Idle::Since),
+            still_since: self.idle_since,
             doing: self.doing(),
             foreign,
             unseen,
@@ -260,6 +276,7 @@ mod tests {
         };
         Facts {
             sessions: [("/s/1".to_owned(), session)].into(),
+            people: ["/s/1".to_owned()].into(),
             inhibitors: inhibitors.iter().map(line).collect(),
         }
     }
@@ -300,16 +317,16 @@ mod tests {
         };
         let (word, heard) = known.learn(facts(locked.clone(), &[]), now);
         assert_eq!(heard, Heard::Nothing, "there is nothing to compare with");
-        assert_eq!(word.idle, Some(Idle::Since(now)));
+        assert_eq!((word.idle, word.still_since), (None, Some(now)));
         let later = now + Duration::from_mins(1);
         let (word, heard) = known.learn(facts(locked.clone(), &[]), later);
-        assert_eq!((heard, word.idle), (Heard::Nothing, Some(Idle::Since(now))));
+        assert_eq!((heard, word.still_since), (Heard::Nothing, Some(now)));
         let used = Session {
             idle: false,
             ..locked.clone()
         };
         let (word, heard) = known.learn(facts(used, &[]), later);
-        assert_eq!((heard, word.idle), (Heard::Active, None));
+        assert_eq!((heard, word.still_since), (Heard::Active, None));
         let (_, heard) = known.learn(facts(mine(), &[]), later);
         assert_eq!(heard, Heard::Told(Notice::Login));
         let (_, heard) = known.learn(facts(locked, &[]), later);
@@ -327,15 +344,32 @@ mod tests {
         let (word, _) = known.learn(facts(used.clone(), &[]), now);
         let unseen = word.unseen.expect("it may be used");
         assert!(unseen.contains("user 1000"), "{unseen}");
-        assert_eq!((word.idle, word.foreign), (None, false), "no screen here");
+        assert_eq!((word.still_since, word.foreign), (None, false), "no screen");
         let idle = Session {
             idle: true,
             ..used.clone()
         };
         let (word, _) = known.learn(facts(idle, &[]), now);
-        assert_eq!((word.unseen, word.idle), (None, None));
+        assert_eq!((word.unseen, word.still_since), (None, None));
         let (_, heard) = known.learn(facts(used, &[]), now);
         assert_eq!(heard, Heard::Active);
+    }
+
+    #[test]
+    fn only_a_new_session_of_a_person_is_a_login() {
+        let mut known = Known::new(1000);
+        let now = clock::monotonic();
+        let with = |people: &[&str]| Facts {
+            people: people.iter().map(|path| (*path).to_owned()).collect(),
+            ..facts(mine(), &[])
+        };
+        let mut heard = |people: &[&str]| known.learn(with(people), now).1;
+        assert_eq!(heard(&["/s/1"]), Heard::Nothing);
+        assert_eq!(heard(&["/s/1", "/s/2"]), Heard::Told(Notice::Login));
+        assert_eq!(heard(&["/s/2"]), Heard::Nothing, "one is over");
+        for (class, person) in [("user", true), ("greeter", true), ("background", false)] {
+            assert_eq!(is_of_a_person(class), person, "{class}");
+        }
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub struct Word {
     pub answer: Answer,
     /// `None`: it cannot say.
     pub idle: Option<Idle>,
+    /// Since when every screen that it knows says that it idles. The last input was some time before.
+    pub still_since: Option<Instant>,
     /// Since when it says `Idle::Active`.
     pub(super) active_since: Option<Instant>,
     /// What somebody is doing without giving input: a film, a call, a game.
@@ -135,6 +137,7 @@ impl Word {
         Self {
             answer,
             idle: None,
+            still_since: None,
             active_since: None,
             doing: None,
             power: None,
@@ -208,12 +211,10 @@ impl Said {
     /// How long ago the desktop saw input; `None` where no desktop sees the whole of it.
     pub(in crate::energy::host) fn idle(&self, now: Instant) -> Option<Duration> {
         self.with(|all| {
-            let foreign = all.values().any(|word| word.foreign);
-            let idle = all.iter().filter_map(|(source, word)| {
-                // The login manager sees every session, a desktop its own.
-                let speaks = *source == Source::Logind || !foreign;
-                speaks.then_some((word.idle?, word.active_since))
-            });
+            // A desktop sees its own session alone.
+            let whole = !all.values().any(|word| word.foreign);
+            let told = all.values().filter(|_| whole);
+            let idle = told.filter_map(|word| Some((word.idle?, word.active_since)));
             idle.map(|(idle, active_since)| match idle {
                 Idle::Active => {
                     let active = active_since.map(|at| now.saturating_duration_since(at));
@@ -225,6 +226,12 @@ impl Said {
             })
             .min()
         })
+    }
+
+    /// For how long every screen has said that it idles; the login manager knows them all.
+    pub(in crate::energy::host) fn still_for(&self, now: Instant) -> Option<Duration> {
+        let since = self.with(|all| all.values().find_map(|word| word.still_since));
+        since.map(|at| now.saturating_duration_since(at))
     }
 
     /// Adds what the desktop knows to what the devices and terminals told.
