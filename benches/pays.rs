@@ -91,6 +91,10 @@ fn pays(name: &str, world: &World, hours: f64) -> Option<bool> {
         say("left out: no recorded try asked a model");
         return None;
     }
+    if !world.has_a_choice() {
+        say("left out: of one model and one topic nothing can be chosen");
+        return None;
+    }
     let seconds = hours * 3600.0;
     let (mut on, mut off) = (Vec::new(), Vec::new());
     for seed in 0..SEEDS {

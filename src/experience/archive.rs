@@ -40,19 +40,20 @@ pub enum ArchiveError {
 pub fn pack(lines: &mut dyn Read, path: &Path) -> io::Result<Archive> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let temporary = beside(path, ".tmp");
-    let made = press(lines, &temporary);
+    let (temporary, noted) = (beside(path, ".tmp"), beside(path, ".sha256"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let made = press(lines, &temporary).and_then(|(sha256, bytes)| {
+        let mut note = File::create(&noted)?;
+        note.write_all(format!("{sha256}  {name}\n").as_bytes())?;
+        note.sync_all()?;
+        fs::rename(&temporary, path)?;
+        Ok((sha256, bytes))
+    });
     if made.is_err() {
         // On a full disk half an archive is the last thing that anybody needs.
-        drop(fs::remove_file(&temporary));
+        drop((fs::remove_file(&temporary), fs::remove_file(&noted)));
     }
     let (sha256, bytes) = made?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let noted = beside(path, ".sha256");
-    let mut note = File::create(&noted)?;
-    note.write_all(format!("{sha256}  {name}\n").as_bytes())?;
-    note.sync_all()?;
-    fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()?;
     Ok(Archive {
         path: path.to_owned(),
@@ -159,6 +160,10 @@ mod tests {
         let path = folder.path().join("a.jsonl.gz");
         assert!(pack(&mut Breaks(0), &path).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // Nor where its checksum cannot be written.
+        fs::create_dir(beside(&path, ".sha256")).unwrap();
+        assert!(pack(&mut "{}\n".as_bytes(), &path).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which libraries the next woven task may use: none, one, or two together once the ladder says that tasks with each of
 //! the two alone succeed. Pure.
 
-use super::choose::{LEAST_SHARE, MOST_ALTERNATIVES, novelty, sharpened, worth};
+use super::choose::{LEAST_SHARE, MOST_ALTERNATIVES, novelty, sharpened, turned, worth};
 use super::ladder::TARGET;
 use super::outlook::Outlook;
 use crate::chance::Chance;
@@ -36,7 +36,7 @@ pub fn alternatives(there: &[String], outlook: &Outlook) -> Vec<Vec<String>> {
     let mut names: Vec<&String> = there.iter().collect();
     names.sort();
     names.dedup();
-    let turn = usize::try_from(outlook.tries()).unwrap_or_default();
+    let turn = outlook.tries();
     let sound: Vec<&String> = names
         .iter()
         .copied()
@@ -48,20 +48,12 @@ pub fn alternatives(there: &[String], outlook: &Outlook) -> Vec<Vec<String>> {
             pairs.push(vec![(*first).clone(), (*second).clone()]);
         }
     }
-    let single = names.into_iter().map(|name| vec![name.clone()]).collect();
+    let single = turned(names.len(), turn).take(MOST_SINGLE);
+    let pair = turned(pairs.len(), turn).take(MOST_PAIRS);
     let mut all = vec![Vec::new()];
-    all.extend(in_turn(single, turn, MOST_SINGLE));
-    all.extend(in_turn(pairs, turn, MOST_PAIRS));
+    all.extend(single.map(|n| vec![names[n].clone()]));
+    all.extend(pair.map(|n| pairs[n].clone()));
     all
-}
-
-/// Where there are more than places, another stretch of them each time.
-fn in_turn<T: Clone>(all: Vec<T>, turn: usize, most: usize) -> Vec<T> {
-    if all.len() <= most {
-        return all;
-    }
-    let start = turn % all.len();
-    all.iter().cycle().skip(start).take(most).cloned().collect()
 }
 
 /// Each alternative's share of the draws, none below one in twenty.

@@ -41,6 +41,11 @@ impl World {
         };
         for fact in facts {
             let Some(arm) = &fact.arm else { continue };
+            // Prompts of another time are no choice: nobody asks with them again.
+            let arm = &ArmKey {
+                prompt: String::new(),
+                ..arm.clone()
+            };
             let found = fact.steps.first().is_some_and(|step| step.name == "source");
             let outcome = (fact.outcome.is_success(), fact.seconds.max(0.1));
             for (topic, difficulty, arm) in [
@@ -90,6 +95,12 @@ impl World {
             }
         }
         (false, 60.0)
+    }
+
+    /// More than one model, or more than one topic.
+    #[must_use]
+    pub fn has_a_choice(&self) -> bool {
+        self.arms.len() > 1 || self.topics.iter().map(Vec::len).sum::<usize>() > 1
     }
 
     fn knows(&self, found: bool) -> bool {
@@ -228,8 +239,20 @@ mod tests {
         ArmKey {
             endpoint: "here".to_owned(),
             model: model.to_owned(),
-            prompt: "1".to_owned(),
+            prompt: String::new(),
         }
+    }
+
+    #[test]
+    fn prompts_of_another_time_are_no_choice() {
+        let mut facts = tries("a", "m", 1, 4);
+        for (n, fact) in facts.iter_mut().enumerate() {
+            fact.arm.as_mut().unwrap().prompt = format!("weave-{}", n % 2);
+        }
+        let world = World::of(&facts);
+        assert!(world.arms == [arm("m")] && !world.has_a_choice());
+        facts.extend(tries("b", "m", 1, 1));
+        assert!(World::of(&facts).has_a_choice(), "another topic");
     }
 
     /// `saved` of `tries` on documented functions of a topic, ten seconds each.

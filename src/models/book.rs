@@ -1,35 +1,16 @@
-//! The book of models: every recorded outcome replayed, in its order, through the configured rule. The weights, their
-//! history with reasons and each choice come from here. Pure: the same facts and the same version give the same book.
+//! The book of models: every recorded outcome replayed, in its order, through the configured rule. The weights and
+//! each choice come from here. Pure: the same facts and the same version give the same book.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::configured::{Override, Version};
 use super::metrics::{Metrics, metrics};
-use super::rule::Rule;
+use super::rule::{DRAWS, Rule};
 use crate::chance::Chance;
 use crate::dream::{Alternative, ArmKey, AttemptFact, Decision};
-use crate::ids::{AttemptId, SessionId};
-
-/// Draws behind a weight in the history: exact to five per cent, for a thousand sessions within a second.
-const HISTORY_DRAWS: u32 = 400;
-/// Sessions that the history tells of; older ones show in the metrics alone.
-const HISTORY_SESSIONS: usize = 200;
-/// A weight that moved less than this did not move.
-const NOTABLE: f64 = 0.01;
-
-/// One weight that a session moved.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WeightChange {
-    pub at: Timestamp,
-    pub session: SessionId,
-    pub arm: ArmKey,
-    pub old: f64,
-    pub new: f64,
-    pub reason: String,
-}
+use crate::ids::AttemptId;
 
 /// What a person sees of one model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,15 +33,6 @@ pub struct Book {
     retired: BTreeSet<ArmKey>,
     seen: BTreeSet<AttemptId>,
     outcomes: BTreeMap<ArmKey, Vec<(bool, f64)>>,
-    history: Vec<WeightChange>,
-}
-
-/// An outcome's count within one session.
-#[derive(Default)]
-struct InSession {
-    tries: u32,
-    saved: u32,
-    seconds: f64,
 }
 
 impl Book {
@@ -74,69 +46,14 @@ impl Book {
             retired: BTreeSet::new(),
             seen: BTreeSet::new(),
             outcomes: BTreeMap::new(),
-            history: Vec::new(),
         };
         for arm in registered {
             book.add(arm);
         }
-        let mut ordered: Vec<&AttemptFact> = facts.iter().filter(|f| f.arm.is_some()).collect();
-        ordered.sort_by(|a, b| (a.at, &a.attempt_id).cmp(&(b.at, &b.attempt_id)));
-        let mut sessions: Vec<&[&AttemptFact]> = ordered
-            .chunk_by(|a, b| a.session_id == b.session_id)
-            .collect();
-        let told = sessions.len().saturating_sub(HISTORY_SESSIONS);
-        for (n, session) in sessions.drain(..).enumerate() {
-            book.replay_session(session, n >= told);
+        for fact in in_order(facts) {
+            book.learn(fact);
         }
         book
-    }
-
-    fn replay_session(&mut self, session: &[&AttemptFact], told: bool) {
-        for arm in session.iter().filter_map(|fact| fact.arm.as_ref()) {
-            self.add(arm);
-        }
-        let arms: Vec<ArmKey> = self.arms.iter().cloned().collect();
-        let before = if told {
-            self.rule.weights_of(&arms, HISTORY_DRAWS)
-        } else {
-            Vec::new()
-        };
-        let mut counts: BTreeMap<&ArmKey, InSession> = BTreeMap::new();
-        for fact in session {
-            self.learn(fact);
-            if let Some(arm) = &fact.arm {
-                let count = counts.entry(arm).or_default();
-                count.tries += 1;
-                count.saved += u32::from(fact.outcome.is_success());
-                count.seconds += fact.seconds;
-            }
-        }
-        let Some(last) = session.last().filter(|_| told) else {
-            return;
-        };
-        let after = self.rule.weights_of(&arms, HISTORY_DRAWS);
-        for ((arm, old), new) in arms.into_iter().zip(before).zip(after) {
-            if (new - old).abs() < NOTABLE {
-                continue;
-            }
-            let reason = match counts.get(&arm) {
-                Some(n) => format!(
-                    "{} of {} saved, {:.0} s a try",
-                    n.saved,
-                    n.tries,
-                    n.seconds / f64::from(n.tries)
-                ),
-                None => "the others' outcomes".to_owned(),
-            };
-            self.history.push(WeightChange {
-                at: last.at,
-                session: last.session_id.clone(),
-                arm,
-                old,
-                new,
-                reason,
-            });
-        }
     }
 
     pub fn add(&mut self, arm: &ArmKey) {
@@ -169,6 +86,11 @@ impl Book {
     /// The share of the next choices that each of `among` would have. What a person set goes before.
     #[must_use]
     pub fn weights(&self, among: &[ArmKey]) -> Vec<f64> {
+        self.weights_by(among, DRAWS)
+    }
+
+    /// As `weights`, from so many draws where draws are needed.
+    pub(super) fn weights_by(&self, among: &[ArmKey], draws: u32) -> Vec<f64> {
         // What is set for a model is set for all its endpoints together.
         let share = |arm: &ArmKey| {
             let set = self.set_by_hand(arm)?;
@@ -183,7 +105,7 @@ impl Book {
             .map(|(arm, _)| arm.clone())
             .collect();
         let by_hand: f64 = set.iter().flatten().sum();
-        let mut learned = self.rule.weights(&free).into_iter();
+        let mut learned = self.rule.weights_of(&free, draws).into_iter();
         let left = (1.0 - by_hand).max(0.0);
         let raw: Vec<f64> = set
             .iter()
@@ -256,16 +178,17 @@ impl Book {
             .collect()
     }
 
-    /// Oldest first.
-    #[must_use]
-    pub fn history(&self) -> &[WeightChange] {
-        &self.history
-    }
-
     #[must_use]
     pub fn version(&self) -> &Version {
         &self.version
     }
+}
+
+/// Those that asked a model, oldest first.
+pub(super) fn in_order(facts: &[AttemptFact]) -> Vec<&AttemptFact> {
+    let mut ordered: Vec<&AttemptFact> = facts.iter().filter(|f| f.arm.is_some()).collect();
+    ordered.sort_by(|a, b| (a.at, &a.attempt_id).cmp(&(b.at, &b.attempt_id)));
+    ordered
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::book::{ArmView, Book, WeightChange};
+use super::book::{ArmView, Book};
 use super::change::{Change, ChangeError};
 use super::configured::{ConfigProblem, ModelConfig, Override, Version};
+use super::history::{WeightChange, history};
 use super::outcomes::{self, Outcomes, Wanted};
 use super::reinforce::{Reinforcement, ReinforcementParams, ReinforcementStatus, RunState};
 use crate::dream::{ArmKey, AttemptFact};
@@ -166,12 +167,13 @@ pub fn weights(store: &Store) -> Result<Weights, ModelsError> {
         .filter(|set| !weights.iter().any(|view| set.is_for(&view.arm)))
         .map(Override::name)
         .collect();
+    let versions = versions(store)?;
     Ok(Weights {
         unknown,
         last_updated: newest.map_or(version.at, |fact| fact.at.max(version.at)),
         weights,
-        history: book.history().to_vec(),
-        versions: versions(store)?,
+        history: history(&facts, &versions),
+        versions,
         version,
     })
 }
@@ -199,15 +201,22 @@ pub fn begin_reinforcement(
     params: ReinforcementParams,
     now: Timestamp,
 ) -> Result<Reinforcement, ModelsError> {
-    let running = reinforcement(store, now)?.is_some_and(|run| run.status == RunState::Running);
-    if running {
+    let newest = reinforcement(store, now)?;
+    let is_running = |run: &ReinforcementStatus| run.status == RunState::Running;
+    if newest.as_ref().is_some_and(is_running) {
         return Err(ModelsError::Running);
     }
     let facts = store.facts(MOST_FACTS)?;
     let config = current(store)?.config;
     let run = Reinforcement::start(id.to_owned(), params, &facts, &config, now)?;
-    note(store, &run)?;
-    Ok(run)
+    let text = serde_json::to_string(run.status())?;
+    let newest = newest.map(|run| run.session_id);
+    if store.add_reinforcement_after(newest.as_deref(), id, run.status().started, &text)? {
+        Ok(run)
+    } else {
+        // Somebody else began one meanwhile.
+        Err(ModelsError::Running)
+    }
 }
 
 /// The second half.
@@ -276,6 +285,9 @@ mod tests {
         let run = begin_reinforcement(&store, "r", params.clone(), now).unwrap();
         let busy = begin_reinforcement(&store, "s", params.clone(), now);
         assert!(matches!(busy, Err(ModelsError::Running)));
+        // Who looked before the other began finds that it came second.
+        let second = store.add_reinforcement_after(None, "s", now, "{}");
+        assert!(!second.unwrap());
         assert!(store.stop_reinforcement().unwrap());
         let ended = run_reinforcement(&store, run).unwrap();
         assert_eq!(ended.status, RunState::Stopped);

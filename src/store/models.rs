@@ -116,6 +116,22 @@ impl Store {
         .collect()
     }
 
+    /// A new replay of outcomes, where `newest` still is the newest; false where somebody came first.
+    pub fn add_reinforcement_after(
+        &self,
+        newest: Option<&str>,
+        id: &str,
+        at: Timestamp,
+        record: &str,
+    ) -> Result<bool, StoreError> {
+        let added = self.lock().execute(
+            "INSERT INTO reinforcement_runs (id, at, record) SELECT ?1, ?2, ?3
+             WHERE (SELECT id FROM reinforcement_runs ORDER BY at DESC, id DESC LIMIT 1) IS ?4",
+            params![id, at.as_millisecond(), record, newest],
+        )?;
+        Ok(added == 1)
+    }
+
     /// Writes where a replay of outcomes stands; true where somebody asked it to stop.
     pub fn save_reinforcement(
         &self,
