@@ -178,7 +178,8 @@ impl LlmClient {
     }
 }
 
-/// Ollama calls a model without a tag by the usual one.
+/// Ollama calls a model without a tag by the usual one. Before the last slash a colon is a registry's port.
 fn tagged(name: &str) -> (&str, &str) {
-    name.split_once(':').unwrap_or((name, "latest"))
+    let tag = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+    tag.unwrap_or((name, "latest"))
 }

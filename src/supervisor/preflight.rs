@@ -16,7 +16,8 @@ use crate::tree::Tree;
 /// A sandbox's first start takes seconds on a busy machine; what takes longer than this is no sandbox to dream in.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Between two tries in safe mode: what a person mends is noticed within minutes, and a try costs a sandbox's start.
+/// Between two tries in safe mode, good ones and the first that fails: a try costs a sandbox's start. Who has mended something
+/// and will not wait sends SIGHUP.
 const CYCLE: Duration = Duration::from_mins(1);
 /// After each one that fails the next comes twice as late, up to 16 minutes: a model's server that stayed at home will not
 /// come back by being asked for on the train.
@@ -103,7 +104,7 @@ impl Checks {
         holder.end(reason);
         self.given_up = true;
         self.owed = true;
-        self.due = now + CYCLE;
+        self.due = self.due.max(now + CYCLE);
         true
     }
 
@@ -130,13 +131,14 @@ impl Checks {
             return None;
         }
         self.owed = false;
+        let trouble = trouble.filter(|_| !self.disturbed);
         if trouble.is_some() {
             self.failed += 1;
         } else {
             self.failed = 0;
             self.due = self.due.min(self.began + CYCLE);
         }
-        Some(trouble.filter(|_| !self.disturbed))
+        Some(trouble)
     }
 }
 
@@ -160,6 +162,13 @@ mod tests {
         for round in 0..8 {
             good.store(round == 6, std::sync::atomic::Ordering::SeqCst);
             checks.begin(&tree, now);
+            if round == 4 {
+                // Somebody types: nothing was found out, and nothing comes sooner for it.
+                checks.give_up(WakeReason::Presence, now);
+                assert!(checks.next().await.is_none());
+                assert_eq!(checks.due - now, 16 * CYCLE);
+                checks.begin(&tree, now);
+            }
             checks.next().await.expect("it comes to its end");
             waited.push((checks.due - now).as_secs() / 60);
             now = checks.due;

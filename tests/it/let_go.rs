@@ -95,7 +95,7 @@ async fn the_doctor_says_which_servers_only_a_stand_in_was_asked_to_let_go() {
 async fn let_go(speaks: &'static str) -> (LetGo, bool) {
     let (server, mut settings, _serving) = served(speaks).await;
     // A person leaves the usual tag out.
-    settings.model = "small".to_owned();
+    "small".clone_into(&mut settings.model);
     let client = LlmClient::discover(&settings)
         .await
         .expect("it answers")

@@ -259,7 +259,10 @@ impl Nodes {
     fn new_session(&mut self) -> bool {
         let folder = self.roots.run.join(LOGINS);
         let is_of_a_person = |name: &str| {
-            let said = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            let said = match std::fs::read_to_string(folder.join(name)) {
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => return false,
+                said => said.unwrap_or_default(),
+            };
             let class = said.lines().find_map(|line| line.strip_prefix("CLASS="));
             class.is_none_or(inputs::is_of_a_person)
         };

@@ -49,7 +49,7 @@ type Inhibitor = (String, String, String, String, u32, u32);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     sessions: BTreeMap<String, Session>,
-    /// Every session of a person, with a screen or without: a job of a timer's has one too.
+    /// Every session of a person that was asked, with a screen or without: a job of a timer's has one too.
     people: BTreeSet<String>,
     inhibitors: Vec<Inhibitor>,
 }
@@ -66,12 +66,8 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
         .into_iter()
         .partition(|(_, _, _, seat, _)| !seat.is_empty());
     let all = seated.into_iter().chain(others);
-    for (n, (_, user, _, seat, path)) in all.enumerate() {
+    for (_, user, _, seat, path) in all.take(MOST_ASKED) {
         let path = path.as_str().to_owned();
-        if n >= MOST_ASKED {
-            people.insert(path);
-            continue;
-        }
         let asked = Service {
             name: NAME,
             path: &path,
@@ -154,8 +150,6 @@ impl Known {
                 Err(_) => Heard::Changed,
             },
             (SESSION, "Unlock") => Heard::Told(Notice::Login),
-            // Whose it is the next look tells.
-            (MANAGER, "SessionNew") => Heard::Changed,
             (PROPERTIES, "PropertiesChanged") => {
                 let body = message.body();
                 let changed = body.deserialize::<(String, Properties, Vec<String>)>();
@@ -163,6 +157,7 @@ impl Known {
                     self.changed(&of, &path, &now)
                 })
             }
+            // Whose a new session is the next look tells.
             (MANAGER | SESSION, _) => Heard::Changed,
             _ => Heard::Nothing,
         }
