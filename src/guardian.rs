@@ -34,7 +34,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::dream::{Candidate, GateOutcome, GateReport, Opinion, Origin, Reason, Suite, Tier};
+use crate::dream::{
+    Candidate, Check, GateOutcome, GateReport, Opinion, Origin, Reason, Suite, Tier,
+};
 use crate::sandbox::Sandbox;
 use crate::supervisor::permit::WorkPermit;
 use agreement::Panel;
@@ -162,6 +164,8 @@ pub enum Judgement {
     Rejected {
         reasons: Vec<Reason>,
         gates: Vec<GateReport>,
+        /// Where another solution gave another answer: the call, with this solution's answer as what is expected.
+        disputed: Option<Box<Check>>,
     },
     /// The infrastructure failed or the permit ended: never a pass, never a fail.
     Undecided {
@@ -199,7 +203,9 @@ impl Guardian {
         let mut bench = Bench::new(&self.sandbox, permit);
         let heard = hear(&mut docket, &mut bench, candidate, context).await;
         bench.close();
-        let gates = docket.gates;
+        let Docket {
+            gates, disputed, ..
+        } = docket;
         match heard {
             Ok((tier, candidate, contaminated)) => Judgement::Verified(VerifiedDream {
                 contaminated,
@@ -210,6 +216,7 @@ impl Guardian {
             Err(Stop::Rejected(reason)) => Judgement::Rejected {
                 reasons: vec![reason],
                 gates,
+                disputed,
             },
             Err(Stop::Undecided(why)) => Judgement::Undecided { why, gates },
         }
@@ -253,10 +260,11 @@ async fn hear(
         hash_seed: third,
     };
     let asked = agreement::rule(bench, last, second, candidate, context).await;
-    let (agreed, panel) = match asked {
+    let (agreed, mut panel) = match asked {
         Ok((ruling, panel)) => (Ok(ruling), panel),
         Err(undecided) => (Err(undecided), Panel::default()),
     };
+    docket.disputed = panel.disputed.take().map(Box::new);
     docket.note("agreement", agreed)?;
     let mut candidate = candidate.clone();
     docket.note(

@@ -4,7 +4,7 @@
 //! A server keeps what it has read of a prompt, slot by slot. As both kinds of request are alike down to the end of the task's
 //! text, it reads a task once and then, for each further request about it, thirty tokens in place of a hundred.
 
-/// First words of each kind of request, by which tests recognise it.
+/// Words of each kind of request, by which tests recognise it.
 pub const CHECKS_MARK: &str = " checks of `";
 pub const SOLVE_MARK: &str = "Write the Python code for this task";
 
@@ -70,9 +70,9 @@ pub fn check_request(task: &str, name: &str) -> String {
 
 /// The same beside those that are `there`, a line each.
 #[must_use]
-pub fn further_check_request(task: &str, name: &str, there: &str) -> String {
+pub fn further_check_request(task: &str, name: &str, there: &str, count: usize) -> String {
     format!(
-        "Task:\n{}\n\nThese checks are there:\n```python\n{there}\n```\nWrite {CHECKS_ADDED} further{CHECKS_MARK}{name}`.",
+        "Task:\n{}\n\nThese checks are there:\n```python\n{there}\n```\nWrite {count} further{CHECKS_MARK}{name}`.",
         task.trim()
     )
 }

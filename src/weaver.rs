@@ -65,6 +65,9 @@ pub struct Expected {
     pub checks: Vec<Check>,
     /// As in `WovenChecks`.
     pub unsure: Vec<Check>,
+    /// Those of which the model was sure that there is a value and no error; none where its server does not say. Asked again
+    /// about 12 errors that it had expected where none is raised it was so of all, of 20 that are raised of two.
+    pub values: Vec<Check>,
     pub tokens: Tokens,
 }
 

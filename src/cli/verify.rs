@@ -229,7 +229,7 @@ async fn judge<'f>(
             };
             line.gates = dream.evidence().to_vec();
         }
-        Judgement::Rejected { reasons, gates } => {
+        Judgement::Rejected { reasons, gates, .. } => {
             line.verdict = VerdictKind::Rejected;
             (line.reasons, line.gates) = (reasons, gates);
         }

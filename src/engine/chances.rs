@@ -2,7 +2,8 @@
 //! that passed the same checks may stand in for it, or its own author works on a copy. Where no check reaches some of its
 //! lines, the model is asked what the edges of its arguments give; else, where nobody stands beside it, one more solution
 //! is asked for, to agree on questions that do, or a further list of expectations; it is never replaced then, as the other
-//! may lack just the rule that those lines are about. Whatever comes of it goes through every gate again.
+//! may lack just the rule that those lines are about. Where another solution contradicts it, the model is asked what that one call
+//! gives, and believed where it is sure. Whatever comes of it goes through every gate again.
 
 use tokio::sync::MutexGuard;
 
@@ -12,7 +13,7 @@ use crate::guardian::{Agreement, Context, Judgement, Peer};
 use super::borrowed::is_copy;
 use super::draft::Draft;
 use super::progress::Phase;
-use super::settle::{Said, Tried, differ, meets};
+use super::settle::{SOME_EVIDENCE, Said, Tried, differ, meets};
 use super::solve::Wish;
 use super::{EngineError, Scene, Tally};
 
@@ -129,8 +130,69 @@ impl Scene<'_> {
                 };
                 Ok(Some((candidate.clone(), context)))
             }
+            Some((Reason::Disagreement, _)) => match judged {
+                Judgement::Rejected {
+                    disputed: Some(disputed),
+                    ..
+                } => self.decided(disputed, (candidate, context), tally).await,
+                _ => Ok(None),
+            },
             _ => Ok(None),
         }
+    }
+
+    /// Where another solution contradicts: the candidate with what the model is sure of as one more check, and without those
+    /// who miss that; `None` where it is not sure, or expects something else.
+    async fn decided(
+        &self,
+        disputed: &Check,
+        (candidate, context): (&Candidate, &Context),
+        tally: &mut Tally,
+    ) -> Result<Option<(Candidate, Context)>, EngineError> {
+        let Some(writers) = self.writers else {
+            return Ok(None);
+        };
+        if !disputed.setup.is_empty() || !disputed.given.is_empty() {
+            return Ok(None);
+        }
+        self.phase(Phase::Coding, tally);
+        let calls = [disputed.call.clone()];
+        let scenario = &candidate.scenario;
+        let told = writers.weaver.expected_of(self.permit, scenario, &calls);
+        let Some(told) = self.woven_or_nothing(told.await)? else {
+            return Ok(None);
+        };
+        tally.spent(told.tokens);
+        let sure = |one: &&Check| told.values.contains(one) && !told.unsure.contains(one);
+        let Some(check) = told.checks.iter().find(sure) else {
+            return Ok(None);
+        };
+        let asked = [(Suite::Hidden, check.clone())];
+        if !meets(check, &self.observe(&candidate.code, &asked).await?[0]) {
+            return Ok(None);
+        }
+        let (mut candidate, mut context) = (candidate.clone(), context.clone());
+        candidate.hidden_checks.push(check.clone());
+        for peer in std::mem::take(&mut context.peers) {
+            if meets(check, &self.observe(&peer.code, &asked).await?[0]) {
+                context.peers.push(peer);
+            } else {
+                context.wrong_attempts.push(peer.code);
+            }
+        }
+        // Those who agreed before may be among the wrong ones.
+        let all = candidate.all_checks();
+        let evidence = all.filter(|(_, check)| check.origin.is_evidence()).count();
+        if context.peers.is_empty() {
+            context.agreement = if evidence >= SOME_EVIDENCE {
+                Agreement::Reached(format!(
+                    "{evidence} answers that no model wrote, and what the model is sure of where another solution differs"
+                ))
+            } else {
+                Agreement::NotReached("nobody is left who agrees".to_owned())
+            };
+        }
+        Ok(Some((candidate, context)))
     }
 
     /// Another solution that passes every check of `candidate`.
@@ -213,11 +275,18 @@ impl Scene<'_> {
 
 /// The one reason why it fell, where another solution may be without it, and what the gate saw.
 fn curable(judged: &Judgement) -> Option<(&Reason, &str)> {
-    let Judgement::Rejected { reasons, gates } = judged else {
+    let Judgement::Rejected {
+        reasons,
+        gates,
+        disputed,
+    } = judged
+    else {
         return None;
     };
-    let [reason @ (Reason::MutatesInput | Reason::WeakChecks)] = &reasons[..] else {
-        return None;
+    let reason = match &reasons[..] {
+        [reason @ (Reason::MutatesInput | Reason::WeakChecks)] => reason,
+        [reason @ Reason::Disagreement] if disputed.is_some() => reason,
+        _ => return None,
     };
     let failed = gates.iter().find(|gate| gate.outcome == GateOutcome::Fail);
     Some((reason, failed.map_or("", |gate| gate.detail.as_str())))

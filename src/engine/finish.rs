@@ -141,7 +141,7 @@ impl Scene<'_> {
                 self.save(draft, dream, (dropped, tries), tokens, tally)
                     .await
             }
-            Judgement::Rejected { reasons, gates } => {
+            Judgement::Rejected { reasons, gates, .. } => {
                 tally.gates(&gates);
                 tally.rejected(&reasons);
                 let why = gates

@@ -11,6 +11,9 @@
 //! - Where the server says how likely the model held what it wrote, an expectation that it was not sure of refutes nobody:
 //!   of those that it wrote with less than 0.95 three in five were wrong, of the others one in eighty. Who misses one
 //!   answers an open question; who meets it is confirmed, because it is seldom met by chance.
+//! - How sure it was of an error nobody can tell: by the word that begins such a check it always is not, and three in five
+//!   are right. Who misses nothing but such ones has the model asked about these calls again, and what it takes back then
+//!   refutes nobody either.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
 //! - Two answers that no model wrote, and every expectation met, stand in for a second solution; so do they with one
 //!   expectation missed among many met. If one expectation in five is wrong, and a solution that gives both answers is
@@ -27,10 +30,10 @@ mod said;
 use crate::dream::{Check, CheckKind, DroppedCheck, Ending, Suite, Value, class_name};
 pub use answers::differ;
 use answers::{
-    Print, agreed, breaks_down, contradicts, fails, independent, is_open, most_passed, passes,
-    same, supporters,
+    Print, agreed, breaks_down, contradicts, independent, is_open, most_passed, passes, same,
+    supporters,
 };
-pub(super) use answers::{meets, told};
+pub(super) use answers::{fails, meets, told};
 use said::binding;
 pub use said::{Said, with_stated};
 
@@ -126,6 +129,10 @@ pub enum Needs {
     Error(usize),
     /// A solution misses one expectation alone: another may agree with it, or further ones may outweigh the one.
     Either,
+    /// The model was sure of too little: of the edges of the arguments, which are short calls, it mostly is.
+    Sure,
+    /// All that a solution misses alone the model may take back when it is asked about these calls again.
+    Again,
 }
 
 impl Settlement {
@@ -211,7 +218,10 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], said: &Said) -> Settle
             expecting,
             checks[c].1.call
         );
-        let needs = if case.may_outweigh(evidence.len()) {
+        let takes_back = |&c: &usize| said.may_take_back(&checks[c].1);
+        let needs = if case.unsupported.iter().all(takes_back) {
+            Needs::Again
+        } else if case.may_outweigh(evidence.len()) {
             Needs::Either
         } else {
             Needs::Solutions
@@ -226,13 +236,9 @@ pub fn settle(checks: &[(Suite, Check)], tried: &[Tried], said: &Said) -> Settle
             "the best solution confirms only {} of {model_checks} expectations",
             case.confirmed
         );
-        let needs = match case.supporters {
-            0 => Needs::Solutions,
-            1.. => Needs::Expectations,
-        };
-        return unsettled(Some(case.solution), why, needs);
+        return unsettled(Some(case.solution), why, case.surer());
     }
-    close(case, checks, tried, &matrix, evidence.len())
+    close(case, (checks, said), tried, &matrix, evidence.len())
 }
 
 /// What speaks for and against one solution.
@@ -282,7 +288,9 @@ impl Case {
             }
             if matrix[s][c] {
                 case.confirmed += 1;
-            } else if said.is_unsure(check) && !fails(check, &tried[s].answers[c]) {
+            } else if said.took_back(check, &tried[s].answers[c])
+                || (said.is_unsure(check) && !fails(check, &tried[s].answers[c]))
+            {
                 case.doubtful.push(c);
             } else if !fails(check, &tried[s].answers[c])
                 && among(&|other| same(&tried[s].answers[c], &tried[other].answers[c]))
@@ -303,6 +311,16 @@ impl Case {
         one && !self.failed && evidence >= SOME_EVIDENCE
     }
 
+    /// What helps where too few expectations are left: what the model was not sure of may become a check by agreement, or it
+    /// be surer of others.
+    fn surer(&self) -> Needs {
+        match (self.supporters, self.doubtful.is_empty()) {
+            (0, true) => Needs::Solutions,
+            (0, false) => Needs::Sure,
+            (1.., _) => Needs::Expectations,
+        }
+    }
+
     fn weighed(mut self, evidence: usize) -> Self {
         if self.may_outweigh(evidence) && self.confirmed >= OUTWEIGHING {
             self.outweighed = self.unsupported.pop();
@@ -319,7 +337,7 @@ impl Case {
 
 fn close(
     case: &Case,
-    checks: &[(Suite, Check)],
+    (checks, said): (&[(Suite, Check)], &Said),
     tried: &[Tried],
     matrix: &[Vec<bool>],
     evidence: usize,
@@ -334,9 +352,12 @@ fn close(
         }
         if case.is_dropped(c) {
             let answer = told(&tried[case.solution].answers[c]);
+            let took_back = said.took_back(check, &tried[case.solution].answers[c]);
             let why = if case.outweighed == Some(c) {
                 let met = case.confirmed;
                 format!("the solution gives {answer}, and the {met} others that were expected")
+            } else if took_back {
+                format!("asked again the model expects what the solution gives, {answer}")
             } else if case.doubtful.contains(&c) {
                 format!("the model was not sure of this, and the solution gives {answer}")
             } else {
@@ -368,11 +389,10 @@ fn close(
             dropped.len(),
             checks.len()
         );
-        // What the model was not sure of may become a check by agreement, or another list be surer.
-        let needs = match (case.doubtful.len(), case.supporters) {
-            (0, _) => Needs::Nothing,
-            (_, 0) => Needs::Solutions,
-            (_, 1..) => Needs::Expectations,
+        let needs = if case.doubtful.is_empty() {
+            Needs::Nothing
+        } else {
+            case.surer()
         };
         return Settlement::Unsettled {
             best: Some(case.solution),

@@ -82,6 +82,7 @@ impl Scene<'_> {
         let mut said = Said {
             stated,
             unsure: draft.unsure.clone(),
+            ..Said::default()
         };
         self.phase(Phase::Coding, tally);
         let steps = Steps::of(checks.iter().map(|(_, check)| check));
@@ -131,14 +132,29 @@ impl Scene<'_> {
             }
             let settlement = settle(&checks, &tried, &said).having_seen(&named);
             let (needed, spent) = (needs(&settlement), asked >= most);
+            if let Settlement::Unsettled {
+                best: Some(best),
+                needs: Needs::Again,
+                ..
+            } = settlement
+            {
+                self.phase(Phase::Coding, tally);
+                self.ask_again(scenario, (&checks, &mut said), &tried[best], tally)
+                    .await?;
+                fresh = Vec::new();
+                continue;
+            }
             let alone = matches!(settlement, Settlement::Settled { alone: true, .. });
             let wish = match needed {
                 Needs::Error(clause) => Some(Wish::Error(named[clause][0].as_str())),
                 Needs::Expectations if said.unsure.is_empty() => Some(Wish::More),
                 Needs::Expectations => Some(Wish::Edges),
                 Needs::Either if spent => Some(Wish::More),
+                Needs::Sure if spent => Some(Wish::Edges),
                 Needs::Nothing if alone && asked >= LEAST_ALONE => Some(Wish::Edges),
-                Needs::Nothing | Needs::Solutions | Needs::Either => None,
+                Needs::Nothing | Needs::Solutions | Needs::Either | Needs::Sure | Needs::Again => {
+                    None
+                }
             };
             if let Some(wish) = wish
                 && !expected

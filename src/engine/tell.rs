@@ -112,7 +112,7 @@ impl Story {
     pub(super) fn judged(&self, judged: &Judgement) {
         let (verdict, reasons, gates) = match judged {
             Judgement::Verified(dream) => (dream.tier().as_str(), Vec::new(), dream.evidence()),
-            Judgement::Rejected { reasons, gates } => {
+            Judgement::Rejected { reasons, gates, .. } => {
                 let reasons = reasons.iter().map(ToString::to_string).collect();
                 ("rejected", reasons, gates.as_slice())
             }

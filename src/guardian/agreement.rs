@@ -30,6 +30,8 @@ pub(super) struct Answered {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Panel {
     pub(super) answered: Vec<Answered>,
+    /// A call on which another solution contradicts, with what this one gives; the real thing's word is no matter of dispute.
+    pub(super) disputed: Option<Check>,
 }
 
 impl Panel {
@@ -89,24 +91,23 @@ pub(super) async fn rule(
                 Some(origin)
             }
             Compared::Unsaid => None,
-            Compared::Differ(other) => {
+            Compared::Differ { other, is_real } => {
                 let detail = format!(
                     "on `{}` this solution gives {} and {other}",
                     spoken(&check),
                     shown(&ours.observation)
                 );
+                panel.disputed = value_of(ours)
+                    .filter(|_| !is_real)
+                    .map(|value| answered(check, value));
                 return Ok((Ruling::Fail(Reason::Disagreement, detail), panel));
             }
         };
         if let Some(value) = value_of(ours) {
-            let kind = CheckKind::Example {
-                expect: value.to_literal(),
-            };
             panel.answered.push(Answered {
                 check: Check {
-                    kind,
                     origin: agreed.unwrap_or(Origin::Agreement),
-                    ..check
+                    ..answered(check, value)
                 },
                 trial: ours.clone(),
                 agreed: agreed.is_some(),
@@ -127,6 +128,14 @@ pub(super) async fn rule(
         },
         panel,
     ))
+}
+
+fn answered(question: Check, value: &Value) -> Check {
+    let expect = value.to_literal();
+    Check {
+        kind: CheckKind::Example { expect },
+        ..question
+    }
 }
 
 fn without_peers(agreement: &Agreement) -> Ruling {
@@ -168,7 +177,7 @@ pub(super) async fn ask(
 enum Compared {
     Agree(Origin),
     Unsaid,
-    Differ(String),
+    Differ { other: String, is_real: bool },
 }
 
 fn compare<'p>(
@@ -193,14 +202,20 @@ fn compare<'p>(
         let words = format!("{} {}", named(peer), shown(&their.observation));
         if peer.origin == Origin::Reference {
             if differs_from_the_real(ours, their) {
-                return Compared::Differ(words);
+                return Compared::Differ {
+                    other: words,
+                    is_real: true,
+                };
             }
         } else if speaks_against(ours, their) {
             differs = Some(words);
         }
     }
     match differs {
-        Some(words) if origin != Origin::Reference => Compared::Differ(words),
+        Some(other) if origin != Origin::Reference => Compared::Differ {
+            other,
+            is_real: false,
+        },
         Some(_) | None if same > 0 => Compared::Agree(origin),
         Some(_) | None => Compared::Unsaid,
     }
@@ -332,7 +347,7 @@ mod tests {
     fn the_same_value_agrees_and_another_one_does_not() {
         let one = [(peer(Origin::Model), gives("3"))];
         assert_eq!(asked(&gives("3"), &one), Compared::Agree(Origin::Agreement));
-        assert!(matches!(asked(&gives("4"), &one), Compared::Differ(_)));
+        assert!(matches!(asked(&gives("4"), &one), Compared::Differ { .. }));
         assert_eq!(asked(&gives("4"), &[]), Compared::Unsaid);
     }
 
@@ -342,7 +357,7 @@ mod tests {
         assert_eq!(asked(&raises("ValueError"), &one), Compared::Unsaid);
         assert!(matches!(
             asked(&raises("IndexError"), &one),
-            Compared::Differ(_)
+            Compared::Differ { .. }
         ));
         let raised = [(peer(Origin::Model), raises("ValueError"))];
         assert_eq!(asked(&gives("3"), &raised), Compared::Unsaid);
@@ -358,9 +373,12 @@ mod tests {
             asked(&gives("3"), &both),
             Compared::Agree(Origin::Reference)
         );
-        assert!(matches!(asked(&gives("5"), &both), Compared::Differ(_)));
+        assert!(matches!(asked(&gives("5"), &both), Compared::Differ { .. }));
         let refused = [(peer(Origin::Reference), raises("ValueError"))];
-        assert!(matches!(asked(&gives("3"), &refused), Compared::Differ(_)));
+        assert!(matches!(
+            asked(&gives("3"), &refused),
+            Compared::Differ { .. }
+        ));
         assert_eq!(
             asked(&raises("KeyError"), &refused),
             Compared::Unsaid,
@@ -369,7 +387,7 @@ mod tests {
         let answered = [(peer(Origin::Reference), gives("3"))];
         assert!(matches!(
             asked(&raises("ValueError"), &answered),
-            Compared::Differ(_)
+            Compared::Differ { .. }
         ));
         let odd = [(peer(Origin::Reference), raises("TypeError"))];
         assert_eq!(asked(&gives("3"), &odd), Compared::Unsaid);

@@ -1,7 +1,7 @@
 //! What a gate answers, and the docket that keeps every answer with its time.
 
 use crate::clock::{self, Instant};
-use crate::dream::{GateOutcome, GateReport, Reason};
+use crate::dream::{Check, GateOutcome, GateReport, Reason};
 
 /// One gate's answer. The text is for people: what was measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ impl From<Undecided> for Stop {
 #[derive(Debug)]
 pub(super) struct Docket {
     pub(super) gates: Vec<GateReport>,
+    /// As in `Judgement::Rejected`.
+    pub(super) disputed: Option<Box<Check>>,
     since: Instant,
 }
 
@@ -41,6 +43,7 @@ impl Docket {
     pub(super) fn open() -> Self {
         Self {
             gates: Vec::new(),
+            disputed: None,
             since: clock::monotonic(),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Expected, ScenarioWeaver, WeaveError, WovenChecks, parse, prompt, sum, tokens};
 use crate::dream::{Check, CheckKind, Scenario, Tokens, class_name};
 use crate::llm::{ChatReply, ChatRequest, Enough, Message};
+use crate::preface::{CHECKS_ADDED, CHECKS_ASKED};
 use crate::supervisor::permit::WorkPermit;
 
 /// What the Guardian asks for; with fewer a scenario is not worth solving.
@@ -55,15 +56,11 @@ impl ScenarioWeaver {
         // A second round only where the first one gave too few.
         for round in 0..2_u64 {
             let seed = seed.wrapping_add(round * 1_000);
-            let known: Vec<&Check> = there.iter().chain(&checks).collect();
-            let messages = prompt::checks(scenario, &known, None);
+            let shown: Vec<&Check> = there.iter().chain(&checks).collect();
+            let count = CHECKS_ASKED.saturating_sub(there.len()).max(CHECKS_ADDED);
+            let messages = prompt::further_checks(scenario, &shown, count, None);
             let found = self
-                .ask_checks(
-                    permit,
-                    (scenario, messages, ENOUGH),
-                    CHECK_TEMPERATURE,
-                    seed,
-                )
+                .ask_checks(permit, (scenario, messages, ENOUGH), seed)
                 .await?;
             spent = sum(spent, found.tokens);
             checks.extend(fresh(found.checks, &mut keys));
@@ -91,7 +88,7 @@ impl ScenarioWeaver {
     }
 
     /// One further list, where too few of those that are `there` were met, or where none of them sees the error `wish`
-    /// raised: what is asked about anew, if anything.
+    /// raised: what is asked about anew, if anything. Those of them that are `shown` are examples to the model.
     ///
     /// # Errors
     /// `Llm` alone: no usable check is an empty list.
@@ -100,12 +97,12 @@ impl ScenarioWeaver {
         permit: &WorkPermit,
         scenario: &Scenario,
         there: &[&Check],
+        shown: &[&Check],
         wish: Option<&str>,
     ) -> Result<Expected, WeaveError> {
-        let asked = (scenario, prompt::checks(scenario, there, wish), ENOUGH);
-        let mut found = self
-            .ask_checks(permit, asked, CHECK_TEMPERATURE, MORE_SEED)
-            .await?;
+        let messages = prompt::further_checks(scenario, shown, CHECKS_ASKED, wish);
+        let asked = (scenario, messages, ENOUGH);
+        let mut found = self.ask_checks(permit, asked, MORE_SEED).await?;
         let mut keys: Vec<_> = there.iter().map(|check| parse::key(check)).collect();
         found.checks = fresh(found.checks, &mut keys);
         found.checks.truncate(MOST_CHECKS);
@@ -128,9 +125,7 @@ impl ScenarioWeaver {
         };
         let messages = prompt::expected_of(scenario, calls);
         let asked = (scenario, messages, enough);
-        let mut found = self
-            .ask_checks(permit, asked, CHECK_TEMPERATURE, MORE_SEED)
-            .await?;
+        let mut found = self.ask_checks(permit, asked, MORE_SEED).await?;
         found.checks.retain(|check| calls.contains(&check.call));
         Ok(found)
     }
@@ -156,12 +151,11 @@ impl ScenarioWeaver {
         &self,
         permit: &WorkPermit,
         (scenario, messages, enough): (&Scenario, Vec<Message>, Enough),
-        temperature: f64,
         seed: u64,
     ) -> Result<Expected, WeaveError> {
         let request = ChatRequest {
             messages,
-            temperature,
+            temperature: CHECK_TEMPERATURE,
             top_p: 0.95,
             max_tokens: CHECK_TOKENS,
             schema: None,
@@ -182,31 +176,40 @@ impl ScenarioWeaver {
             CheckKind::Raises { error } => scenario.task_prompt.contains(class_name(error)),
             CheckKind::Example { .. } | CheckKind::Property { .. } => true,
         });
+        let (unsure, values) = by_odds(&reply, whole, &scenario.entry_point);
         Ok(Expected {
-            unsure: unsure(&reply, whole, &scenario.entry_point),
+            unsure,
+            values,
             checks,
             tokens: tokens(&reply),
         })
     }
 }
 
-/// The checks whose expected value the model wrote without being sure of it; of a check that it wrote twice the first time
-/// counts, for what it has written once it is sure to repeat.
-fn unsure(reply: &ChatReply, text: &str, entry_point: &str) -> Vec<Check> {
-    let (mut begin, mut keys, mut unsure) = (0, Vec::new(), Vec::new());
+/// The checks whose expected value the model wrote without being sure of it, and those of which it was sure that there is a value
+/// and no error, by the word that begins the line. Of a check that it wrote twice the first time counts, for what it has
+/// written once it is sure to repeat.
+fn by_odds(reply: &ChatReply, text: &str, entry_point: &str) -> (Vec<Check>, Vec<Check>) {
+    let (mut unsure, mut values) = (Vec::new(), Vec::new());
+    let (mut begin, mut keys) = (0, Vec::new());
     for line in text.split_inclusive('\n') {
         let end = begin + line.trim_end().len();
         let value = [" == ", " is "]
             .iter()
             .find_map(|sign| line.rfind(sign).map(|at| at + sign.len()));
-        let odds = value.and_then(|at| reply.odds.of(&(begin + at..end)));
+        let of_value = value.and_then(|at| reply.odds.of(&(begin + at..end)));
+        let of_word = reply.odds.of(&(begin..begin + 1));
         begin += line.len();
         let said = fresh(parse::checks(line, entry_point), &mut keys);
-        if odds.is_some_and(|odds| odds < SURE) {
+        if of_word.is_some_and(|odds| odds >= SURE) {
+            let is_value = |check: &&Check| matches!(check.kind, CheckKind::Example { .. });
+            values.extend(said.iter().filter(is_value).cloned());
+        }
+        if of_value.is_some_and(|odds| odds < SURE) {
             unsure.extend(said);
         }
     }
-    unsure
+    (unsure, values)
 }
 
 /// Those that ask what nobody asked before, by their `keys`.

@@ -30,7 +30,7 @@ const CALLS_ASKED: usize = 12;
 const MAX_DATA: usize = 1_200;
 
 /// Checks that are shown where further ones are asked for, and the longest line of one, in bytes.
-const MOST_THERE: usize = 8;
+const MOST_SHOWN: usize = 8;
 const MOST_LINE: usize = 160;
 
 /// Of one fragment, so that a long one does not crowd out the others.
@@ -250,15 +250,20 @@ fn fence(data: &str) -> String {
     }
 }
 
-/// The request for checks beside those that are `there`, from the task's text alone; one of them is to see the error `wish`
-/// raised.
-pub(super) fn checks(scenario: &Scenario, there: &[&Check], wish: Option<&str>) -> Vec<Message> {
+/// The request for so many checks beside those that are `shown`, from the task's text alone; one of them is to see the error
+/// `wish` raised.
+pub(super) fn further_checks(
+    scenario: &Scenario,
+    shown: &[&Check],
+    count: usize,
+    wish: Option<&str>,
+) -> Vec<Message> {
     let (task, name) = (&scenario.task_prompt, &scenario.entry_point);
-    let lines = there.iter().filter_map(|check| line_of(check));
-    let lines: Vec<String> = lines.take(MOST_THERE).collect();
+    let lines = shown.iter().filter_map(|check| line_of(check));
+    let lines: Vec<String> = lines.take(MOST_SHOWN).collect();
     let mut request = match &lines[..] {
         [] => check_request(task, name),
-        _ => further_check_request(task, name, &lines.join("\n")),
+        _ => further_check_request(task, name, &lines.join("\n"), count),
     };
     if let Some(error) = wish {
         request.extend([" One of them must raise ", error, "."]);

@@ -217,7 +217,7 @@ async fn an_earlier_wrong_attempt_must_miss_a_check() {
             }
         };
         let passes = judge(after(&candidate.code)).await;
-        let Judgement::Rejected { reasons, gates } = passes else {
+        let Judgement::Rejected { reasons, gates, .. } = passes else {
             panic!("{passes:?}");
         };
         assert_eq!(reasons, [Reason::NothingSolutionPasses]);
@@ -363,14 +363,26 @@ async fn others_that_agree_add_checks_and_one_that_does_not_ends_it() {
             );
         }
         let broken = other.replace("points >= least", "points + 40 >= least");
-        let judged = bench
-            .guardian
-            .judge(&bench.permit, &candidate, &weak(Origin::Reference, &broken))
-            .await;
-        assert!(
-            matches!(&judged, Judgement::Rejected { reasons, .. } if reasons == &[Reason::Disagreement]),
-            "{judged:?}"
-        );
+        // What another solution says may be disputed, what the real thing says may not.
+        for (by, may) in [(Origin::Reference, false), (Origin::Model, true)] {
+            let judged = bench
+                .guardian
+                .judge(&bench.permit, &candidate, &weak(by, &broken))
+                .await;
+            let Judgement::Rejected {
+                reasons, disputed, ..
+            } = &judged
+            else {
+                panic!("it falls: {judged:?}");
+            };
+            assert_eq!(reasons, &[Reason::Disagreement]);
+            let call = disputed.as_ref().map(|check| check.call.as_str());
+            assert_eq!(
+                call.is_some_and(|call| call.starts_with("grade(")),
+                may,
+                "{judged:?}"
+            );
+        }
     }
 }
 

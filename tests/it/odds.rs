@@ -115,3 +115,44 @@ async fn a_line_that_no_check_reaches_is_asked_about_at_the_edges() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_the_code_does_not_raise_is_asked_about_again() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let list = "assert run_lengths('mnn') == [('m', 1), ('n', 2)]\nassert run_lengths('ee') == [('e', 2)]\n\
+                with raises(ValueError): run_lengths(None)\nwith raises(ValueError): run_lengths('fg')\n\
+                assert run_lengths('hhi') == [('h', 2), ('i', 1)]\nassert run_lengths('jkj') == [('j', 1), ('k', 1), ('j', 1)]";
+    let taken_back = "assert run_lengths('fg') == [('f', 1), ('g', 1)]";
+    let insists = "with raises(ValueError): run_lengths('fg')";
+    let (def, rest) = RUNS_CODE.split_once('\n').expect("more than one line");
+    let guarded = format!("{def}\n    if text is None:\n        raise ValueError(text)\n{rest}");
+    for (again, doubted, kept) in [
+        (taken_back, "nothing", true),
+        (taken_back, "assert", false),
+        (insists, "nothing", false),
+    ] {
+        let world = World::new();
+        let code = guarded.clone();
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let checks = |question: &str| {
+                let is_it = question.ends_with("in this order:\nrun_lengths('fg')");
+                if is_it {
+                    Behaviour::Unsure(again.to_owned(), doubted)
+                } else {
+                    Behaviour::code(list)
+                }
+            };
+            asked.answered(checks, &code)
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let task = format!("{RUNS} Raise ValueError for None.\n\n{SHOWN}");
+        let report = night(&settings, given(task)).await;
+        assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
+        for dream in saved(&settings.output_dir) {
+            dropped_one(&dream, "asked again");
+        }
+    }
+}

@@ -149,3 +149,51 @@ async fn a_solution_that_imports_what_it_should_write_falls_for_just_that() {
     let reasons: Vec<&str> = report.rejections.keys().map(String::as_str).collect();
     assert_eq!(reasons, ["borrows_solution"], "{report:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_solution_that_contradicts_is_settled_by_what_the_model_is_sure_of() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let list = "assert triple(0) == 0\nassert triple(1) == 3\nassert triple(-1) == -3\nassert triple(10) == 30";
+    let task = "Write a function `triple(n: int) -> int` that returns three times `n`.\n\n>>> triple(2)\n6\n>>> triple(5)\n15";
+    // One that the ten open questions leave out and the Guardian's ask.
+    let k = 9;
+    let right = format!("assert triple({k}) == {}", 3 * k);
+    let wrong = format!("assert triple({k}) == 7");
+    for (says, doubted, kept) in [
+        (&right, "nothing", true),
+        (&right, "assert", false),
+        (&right, "27", false),
+        (&wrong, "nothing", false),
+    ] {
+        let world = World::new();
+        let (solutions, says) = (AtomicUsize::new(0), says.clone());
+        let is_it = move |question: &str| question.ends_with(&format!("this order:\ntriple({k})"));
+        let llm = FakeLlm::scripted(move |asked| {
+            let question = asked.question();
+            if is_it(&question) {
+                Behaviour::Unsure(says.clone(), doubted)
+            } else if question.contains(CHECKS_MARK) {
+                Behaviour::code(list)
+            } else if solutions.fetch_add(1, Ordering::SeqCst) == 0 {
+                Behaviour::code("def triple(n):\n    return 3 * n")
+            } else {
+                let slips = format!("def triple(n):\n    return 7 if n == {k} else n + n + n");
+                Behaviour::code(&slips)
+            }
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(task.to_owned())).await;
+        let asked = llm.asked();
+        assert!(asked.iter().any(|asked| is_it(&asked.question())));
+        assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
+        for dream in saved(&settings.output_dir) {
+            let hidden = dream["hidden_checks"].as_array().expect("checks");
+            let call = format!("triple({k})");
+            let decided = hidden.iter().filter(|check| check["call"] == call.as_str());
+            assert_eq!((decided.count(), &dream["tier"]), (1, &"gold".into()));
+        }
+    }
+}

@@ -31,7 +31,7 @@ pub(in crate::engine) fn meets(check: &Check, answer: &Answer) -> bool {
 
 /// Whether a value is due and an exception came, or the other way round: what several solutions overlook, they overlook
 /// together.
-pub(super) fn fails(check: &Check, answer: &Answer) -> bool {
+pub(in crate::engine) fn fails(check: &Check, answer: &Answer) -> bool {
     let raised = matches!(answer, Answer::Raised(_));
     raised != matches!(check.kind, CheckKind::Raises { .. })
 }

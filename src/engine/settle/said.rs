@@ -1,6 +1,8 @@
 //! What is known of single checks, beside the checks that are to be settled. Pure.
 
-use crate::dream::{Check, Suite};
+use super::Answer;
+use super::answers::{is_open, meets};
+use crate::dream::{Check, CheckKind, Suite};
 
 #[derive(Debug, Clone, Default)]
 pub struct Said {
@@ -8,6 +10,9 @@ pub struct Said {
     pub stated: Vec<Check>,
     /// What the model expects and was not sure of as it wrote it.
     pub unsure: Vec<Check>,
+    /// What it was asked about again, and what it expects of those calls now where it is sure to give a value.
+    pub asked_again: Vec<Check>,
+    pub says_now: Vec<Check>,
 }
 
 impl Said {
@@ -17,6 +22,28 @@ impl Said {
         !self.binds(check) && says(&self.unsure, check)
     }
 
+    /// Whether the model may take it back when it is asked about the call again: an error, or what it was not sure of.
+    #[must_use]
+    pub fn may_take_back(&self, check: &Check) -> bool {
+        let doubtful = matches!(check.kind, CheckKind::Raises { .. }) || says(&self.unsure, check);
+        doubtful && check.setup.is_empty() && !self.binds(check) && !says(&self.asked_again, check)
+    }
+
+    /// Whether it did, and expects now what this answer is.
+    #[must_use]
+    pub fn took_back(&self, check: &Check, answer: &Answer) -> bool {
+        let mut now = self.says_now.iter();
+        says(&self.asked_again, check)
+            && !self.binds(check)
+            && now.any(|one| one.call == check.call && meets(one, answer))
+    }
+
+    /// Whether somebody expects it and neither was unsure nor was asked about it again.
+    #[must_use]
+    pub fn stands(&self, check: &Check) -> bool {
+        !is_open(check) && !self.is_unsure(check) && !says(&self.asked_again, check)
+    }
+
     /// Whether a solution must pass the check whatever others answer.
     fn binds(&self, check: &Check) -> bool {
         check.origin.is_evidence() || says(&self.stated, check)
@@ -24,7 +51,8 @@ impl Said {
 
     /// The same of a call in its new form.
     pub(in crate::engine) fn rewrite(&mut self, call: &str, anew: &str) {
-        let all = self.stated.iter_mut().chain(&mut self.unsure);
+        let told = self.asked_again.iter_mut().chain(&mut self.says_now);
+        let all = self.stated.iter_mut().chain(&mut self.unsure).chain(told);
         for one in all.filter(|one| one.call == call) {
             anew.clone_into(&mut one.call);
         }

@@ -281,7 +281,7 @@ fn what_the_task_states_is_overruled_by_nobody() {
     let agreed_and_wrong = pair([1, 2, 3, 4, 5, 7]);
     let said = Said {
         stated: stated.to_vec(),
-        unsure: Vec::new(),
+        ..Said::default()
     };
     let settled = settle(&checks, &agreed_and_wrong, &said);
     assert!(

@@ -6,7 +6,7 @@ use crate::dream::{Check, Reason, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::progress::Phase;
-use crate::engine::settle::{Answer, Said, Tried, meets};
+use crate::engine::settle::{Answer, Said, Tried, fails, meets};
 use crate::engine::{EngineError, Scene, Tally};
 use crate::guardian::inputs::edge_questions;
 
@@ -177,6 +177,12 @@ impl Scene<'_> {
             return Ok(());
         };
         let there: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
+        // What nobody answers for is no example for a tester.
+        let shown: Vec<&Check> = there
+            .iter()
+            .copied()
+            .filter(|check| said.stands(check))
+            .collect();
         let weaver = &writers.weaver;
         let more = match wish {
             Wish::Edges => {
@@ -186,15 +192,13 @@ impl Scene<'_> {
                 }
                 weaver.expected_of(self.permit, scenario, &edges).await
             }
-            Wish::More => {
+            Wish::More | Wish::Error(_) => {
+                let error = match wish {
+                    Wish::Error(error) => Some(error),
+                    Wish::More | Wish::Edges => None,
+                };
                 weaver
-                    .more_checks(self.permit, scenario, &there, None)
-                    .await
-            }
-            Wish::Error(error) => {
-                let error = Some(error);
-                weaver
-                    .more_checks(self.permit, scenario, &there, error)
+                    .more_checks(self.permit, scenario, &there, &shown, error)
                     .await
             }
         };
@@ -215,6 +219,38 @@ impl Scene<'_> {
             one.answers.extend(answers);
         }
         checks.extend(more);
+        Ok(())
+    }
+
+    /// Asks the model once more about the calls of which it may take back what `best` misses.
+    pub(super) async fn ask_again(
+        &self,
+        scenario: &Scenario,
+        (checks, said): (&[(Suite, Check)], &mut Said),
+        best: &Tried,
+        tally: &mut Tally,
+    ) -> Result<(), EngineError> {
+        let missed = checks
+            .iter()
+            .zip(&best.answers)
+            .filter(|((_, check), answer)| {
+                // What the model was not sure of refutes only who fails there.
+                let refutes = !said.is_unsure(check) || fails(check, answer);
+                refutes && said.may_take_back(check) && !meets(check, answer)
+            });
+        let missed: Vec<Check> = missed.map(|((_, check), _)| check.clone()).collect();
+        if let Some(writers) = self.writers {
+            let calls: Vec<String> = missed.iter().map(|check| check.call.clone()).collect();
+            let now = writers
+                .weaver
+                .expected_of(self.permit, scenario, &calls)
+                .await;
+            if let Some(now) = self.woven_or_nothing(now)? {
+                tally.spent(now.tokens);
+                said.says_now.extend(now.values);
+            }
+        }
+        said.asked_again.extend(missed);
         Ok(())
     }
 

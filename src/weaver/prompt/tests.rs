@@ -88,11 +88,44 @@ fn what_stands_before_a_task_is_the_same_for_every_task() {
             task_prompt: task.to_owned(),
             ..Scenario::default()
         };
-        let mut messages = checks(&scenario, &[], None);
+        let mut messages = further_checks(&scenario, &[], 6, None);
         messages.pop();
         messages
     };
     let before = shown("Raise ValueError if empty.");
     assert_eq!(before, shown("Return the sum."));
     assert!(before.iter().any(|one| one.content.contains("with raises")));
+}
+
+#[test]
+fn further_checks_are_asked_for_beside_those_that_fit_in_a_line() {
+    let scenario = Scenario {
+        task_prompt: "Write a function `f(x)`.".to_owned(),
+        entry_point: "f".to_owned(),
+        ..Scenario::default()
+    };
+    let raises = Check {
+        kind: CheckKind::Raises {
+            error: "ValueError".to_owned(),
+        },
+        ..Check::example("f(-1)", "")
+    };
+    let set_up = Check {
+        setup: "x = 3".to_owned(),
+        ..Check::example("f(x)", "9")
+    };
+    let fenced = Check::example("f(0)", "'```'");
+    let shown = [Check::example("f(2)", "4"), raises, set_up, fenced];
+    let shown: Vec<&Check> = shown.iter().collect();
+    let asked = |shown: &[&Check]| further_checks(&scenario, shown, 4, Some("ValueError"));
+    let text = &asked(&shown).pop().unwrap().content;
+    assert!(
+        text.ends_with(
+            "\n\nThese checks are there:\n```python\nassert f(2) == 4\nwith raises(ValueError): f(-1)\n```\n\
+             Write 4 further checks of `f`. One of them must raise ValueError."
+        ),
+        "{text}"
+    );
+    let text = &asked(&[]).pop().unwrap().content;
+    assert!(text.contains("\n\nWrite 6 checks of `f`."), "{text}");
 }

@@ -9,8 +9,8 @@ fn one_missed() -> (Vec<(Suite, Check)>, Said) {
         shown.origin = Origin::Source;
     }
     let said = Said {
-        stated: Vec::new(),
         unsure: vec![checks[5].1.clone()],
+        ..Said::default()
     };
     (checks, said)
 }
@@ -46,8 +46,67 @@ fn an_exception_is_no_answer_to_it() {
     let mut falls = tried("a", RIGHT);
     falls.answers[5] = Answer::Raised(vec!["IndexError".to_owned()]);
     let settled = settle(&checks, &[falls], &said);
+    let Settlement::Unsettled { needs, .. } = settled else {
+        panic!("it does not settle: {settled:?}");
+    };
+    assert_eq!(needs, Needs::Again);
+}
+
+#[test]
+fn an_error_that_a_solution_does_not_raise_is_asked_about_again_and_only_what_is_taken_back_goes() {
+    let (mut checks, _) = one_missed();
+    checks[5].1.kind = CheckKind::Raises {
+        error: "ValueError".to_owned(),
+    };
+    let doubted = checks[5].1.clone();
+    let of = |said: &Said| settle(&checks, &pair(RIGHT), said);
+    let needs = |settled| match settled {
+        Settlement::Unsettled { needs, .. } => needs,
+        Settlement::Settled { .. } => Needs::Nothing,
+    };
+    assert_eq!(needs(of(&Said::default())), Needs::Again);
+    let insists = Said {
+        asked_again: vec![doubted.clone()],
+        ..Said::default()
+    };
+    assert_eq!(needs(of(&insists)), Needs::Solutions);
+    let now = |value: &str| Said {
+        says_now: vec![Check::example("f(5)", value)],
+        ..insists.clone()
+    };
+    assert_eq!(needs(of(&now("7"))), Needs::Solutions, "another value");
+    let taken_back = now("6");
+    let Settlement::Settled { dropped, .. } = of(&taken_back) else {
+        panic!("it settles");
+    };
     assert!(
-        matches!(settled, Settlement::Unsettled { .. }),
+        matches!(&dropped[..], [one] if one.why.contains("asked again") && one.check == doubted),
+        "{dropped:?}"
+    );
+    let stated = Said {
+        stated: vec![doubted],
+        ..taken_back
+    };
+    assert_eq!(needs(of(&stated)), Needs::Solutions, "the task says so");
+}
+
+#[test]
+fn where_the_model_was_sure_of_too_little_it_is_asked_for_what_it_is_sure_of() {
+    let (checks, _) = one_missed();
+    let said = Said {
+        unsure: checks[2..].iter().map(|(_, check)| check.clone()).collect(),
+        ..Said::default()
+    };
+    let others = tried("a", [1, 2, 31, 41, 51, 61]);
+    let settled = settle(&checks, &[others], &said);
+    assert!(
+        matches!(
+            settled,
+            Settlement::Unsettled {
+                needs: Needs::Sure,
+                ..
+            }
+        ),
         "{settled:?}"
     );
 }
@@ -84,8 +143,8 @@ fn one_that_is_met_is_a_check_like_any_other() {
     let (mut checks, _) = one_missed();
     checks[5] = example(Suite::Hidden, 5, "6", Origin::Model);
     let said = Said {
-        stated: Vec::new(),
         unsure: checks[2..].iter().map(|(_, check)| check.clone()).collect(),
+        ..Said::default()
     };
     let Settlement::Settled {
         support: Some(_),
