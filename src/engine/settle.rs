@@ -11,9 +11,9 @@
 //! - Where the server says how likely the model held what it wrote, an expectation that it was not sure of refutes nobody:
 //!   of those that it wrote with less than 0.95 three in five were wrong, of the others one in eighty. Who misses one
 //!   answers an open question; who meets it is confirmed, because it is seldom met by chance.
-//! - How sure it was of an error nobody can tell: by the word that begins such a check it always is not, and three in five
-//!   are right. Who misses nothing but such ones has the model asked about these calls again, and what it takes back then
-//!   refutes nobody either.
+//! - How sure it was of an error nobody can tell: the word that begins such a check never has more than 0.85, and three in
+//!   five are right. Who misses nothing but such ones has the model asked about these calls again, and what it takes back
+//!   then does not refute who gives what it expects now.
 //! - The winner must confirm most of the expectations, which were written by another call that never saw its code.
 //! - Two answers that no model wrote, and every expectation met, stand in for a second solution; so do they with one
 //!   expectation missed among many met. If one expectation in five is wrong, and a solution that gives both answers is

@@ -10,8 +10,9 @@ pub struct Said {
     pub stated: Vec<Check>,
     /// What the model expects and was not sure of as it wrote it.
     pub unsure: Vec<Check>,
-    /// What it was asked about again, and what it expects of those calls now where it is sure to give a value.
+    /// What it was asked about again.
     pub asked_again: Vec<Check>,
+    /// What it expects of those calls now, where it is sure that there is a value and no error.
     pub says_now: Vec<Check>,
 }
 
