@@ -76,8 +76,7 @@ impl Presence {
     /// For how long it is known that nobody gave input; `None` where that cannot be said.
     #[must_use]
     pub fn quiet_for(&self) -> Option<Duration> {
-        let known = self.last_input.into_iter().chain(self.still_for).min();
-        match (known, &self.blind) {
+        match (self.shortest(), &self.blind) {
             (_, Some(_)) => None,
             (Some(quiet), None) => Some(quiet),
             (None, None) => Some(Duration::MAX),
@@ -98,8 +97,12 @@ impl Presence {
     /// Somebody was there less than `quiet` ago, or may have been; what no source sees is no reason to say so.
     #[must_use]
     pub fn seen_within(&self, quiet: Duration) -> bool {
-        let known = self.last_input.into_iter().chain(self.still_for);
-        known.min().is_some_and(|ago| ago < quiet)
+        self.shortest().is_some_and(|ago| ago < quiet)
+    }
+
+    /// The shorter of what is known of the last input and of a screen that idles.
+    fn shortest(&self) -> Option<Duration> {
+        self.last_input.into_iter().chain(self.still_for).min()
     }
 }
 

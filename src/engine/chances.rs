@@ -98,6 +98,13 @@ impl Scene<'_> {
         asked: usize,
         tally: &mut Tally,
     ) -> Result<Option<(Candidate, Context)>, EngineError> {
+        if let Judgement::Rejected {
+            disputed: Some(disputed),
+            ..
+        } = judged
+        {
+            return self.decided(disputed, (candidate, context), tally).await;
+        }
         match curable(judged) {
             Some((Reason::MutatesInput, seen)) => {
                 let mended = self.on_a_copy(candidate, seen, tally).await?;
@@ -130,13 +137,6 @@ impl Scene<'_> {
                 };
                 Ok(Some((candidate.clone(), context)))
             }
-            Some((Reason::Disagreement, _)) => match judged {
-                Judgement::Rejected {
-                    disputed: Some(disputed),
-                    ..
-                } => self.decided(disputed, (candidate, context), tally).await,
-                _ => Ok(None),
-            },
             _ => Ok(None),
         }
     }
