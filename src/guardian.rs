@@ -22,6 +22,7 @@ mod reach;
 mod reached;
 mod roll_call;
 mod ruling;
+mod spelling;
 pub mod split;
 mod stand_ins;
 mod steady;

@@ -26,13 +26,18 @@ const KEYS: [(&str, usize); 14] = [
 /// Names that stand for anybody, in addresses and in paths.
 const ANYBODY: &str = "user users username name me you myuser admin root test tester testuser demo sample example someone \
     somebody anyone anybody info contact hello mail email support sales noreply no-reply office team alice bob carol \
-    charlie dave eve john jane doe john.doe jane.doe johndoe janedoe foo bar baz runner app ubuntu vagrant";
+    charlie dave eve john jane doe john.doe jane.doe johndoe janedoe john.smith jane.smith johnsmith janesmith first.last \
+    firstname.lastname name.surname your.name yourname foo bar baz qux abcd asdf runner app ubuntu vagrant";
 
 /// What follows `/home/` or `/Users/` in addresses of pages and in names of folders that are nobody's.
 const PAGES: &str = "index about page pages news profile login logout dashboard settings products product help search main docs \
     documents document files file data work projects project src bin lib tmp local share config public private shared blog \
     articles article list items item new edit api v1 static assets images photos music videos downloads desktop pictures \
     garden kitchen decor furniture security office page1 page2 one two three path dir folder subdir abc xyz";
+
+/// Where people have their mail: short names there are somebody's.
+const PROVIDERS: &str = "gmail googlemail gmx web t-online freenet posteo outlook hotmail live yahoo icloud me aol proton \
+    protonmail qq 163 126 mail yandex wp o2 interia orange free laposte libero tutanota tuta fastmail zoho";
 
 /// Domains that belong to nobody, or to documentation.
 const NOBODYS: &str = "example.com example.org example.net example.edu localhost test.com domain.com email.com mail.com \
@@ -118,26 +123,41 @@ fn secret(text: &str) -> Option<&'static str> {
         .then_some("a password or a key")
 }
 
-/// `api_key = "…"` with something that nobody would type.
+/// `api_key = "…"`, `API_TOKEN: str = "…"` or `SECRET_KEY=…` with something that nobody would type.
 fn assigned_secret(line: &str) -> bool {
-    const QUOTES: [char; 2] = ['"', '\''];
     let lower = line.to_ascii_lowercase();
     let named = ["api_key", "apikey", "secret", "passwd", "password", "token"];
-    named.iter().any(|name| {
-        let after = lower.find(name).and_then(|at| line.get(at + name.len()..));
-        let after = after
-            .unwrap_or_default()
-            .trim_start_matches(QUOTES)
-            .trim_start();
-        let value = after
-            .strip_prefix(['=', ':'])
-            .unwrap_or_default()
-            .trim_start();
-        let quoted = value
-            .strip_prefix(QUOTES)
-            .and_then(|rest| rest.split(QUOTES).next());
-        quoted.is_some_and(|quoted| quoted.len() >= 20 && is_random(quoted))
-    })
+    let places = named.iter().flat_map(|name| {
+        let found = lower.match_indices(name);
+        found.filter_map(|(at, name)| line.get(at + name.len()..))
+    });
+    places
+        .filter_map(assigned)
+        .any(|value| value.len() >= 20 && is_random(value))
+}
+
+/// What is assigned to a name whose end `after` begins with.
+fn assigned(after: &str) -> Option<&str> {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let end_of_name = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-';
+    let after = &after[after.find(end_of_name)?..];
+    let after = after.trim_start_matches(QUOTES).trim_start();
+    let value = if let Some(value) = after.strip_prefix('=') {
+        value
+    } else {
+        let value = after.strip_prefix(':')?.trim_start();
+        // `: str = "…"`
+        let annotated = value.starts_with(|c: char| c.is_ascii_alphabetic());
+        let after_type = value.split_once('=').filter(|_| annotated);
+        after_type.map_or(value, |(_, value)| value)
+    };
+    let value = value.trim_start();
+    if let Some(quoted) = value.strip_prefix(QUOTES) {
+        return quoted.split(QUOTES).next();
+    }
+    let bare = value.split_whitespace().next()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
+    bare.chars().all(plain).then_some(bare)
 }
 
 /// Digits, small and capital letters mixed, or long hexadecimal: words do not look so.
@@ -159,6 +179,9 @@ fn personal(text: &str) -> Option<&'static str> {
     if text.split(|c: char| !is_part(c)).any(is_address) {
         return Some("an address of a person");
     }
+    if holds_phone_number(text) {
+        return Some("a phone number");
+    }
     let homes = ["/home/", "/Users/", "\\Users\\", "\\\\Users\\\\"];
     let somebodys = |start: &str| {
         text.match_indices(start).any(|(at, _)| {
@@ -174,10 +197,53 @@ fn personal(text: &str) -> Option<&'static str> {
             (inside || ends) && !name.is_empty() && !is_anybody(&name)
         })
     };
-    homes
-        .into_iter()
-        .any(somebodys)
-        .then_some("a path into a home folder")
+    let found = homes.into_iter().any(somebodys) || holds_path_of_root(text);
+    found.then_some("a path into a home folder")
+}
+
+/// `/root/` with a hidden folder in it or three real names below: `/root/a/../b` stands in many an exercise about paths.
+fn holds_path_of_root(text: &str) -> bool {
+    let root = "/root/";
+    text.match_indices(root).any(|(at, _)| {
+        let begins = text[..at].chars().next_back();
+        let begins = begins.is_none_or(|c| !c.is_alphanumeric() && !"._-/".contains(c));
+        let rest = &text[at + root.len()..];
+        let is_part = |c: char| c.is_alphanumeric() || "._-/".contains(c);
+        let path = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+        let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
+        let deep = steps.len() >= 3 && steps.iter().all(|step| step.len() >= 3);
+        let hidden = path.starts_with('.') && !path.starts_with("..");
+        begins && (hidden || deep)
+    })
+}
+
+/// A number with its country in front, of 9 to 15 digits, that is not one of those which stand for any.
+fn holds_phone_number(text: &str) -> bool {
+    text.match_indices('+').any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let begins = before.is_none_or(|c| c.is_whitespace() || "\"':(,[".contains(c));
+        let rest = &text[at + 1..];
+        let is_part = |c: char| c.is_ascii_digit() || " -()./".contains(c);
+        let number = rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())].trim_end();
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let quoted = before.is_some_and(|c| "\"':".contains(c));
+        let grouped = number.len() > digits.len() || quoted && digits.len() >= 11;
+        let repeats = |n: usize| {
+            let bytes = digits.as_bytes();
+            bytes.windows(n).any(|w| w.iter().all(|d| *d == w[0]))
+        };
+        let nobodys = digits.contains("123")
+            || digits.contains("987")
+            || repeats(4)
+            || digits.starts_with("1555")
+            // Of Ofcom's for films and books: https://www.ofcom.org.uk
+            || digits.starts_with("44207946");
+        begins
+            && number.starts_with(|c: char| c.is_ascii_digit() && c != '0')
+            && (9..=15).contains(&digits.len())
+            && grouped
+            && !nobodys
+    })
 }
 
 /// The last part of `/home/about`: where a site's pages lie, rather than a person's files.
@@ -205,8 +271,14 @@ fn is_address(token: &str) -> bool {
     let reserved = NOBODYS.split_whitespace().any(|d| d == domain)
         || ["example", "test", "invalid", "local"].contains(labels.last().unwrap_or(&""))
         || labels.contains(&"example");
-    // `a@b.co`, `foo@bar.com`: nobody's.
-    let made_up = local.len() <= 4 || labels.first().is_some_and(|l| l.len() <= 3);
+    // `a@b.co`, `foo@bar.com`: nobody's, but not where people have their mail.
+    let first = labels.first().copied().unwrap_or_default();
+    let provider = PROVIDERS.split_whitespace().any(|p| p == first);
+    let made_up = if provider {
+        local.len() <= 3
+    } else {
+        local.len() <= 4 || first.len() <= 3
+    };
     real && !reserved && !made_up && !is_anybody(local)
 }
 
@@ -286,6 +358,9 @@ mod tests {
             format!("eyJ{0}.eyJ{0}.{0}", random("", 20)),
             format!("API_KEY = \"{}\"", random("", 24)),
             format!("{{'password': '{}'}}", random("", 22)),
+            format!("SECRET_KEY = '{}'", random("", 24)),
+            format!("API_TOKEN: str = \"{}\"", random("", 24)),
+            format!("AWS_SECRET_ACCESS_KEY={}", random("", 40)),
         ] {
             assert!(secret(&text).is_some(), "{text}");
         }
@@ -299,6 +374,8 @@ mod tests {
             "password = 'correct horse battery staple'",
             "sk-learn is no key",
             "secret = 'abcdefghijklmnopqrstuvwxyz'",
+            "token_count = compute_total_of_all_tokens(12345, Value)",
+            "password: str = None",
             "hashlib.sha256(b'').hexdigest()",
         ] {
             assert_eq!(secret(text), None, "{text}");
@@ -314,6 +391,12 @@ mod tests {
             "cd /home/mkowalska",
             "HOME='/home/mkowalska'",
             "/Users/mkowalska.",
+            "maria.kowalska@gmx.de",
+            "anna@posteo.de",
+            "open('/root/projects/billing/main.py')",
+            "/root/.ssh/id",
+            "call +49 170 5558231",
+            "'+48-601-774-212'",
             "C:\\Users\\mkowalska",
         ] {
             assert!(personal(text).is_some(), "{text}");
@@ -323,6 +406,11 @@ mod tests {
             "is_email('first.last@sub.example.org')",
             "a@b.co and foo@bar.com",
             "john.doe@company.com",
+            "mail_host('john.smith@gmail.com')",
+            "normalize('/root/a/../b')",
+            "'+1 555 867 5309' and '+49 30 1234567'",
+            "a +17055582310 + b",
+            "x = 1 + 20 - 30 + 405060708",
             "/home/user/file.txt",
             "/home/",
             "route('/home/about')",

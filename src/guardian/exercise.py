@@ -1,6 +1,7 @@
 # Which statements of a solution's functions begin, and which of its conditions come out true and false, call by call.
 # Executed as a setup in an interpreter that holds nothing else; the solution is rewritten as a tree, so that the answer
-# does not depend on how an interpreter counts lines. Every call gets the solution anew.
+# does not depend on how an interpreter counts lines. Every call gets the solution anew. What loading it exercises is told
+# apart: it happens whatever a call asks.
 
 
 def _exercise(text, rows):
@@ -27,8 +28,15 @@ def _exercise(text, rows):
             kept.append(value)
         return code.replace(co_consts=tuple(kept))
 
+    def abstract(node):
+        """Whether a function only says that others have to define it: nothing can call such a body."""
+        names = [getattr(d, "attr", getattr(d, "id", "")) for d in getattr(node, "decorator_list", [])]
+        bodies = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+        return "abstractmethod" in names and all(isinstance(s, ast.Pass) for s in bodies)
+
     class Marks(ast.NodeTransformer):
-        inside = 0
+        # The functions around, by number.
+        inside, functions = (), 0
 
         def block(self, body):
             made = []
@@ -36,7 +44,7 @@ def _exercise(text, rows):
                 words = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
                 silent = isinstance(statement, (ast.Global, ast.Nonlocal)) or (words and at == 0)
                 if self.inside and not silent:
-                    steps.append(statement.lineno)
+                    steps.append((statement.lineno, self.inside[-1]))
                     number = ast.Constant(len(steps) - 1)
                     made.append(ast.copy_location(ast.Expr(probe(STEP, [number], statement)), statement))
                 made.append(self.visit(statement))
@@ -53,9 +61,12 @@ def _exercise(text, rows):
             return node
 
         def function(self, node):
-            self.inside += 1
+            if isinstance(node.body, list) and abstract(node):
+                return node
+            self.functions += 1
+            self.inside += (self.functions,)
             node.body = self.block(node.body) if isinstance(node.body, list) else self.visit(node.body)
-            self.inside -= 1
+            self.inside = self.inside[:-1]
             return node
 
         visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = function
@@ -64,7 +75,7 @@ def _exercise(text, rows):
             test = self.visit(test)
             if not self.inside or isinstance(test, ast.Constant):
                 return test
-            turns.append(test.lineno)
+            turns.append((test.lineno, self.inside[-1]))
             return probe(TURN, [ast.Constant(len(turns) - 1), test], test)
 
         def conditional(self, node):
@@ -91,7 +102,15 @@ def _exercise(text, rows):
         # A constant that is called looks like a mistake.
         warnings.simplefilter("ignore")
         code = armed(compile(tree, "<solution>", "exec", dont_inherit=True))
-    seen = []
+    def marked():
+        marks = list(hits)
+        hits.clear()
+        return (
+            sorted(m for m in marks if type(m) is int and 0 <= m < len(steps)),
+            sorted(m for m in marks if type(m) is tuple and 0 <= m[0] < len(turns)),
+        )
+
+    seen, loaded = [], ([], [])
     server = {name: globals()[name] for name in ("base_url",) if name in globals()}
     for setup, given, call in rows:
         hits.clear()
@@ -100,6 +119,7 @@ def _exercise(text, rows):
         sys.modules["solution"] = module
         try:
             exec(code, module.__dict__)
+            loaded = marked()
             space = dict(module.__dict__, __name__="__check__", **server)
             if setup:
                 exec(compile(setup, "<setup>", "exec", dont_inherit=True), space)
@@ -108,9 +128,5 @@ def _exercise(text, rows):
             eval(compile(call.strip(), "<call>", "eval", dont_inherit=True), space)
         except BaseException:
             pass
-        marks = list(hits)
-        seen.append((
-            sorted(m for m in marks if type(m) is int and 0 <= m < len(steps)),
-            sorted(m for m in marks if type(m) is tuple and 0 <= m[0] < len(turns)),
-        ))
-    return steps, turns, seen
+        seen.append(marked())
+    return steps, turns, seen, loaded

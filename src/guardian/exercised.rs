@@ -40,12 +40,42 @@ impl Marks {
     }
 }
 
-/// Line of each statement and of each condition, and what each call exercised.
+/// Where a statement or a condition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    line: u32,
+    /// The function around it, by number.
+    function: u32,
+}
+
+/// Each statement and each condition, and what each call exercised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Exercise {
-    step_lines: Vec<u32>,
-    turn_lines: Vec<u32>,
+    steps: Vec<Place>,
+    turns: Vec<Place>,
     calls: Vec<Marks>,
+    /// What loading the solution exercised, whatever was called then.
+    loaded: Marks,
+}
+
+impl Exercise {
+    /// What calls have `seen`, with what loading ran of functions that no call runs: such make tables. Of the others it
+    /// proves nothing that their results are never compared with anything.
+    fn counted(&self, seen: &Marks) -> Marks {
+        let steps = seen.steps.iter().map(|at| self.steps[*at].function);
+        let turns = seen.turns.iter().map(|(at, _)| self.turns[*at].function);
+        let called: BTreeSet<u32> = steps.chain(turns).collect();
+        let free = |place: &Place| !called.contains(&place.function);
+        let Marks { steps, turns } = &self.loaded;
+        let mut counted = seen.clone();
+        counted
+            .steps
+            .extend(steps.iter().filter(|at| free(&self.steps[**at])));
+        counted
+            .turns
+            .extend(turns.iter().filter(|(at, _)| free(&self.turns[*at])));
+        counted
+    }
 }
 
 pub(super) async fn rule(
@@ -94,27 +124,29 @@ pub(super) async fn rule(
 }
 
 fn enough(exercise: &Exercise, seen: &Marks) -> bool {
-    let steps = exercise.step_lines.len();
-    let turns = exercise.turn_lines.len() * 2;
+    let steps = exercise.steps.len();
+    let turns = exercise.turns.len() * 2;
+    let seen = &exercise.counted(seen);
     seen.steps.len() * 100 >= steps * STATEMENTS_MIN_PERCENT
         && seen.turns.len() * 100 >= turns * BRANCHES_MIN_PERCENT
 }
 
 fn told(exercise: &Exercise, seen: &Marks) -> String {
+    let seen = &exercise.counted(seen);
     let mut text = format!(
         "{} of {} statements and {} of {} branches",
         seen.steps.len(),
-        exercise.step_lines.len(),
+        exercise.steps.len(),
         seen.turns.len(),
-        exercise.turn_lines.len() * 2
+        exercise.turns.len() * 2
     );
-    let lines = exercise.step_lines.iter().enumerate();
-    let missed: Vec<String> = lines
+    let places = exercise.steps.iter().enumerate();
+    let missed: Vec<String> = places
         .filter(|(at, _)| !seen.steps.contains(at))
-        .map(|(_, line)| format!("line {line} never runs"))
+        .map(|(_, place)| format!("line {} never runs", place.line))
         .collect();
-    let turns = exercise.turn_lines.iter().enumerate();
-    let never = turns.flat_map(|(at, line)| {
+    let turns = exercise.turns.iter().enumerate();
+    let never = turns.flat_map(|(at, Place { line, .. })| {
         let ways = [(true, "true"), (false, "false")];
         let never = ways
             .into_iter()
@@ -150,9 +182,14 @@ async fn measure(
         let seen = bench
             .run(room, &job(code, &[check]), check.serve.as_ref())
             .await?;
-        let alone = read(&seen, 1).and_then(|exercise| exercise.calls.into_iter().next());
-        // A call that cannot be measured exercises nothing.
-        whole.calls.push(alone.unwrap_or_default());
+        match read(&seen, 1) {
+            Some(alone) => {
+                whole.calls.extend(alone.calls);
+                whole.loaded = alone.loaded;
+            }
+            // A call that cannot be measured exercises nothing.
+            None => whole.calls.push(Marks::default()),
+        }
     }
     Ok(Some(whole))
 }
@@ -176,21 +213,22 @@ fn read(seen: &Observation, wanted: usize) -> Option<Exercise> {
     else {
         return None;
     };
-    let [steps, turns, calls] = parts.as_slice() else {
+    let [steps, turns, calls, loaded] = parts.as_slice() else {
         return None;
     };
     let calls: Vec<Marks> = list(calls)?.iter().map(marks).collect::<Option<_>>()?;
     let exercise = Exercise {
-        step_lines: numbers(steps)?,
-        turn_lines: numbers(turns)?,
+        steps: places(steps)?,
+        turns: places(turns)?,
         calls,
+        loaded: marks(loaded)?,
     };
     // What marks something that is not there was not measured.
-    let (steps, turns) = (exercise.step_lines.len(), exercise.turn_lines.len());
+    let (steps, turns) = (exercise.steps.len(), exercise.turns.len());
     let within = |marks: &Marks| {
         marks.steps.iter().all(|at| *at < steps) && marks.turns.iter().all(|(at, _)| *at < turns)
     };
-    if !exercise.calls.iter().all(within) {
+    if !exercise.calls.iter().all(within) || !within(&exercise.loaded) {
         return None;
     }
     (exercise.calls.len() == wanted).then_some(exercise)
@@ -230,21 +268,37 @@ fn number<N: std::str::FromStr>(value: &Value) -> Option<N> {
     }
 }
 
-fn numbers(value: &Value) -> Option<Vec<u32>> {
-    list(value)?.iter().map(number).collect()
+fn places(value: &Value) -> Option<Vec<Place>> {
+    let place = |place: &Value| match place {
+        Value::Tuple(pair) => match pair.as_slice() {
+            [line, function] => Some(Place {
+                line: number(line)?,
+                function: number(function)?,
+            }),
+            _ => None,
+        },
+        _ => None,
+    };
+    list(value)?.iter().map(place).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Exercise, Marks, enough, marks, told};
+    use super::{Exercise, Marks, Place, enough, marks, told};
 
     use crate::dream::{Ending, Observation, Outcome, parse_literal};
 
+    fn places(lines: &[u32]) -> Vec<Place> {
+        let place = |&line: &u32| Place { line, function: 1 };
+        lines.iter().map(place).collect()
+    }
+
     fn exercise() -> Exercise {
         Exercise {
-            step_lines: vec![2, 3, 4],
-            turn_lines: vec![2, 5],
+            steps: places(&[2, 3, 4]),
+            turns: places(&[2, 5]),
             calls: Vec::new(),
+            loaded: Marks::default(),
         }
     }
 
@@ -262,9 +316,22 @@ mod tests {
         assert!(!enough(&exercise(), &seen(&[0, 1], &all)));
         assert!(!enough(&exercise(), &seen(&[0, 1, 2], &all[..3])));
         let mut five = exercise();
-        five.turn_lines = vec![1; 5];
+        five.turns = places(&[1; 5]);
         let eight: Vec<_> = (0..4).flat_map(|n| [(n, true), (n, false)]).collect();
         assert!(enough(&five, &seen(&[0, 1, 2], &eight)));
+    }
+
+    #[test]
+    fn what_loading_runs_counts_for_functions_that_no_call_runs() {
+        let mut loads = exercise();
+        loads.turns.clear();
+        loads.steps[2].function = 2;
+        loads.loaded = seen(&[1, 2], &[]);
+        // Line 4 stands in a function that only makes a table, line 3 in one that the checks call.
+        assert!(enough(&loads, &seen(&[0, 1], &[])));
+        assert!(!enough(&loads, &seen(&[0], &[])));
+        loads.steps[2].function = 1;
+        assert!(!enough(&loads, &seen(&[0, 1], &[])));
     }
 
     #[test]
@@ -282,7 +349,8 @@ mod tests {
     #[test]
     fn marks_of_nothing_are_no_measurement() {
         let read = |calls: &str| {
-            let value = parse_literal(&format!("([1, 2], [2], {calls})")).unwrap();
+            let text = format!("([(1, 1), (2, 1)], [(2, 1)], {calls}, ([], []))");
+            let value = parse_literal(&text).unwrap();
             let seen = Observation::of(Ending::Exited(0), Outcome::Value { value });
             super::read(&seen, 1).is_some()
         };

@@ -6,6 +6,7 @@ use tree_sitter::Node;
 use super::entry::{self, Shape};
 use super::reach::beyond;
 use super::ruling::Ruling;
+use super::spelling;
 use super::syntax::{Source, is_local, named};
 use crate::dream::{Candidate, Reason};
 
@@ -27,6 +28,9 @@ pub(super) fn rule(candidate: &Candidate) -> Ruling {
     };
     if let Some(line) = source.first_error_line() {
         return Ruling::Fail(Reason::SyntaxError, format!("line {line} is not Python"));
+    }
+    if let Some(what) = spelling::misleading(&source) {
+        return Ruling::Fail(Reason::ReachesHarness, what);
     }
     let depth = source
         .nodes()
@@ -60,6 +64,11 @@ pub(super) fn rule(candidate: &Candidate) -> Ruling {
     }
     if let Some(name) = code_as_text(&source) {
         let what = format!("`{name}` runs code that nothing here can read or change");
+        return Ruling::Fail(Reason::ReachesHarness, what);
+    }
+    if let Some(text) = code_in_annotation(&source) {
+        let what =
+            format!("the annotation `{text}` holds code that nothing here can cover or change");
         return Ruling::Fail(Reason::ReachesHarness, what);
     }
     if let Some((reason, what)) = beyond(&source, &candidate.scenario.libraries) {
@@ -120,6 +129,58 @@ fn code_as_text<'t>(source: &Source<'t>) -> Option<&'t str> {
     })
 }
 
+/// An annotation that is more than a type: what it computes is run by whoever asks for it, as text or not.
+fn code_in_annotation<'t>(source: &Source<'t>) -> Option<&'t str> {
+    const WORDS: [&str; 10] = [
+        "lambda", "if", "else", "for", "and", "or", "not", "await", "yield", "in",
+    ];
+    // The values of `Literal["a-b"]` and `Annotated[int, "more than 3"]`.
+    let is_value = |node: Node<'_>| {
+        let mut around = std::iter::successors(node.parent(), Node::parent);
+        around.any(|outer| {
+            let base = source.text_of(outer).split('[').next().unwrap_or_default();
+            matches!(outer.kind(), "generic_type" | "subscript")
+                && (base.ends_with("Literal") || base.ends_with("Annotated"))
+        })
+    };
+    let computes = |node: Node<'_>| match node.kind() {
+        "lambda"
+        | "conditional_expression"
+        | "comparison_operator"
+        | "boolean_operator"
+        | "not_operator"
+        | "named_expression"
+        | "await"
+        | "list_comprehension"
+        | "set_comprehension"
+        | "dictionary_comprehension"
+        | "generator_expression" => true,
+        "binary_operator" => node
+            .child_by_field_name("operator")
+            .is_some_and(|o| o.kind() != "|"),
+        "string_content" if !is_value(node) => {
+            let text = source.text_of(node);
+            let of_types = |c: char| c.is_alphanumeric() || " _.,[]|'\"".contains(c);
+            !text.chars().all(of_types) || text.split_whitespace().any(|w| WORDS.contains(&w))
+        }
+        _ => false,
+    };
+    let annotations = source
+        .nodes()
+        .into_iter()
+        .filter(|(n, _)| n.kind() == "type");
+    annotations.map(|(node, _)| node).find_map(|annotation| {
+        let mut open = vec![annotation];
+        while let Some(node) = open.pop() {
+            if computes(node) {
+                return Some(source.text_of(annotation));
+            }
+            open.extend(named(node));
+        }
+        None
+    })
+}
+
 /// Whether the module defines or imports this name for good, at its top level.
 fn is_own(source: &Source<'_>, name: &str) -> bool {
     let is_name = |n: Node<'_>| source.text_of(n) == name;
@@ -148,18 +209,20 @@ fn is_marker(comment: &str) -> bool {
         .unwrap_or_default();
     let phrases = [
         "your code here",
-        "implement this",
-        "implement me",
         "rest of the code",
         "rest of your code",
         "add your code",
     ];
+    // An order; `# We implement this in one pass` tells what was done.
+    let order = ["implement this", "implement me"]
+        .iter()
+        .any(|order| text.starts_with(order) && text.split_whitespace().count() <= 4);
     // `# Todo items in the order of their dates` is about something else.
     let left_over = matches!(first, "todo" | "fixme")
         && (said.starts_with(['T', 'F']) && said[1..].starts_with(|c: char| c.is_uppercase())
             || said[first.len()..].is_empty()
             || said[first.len()..].starts_with([':', '(']));
-    left_over || phrases.iter().any(|phrase| text.contains(phrase))
+    left_over || order || phrases.iter().any(|phrase| text.contains(phrase))
 }
 
 /// Nothing but a docstring and `pass`, `...` or `raise NotImplementedError`.
@@ -236,6 +299,7 @@ mod tests {
             "class f:\n    pass",
             "def f():\n    # TODO: real work\n    return 1",
             "def f():\n    # your code here\n    return 1",
+            "def f():\n    # Implement this function.\n    return 1",
         ] {
             check(code, Some(Reason::StubMarker));
         }
@@ -243,7 +307,28 @@ mod tests {
             "def f(): return 1",
             "class f(Exception):\n    pass",
             "def f(todo):\n    # marks a todo as done\n    return todo",
+            "def f(xs):\n    # We implement this in one pass over the sorted values.\n    return sorted(xs)",
             "f = lambda: 1",
+        ] {
+            check(code, None);
+        }
+    }
+
+    #[test]
+    fn annotations_are_types() {
+        for code in [
+            "def f(a: 'lambda n: n'): return a",
+            "def f(a: lambda n: n): return a",
+            "class R:\n    n: '0 if n < 5 else n'\ndef f(a): return R",
+            "def f(a) -> 'g(a)': return a",
+            "def f(a: int * 2): return a",
+        ] {
+            check(code, Some(Reason::ReachesHarness));
+        }
+        for code in [
+            "def f(a: 'list[int] | None', b: \"dict[str, 'Node']\" = None) -> int | None: return a",
+            "import typing\ndef f(a: typing.Literal['a-b', -1], *b: int) -> typing.Callable[[int], str]: return a",
+            "from typing import Annotated\ndef f(a: Annotated[int, 'n > 3', max(1, 2)]): return a",
         ] {
             check(code, None);
         }

@@ -7,6 +7,7 @@ use tree_sitter::Node;
 
 use super::bench::readable;
 use super::entry::{self, Shape};
+use super::split::is_plain;
 use super::syntax::{Source, bare, named, only_expression};
 use crate::dream::{Candidate, Check, Value, parse_literal};
 
@@ -39,41 +40,17 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     }
     let source = Source::parse(&check.call)?;
     only_expression(&source)?;
-    let calls: Vec<_> = source
-        .nodes()
-        .into_iter()
-        .map(|(n, _)| n)
-        .filter(|n| is_call_of(&source, *n, name))
-        .collect();
-    let [call] = calls.as_slice() else {
-        return None;
-    };
+    let call = the_call_of(&source, name)?;
     let mut lifted = Lifted {
         check: check.clone(),
         arguments: BTreeMap::new(),
         twice: true,
     };
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
-    for (at, argument) in named(call.child_by_field_name("arguments")?)
+    for (at, (parameter, value)) in arguments_of(&source, call, parameters)?
         .into_iter()
         .enumerate()
     {
-        let (parameter, value) = match argument.kind() {
-            "keyword_argument" => (
-                source
-                    .text_of(argument.child_by_field_name("name")?)
-                    .to_owned(),
-                argument.child_by_field_name("value")?,
-            ),
-            "list_splat" | "dictionary_splat" => return None,
-            _ => (
-                parameters
-                    .get(at)
-                    .cloned()
-                    .unwrap_or_else(|| format!("argument {}", at + 1)),
-                argument,
-            ),
-        };
         let text = source.text_of(value);
         if check.given.contains_key(text) {
             lifted.arguments.insert(text.to_owned(), parameter);
@@ -84,12 +61,101 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
             edits.push((value.byte_range(), new));
         }
     }
-    forget_watched(&source, *call, check, &mut lifted);
+    forget_watched(&source, call, check, &mut lifted);
     for (range, new) in edits.into_iter().rev() {
         lifted.check.call.replace_range(range, &new);
     }
     lifted.check.setup = first_call(&lifted.check);
     Some(lifted)
+}
+
+/// An argument that a call builds for itself, `list(range(3))`: what it is before the entry point has had it, and after.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Built {
+    pub(super) parameter: String,
+    pub(super) before: Check,
+    pub(super) after: Check,
+}
+
+/// The arguments that are built of literals and built-in functions alone: two runs tell whether one was changed.
+pub(super) fn built(candidate: &Candidate, check: &Check) -> Vec<Built> {
+    built_by(candidate, check).unwrap_or_default()
+}
+
+fn built_by(candidate: &Candidate, check: &Check) -> Option<Vec<Built>> {
+    let name = &candidate.scenario.entry_point;
+    let code = Source::parse(&candidate.code)?;
+    let found = entry::find(&code, name).ok()?;
+    let parameters: &[String] = match &found.shape {
+        Shape::Function { parameters, .. } => parameters,
+        Shape::Assigned => &[],
+        Shape::Class => return None,
+    };
+    if !check.setup.trim().is_empty() || check.serve.is_some() {
+        return None;
+    }
+    let source = Source::parse(&check.call)?;
+    only_expression(&source)?;
+    let call = the_call_of(&source, name)?;
+    let built = arguments_of(&source, call, parameters)?
+        .into_iter()
+        .filter(|(_, value)| {
+            let text = source.text_of(*value);
+            !matches!(
+                value.kind(),
+                "identifier" | "lambda" | "generator_expression"
+            ) && parse_literal(text).is_err()
+                && is_plain(&source, *value, &HashSet::new())
+        });
+    let asking = |call: String| Check {
+        given: check.given.clone(),
+        ..Check::example(&call, "None")
+    };
+    let of = |(parameter, value): (String, Node<'_>)| {
+        let text = source.text_of(value);
+        let mut whole = check.call.clone();
+        whole.replace_range(value.byte_range(), "_argument");
+        Built {
+            parameter,
+            before: asking(text.to_owned()),
+            after: asking(format!(
+                "(lambda _argument: [{whole}, _argument])({text})[1]"
+            )),
+        }
+    };
+    Some(built.map(of).collect())
+}
+
+/// The only call of a function in an expression.
+fn the_call_of<'s>(source: &'s Source<'_>, name: &str) -> Option<Node<'s>> {
+    let nodes = source.nodes().into_iter().map(|(node, _)| node);
+    let mut calls = nodes.filter(|node| is_call_of(source, *node, name));
+    calls.next().filter(|_| calls.next().is_none())
+}
+
+/// What a call passes, with the parameters' names; `None` where a star hides them.
+fn arguments_of<'s>(
+    source: &Source<'_>,
+    call: Node<'s>,
+    parameters: &[String],
+) -> Option<Vec<(String, Node<'s>)>> {
+    let arguments = named(call.child_by_field_name("arguments")?).into_iter();
+    let of = |(at, argument): (usize, Node<'s>)| match argument.kind() {
+        "keyword_argument" => {
+            let name = argument.child_by_field_name("name")?;
+            let value = argument.child_by_field_name("value")?;
+            Some((source.text_of(name).to_owned(), value))
+        }
+        "list_splat" | "dictionary_splat" => None,
+        _ => {
+            let parameter = parameters.get(at).cloned();
+            Some((
+                parameter.unwrap_or_else(|| format!("argument {}", at + 1)),
+                argument,
+            ))
+        }
+    };
+    arguments.enumerate().map(of).collect()
 }
 
 /// The check with what its setup binds to a literal given by name instead, where the setup says nothing else of it: then
@@ -249,109 +315,4 @@ fn can_change(value: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::lift;
-    use crate::dream::{Candidate, Check, Scenario};
-
-    fn lifted(call: &str, given: &[(&str, &str)]) -> Option<(String, Vec<(String, String)>)> {
-        let candidate = Candidate {
-            scenario: Scenario {
-                entry_point: "f".to_owned(),
-                ..Scenario::default()
-            },
-            code: "def f(a, b=None):\n    return a\n".to_owned(),
-            checks: vec![],
-            hidden_checks: vec![],
-        };
-        let check = Check {
-            given: given
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-                .collect(),
-            ..Check::example(call, "1")
-        };
-        let lifted = lift(&candidate, &check)?;
-        Some((lifted.check.call, lifted.arguments.into_iter().collect()))
-    }
-
-    #[test]
-    fn literal_arguments_that_can_change_get_a_name() {
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(
-            lifted("sorted(f([2, 1], b={'k': 1}))", &[]),
-            Some((
-                "sorted(f(_argument_0, b=_argument_1))".to_owned(),
-                vec![pair("_argument_0", "a"), pair("_argument_1", "b")]
-            ))
-        );
-        assert_eq!(
-            lifted("f(1, 'x')", &[]),
-            Some(("f(1, 'x')".to_owned(), vec![]))
-        );
-        assert_eq!(
-            lifted("f(x)", &[("x", "[1]")]),
-            Some(("f(x)".to_owned(), vec![pair("x", "a")]))
-        );
-    }
-
-    #[test]
-    fn methods_are_watched_by_the_names_that_the_check_gives() {
-        let candidate = Candidate {
-            scenario: Scenario {
-                entry_point: "Box".to_owned(),
-                ..Scenario::default()
-            },
-            code: "class Box:\n    def __init__(self, size):\n        pass\n    def put(self, items, n=1):\n        pass\n"
-                .to_owned(),
-            checks: vec![],
-            hidden_checks: vec![],
-        };
-        let check = Check {
-            given: [("xs".to_owned(), "[1]".to_owned())].into(),
-            ..Check::example("Box([2]).put(xs)", "1")
-        };
-        let lifted = lift(&candidate, &check).unwrap();
-        assert!(!lifted.twice);
-        assert_eq!(lifted.check.call, check.call);
-        assert_eq!(
-            lifted.arguments.into_iter().collect::<Vec<_>>(),
-            [("xs".to_owned(), "items".to_owned())]
-        );
-    }
-
-    #[test]
-    fn what_a_setup_binds_to_a_literal_is_watched() {
-        let candidate = Candidate {
-            scenario: Scenario {
-                entry_point: "f".to_owned(),
-                ..Scenario::default()
-            },
-            code: "f = lambda a, b=None: a\n".to_owned(),
-            checks: vec![],
-            hidden_checks: vec![],
-        };
-        let arguments = |setup: &str| {
-            let check = Check {
-                setup: setup.to_owned(),
-                ..Check::example("f(xs)", "1")
-            };
-            let lifted = lift(&candidate, &check).unwrap();
-            let names = lifted.arguments.into_iter();
-            (names.collect::<Vec<_>>(), lifted.check.given.len())
-        };
-        let watched = vec![("xs".to_owned(), "a".to_owned())];
-        assert_eq!(arguments("xs = [1, 2]"), (watched, 1));
-        assert_eq!(arguments("xs = [1]\nxs.append(2)"), (vec![], 0));
-        assert_eq!(arguments("xs = (1, 2)"), (vec![], 0));
-    }
-
-    #[test]
-    fn a_check_that_watches_its_argument_is_left_alone() {
-        assert_eq!(
-            lifted("(f(x), x)[1]", &[("x", "[1]")]),
-            Some(("(f(x), x)[1]".to_owned(), vec![]))
-        );
-        assert_eq!(lifted("f(f([1]))", &[]), None);
-        assert_eq!(lifted("f(*[1])", &[]), None);
-    }
-}
+mod tests;

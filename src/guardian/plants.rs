@@ -13,14 +13,16 @@ use super::stand_ins::stand_ins;
 use super::syntax::Source;
 use super::trial::{Trial, same_outcome};
 use super::{Context, Guardian, Judgement, hash_seeds};
+use crate::chance::Chance;
 use crate::dream::{Candidate, Check, CheckKind, Origin, Outcome, Reason, Value, parse_literal};
 use crate::sandbox::Limits;
 use crate::supervisor::permit::WorkPermit;
 
 /// Kinds of certain plants.
 const KINDS: usize = 3;
-/// Mutants among which one with a witness is looked for: most have one.
-const MUTANTS: usize = 6;
+/// Mutants of which one with a witness is taken, whatever its kind, and how many are tried: most have one.
+const MUTANTS: usize = 40;
+const TRIED: usize = 6;
 /// Questions that a mutant is asked.
 const QUESTIONS: usize = 24;
 /// CPU time for all questions together: a mutant that loops for ever is of no use here.
@@ -241,7 +243,14 @@ async fn shown(
     let answers = |bench_trials: Option<Vec<Trial>>| bench_trials.unwrap_or_default();
     let right = bench.roll_call(room(Role::Solution), &dream.code, &asked, &[]);
     let right = answers(right.await.map_err(|undecided| undecided.0)?);
-    for mutant in mutants(&dream.code, MUTANTS, seed) {
+    // Made kind by kind: the first one would nearly always be a comparison.
+    let mut all = mutants(&dream.code, MUTANTS, seed);
+    let mut chance = Chance::seeded(seed);
+    for _ in 0..TRIED {
+        let Some(at) = chance.pick(&vec![1.0; all.len()]) else {
+            break;
+        };
+        let mutant = all.swap_remove(at);
         let wrong = bench.roll_call(room(Role::Mutant), &mutant.code, &asked, &[]);
         let wrong = answers(wrong.await.map_err(|undecided| undecided.0)?);
         let differs = asked

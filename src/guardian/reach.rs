@@ -1,109 +1,17 @@
 //! What code may import and name. A gate of form, not a wall: the sandbox is the wall. It keeps dreams clean of tricks
 //! that no honest solution needs and tells a person which one was tried. Pure.
 
+mod names;
+
 use std::collections::HashMap;
 
 use tree_sitter::Node;
 
+use self::names::{
+    BUILTINS, FORBIDDEN, FORBIDDEN_MEMBERS, HARNESS_WORDS, LEADING_OUT, MODULE_OF, STANDARD,
+};
 use super::syntax::{Source, is_local, named};
 use crate::dream::{Reason, Value, parse_literal};
-
-/// Python 3.11's standard library, without what is forbidden below and without what only exists on other systems.
-const STANDARD: &str = "abc aifc argparse array ast asynchat asyncio asyncore audioop base64 binascii bisect bz2 \
-    calendar cgi cmath cmd codecs collections colorsys compileall concurrent configparser contextlib contextvars copy \
-    copyreg crypt csv dataclasses datetime dbm decimal difflib dis doctest email encodings enum errno filecmp \
-    fileinput fnmatch fractions ftplib functools genericpath getopt getpass gettext glob graphlib grp gzip hashlib \
-    heapq hmac html http imaplib imghdr inspect io ipaddress itertools json keyword linecache locale logging lzma \
-    mailbox mailcap marshal math mimetypes mmap netrc nntplib ntpath numbers opcode operator optparse os pathlib \
-    pickle pickletools pkgutil platform plistlib poplib posixpath pprint pwd pyclbr queue quopri random re reprlib \
-    sched secrets select selectors shelve shlex shutil smtplib sndhdr socket socketserver sqlite3 ssl stat statistics \
-    string stringprep struct symtable sys sysconfig tabnanny tarfile tempfile textwrap threading time timeit token \
-    tokenize tomllib traceback tracemalloc types typing unicodedata unittest urllib uu uuid warnings wave weakref \
-    wsgiref xdrlib xml xmlrpc zipapp zipfile zlib zoneinfo __future__";
-
-/// Of the standard library, but no solution's business: processes, signals, the interpreter's own workings, windows.
-const FORBIDDEN: &str = "antigravity atexit bdb builtins cProfile code codeop ctypes curses ensurepip faulthandler fcntl gc \
-    idlelib imp importlib lib2to3 msvcrt multiprocessing nt pdb pip posix profile pstats pty py_compile readline resource \
-    rlcompleter runpy signal site subprocess syslog telnetlib termios this tkinter trace tty turtle turtledemo venv \
-    webbrowser winreg winsound zipimport cffi setuptools distutils pydoc";
-
-/// Members of allowed modules that reach out of the program.
-const FORBIDDEN_MEMBERS: [(&str, &str); 11] = [
-    ("codecs", "builtins"),
-    ("pkgutil", "resolve_name"),
-    // Code as text.
-    ("timeit", "timeit repeat Timer main template"),
-    ("marshal", "load loads"),
-    (
-        "os",
-        "_exit abort kill killpg fork forkpty system popen execl execle execlp execlpe execv execve execvp execvpe spawnl \
-         spawnle spawnlp spawnlpe spawnv spawnve spawnvp spawnvpe posix_spawn posix_spawnp setuid setgid chroot ptrace nice",
-    ),
-    (
-        "sys",
-        "modules _getframe settrace setprofile _current_frames _current_exceptions meta_path path_hooks path_importer_cache \
-         addaudithook setdlopenflags __stdout__ __stderr__",
-    ),
-    (
-        "inspect",
-        "currentframe stack trace getouterframes getinnerframes",
-    ),
-    ("threading", "settrace setprofile"),
-    (
-        "asyncio",
-        "create_subprocess_exec create_subprocess_shell subprocess",
-    ),
-    ("types", "FrameType CodeType"),
-    ("concurrent.futures", "ProcessPoolExecutor"),
-];
-
-/// Names that lead to frames and to the interpreter's tables from anywhere.
-const HARNESS_WORDS: [&str; 25] = [
-    "bltns",
-    "_getframe",
-    "_current_frames",
-    "_current_exceptions",
-    "_getframemodulename",
-    "f_back",
-    "f_globals",
-    "f_locals",
-    "f_builtins",
-    "tb_frame",
-    "gi_frame",
-    "cr_frame",
-    "ag_frame",
-    "__subclasses__",
-    "__builtins__",
-    "__import__",
-    "__loader__",
-    "__globals__",
-    "__code__",
-    "__closure__",
-    "gi_code",
-    "cr_code",
-    "ag_code",
-    "co_consts",
-    "co_code",
-];
-
-/// Functions of the interpreter that hold its table of builtins as their `__self__`.
-const BUILTINS: &str = "abs aiter all anext any ascii bin breakpoint callable chr compile delattr dir divmod eval exec format \
-    getattr globals hasattr hash hex id input isinstance issubclass iter len locals max min next oct open ord pow print \
-    repr round setattr sorted sum vars";
-
-/// Distributions whose module has another name.
-const MODULE_OF: [(&str, &str); 10] = [
-    ("beautifulsoup4", "bs4"),
-    ("pyyaml", "yaml"),
-    ("pillow", "PIL"),
-    ("python-dateutil", "dateutil"),
-    ("scikit-learn", "sklearn"),
-    ("scikit-image", "skimage"),
-    ("opencv-python", "cv2"),
-    ("attrs", "attr"),
-    ("msgpack-python", "msgpack"),
-    ("python-dotenv", "dotenv"),
-];
 
 /// The first thing that code may not import or name, with its reason; `None` where there is none.
 pub(super) fn beyond(source: &Source<'_>, libraries: &[String]) -> Option<(Reason, String)> {
@@ -119,9 +27,9 @@ pub(super) fn beyond(source: &Source<'_>, libraries: &[String]) -> Option<(Reaso
             "call" => {
                 set_from_afar(source, node, &modules).or_else(|| looked_up(source, node, &modules))
             }
-            "identifier" => {
-                harness_word(source.text_of(node)).or_else(|| handed_on(source, node, &modules))
-            }
+            "identifier" => harness_word(source.text_of(node))
+                .or_else(|| handed_on(source, node, &modules))
+                .or_else(|| own_table(source, node)),
             "string_content" => harness_word(source.text_of(node)).or_else(|| {
                 (source.text_of(node) == "__self__")
                     .then(|| (Reason::ReachesHarness, "names `__self__`".to_owned()))
@@ -243,7 +151,7 @@ fn looked_up(
     let path = path.trim_end_matches('.');
     let literal = match parse_literal(source.text_of(*name)) {
         Ok(Value::Str(literal)) => literal,
-        _ if has_forbidden(path) => {
+        _ if leads_out(path) => {
             let what = format!("looks up in `{path}` what only a run can tell");
             return Some((Reason::ReachesHarness, what));
         }
@@ -259,7 +167,7 @@ fn handed_on(
     modules: &HashMap<String, String>,
 ) -> Option<(Reason, String)> {
     let module = modules.get(source.text_of(node))?;
-    if !has_forbidden(module) || is_local(source, node, source.text_of(node)) {
+    if !leads_out(module) || is_local(source, node, source.text_of(node)) {
         return None;
     }
     let parent = node.parent()?;
@@ -290,6 +198,37 @@ fn has_forbidden(path: &str) -> bool {
     FORBIDDEN_MEMBERS
         .iter()
         .any(|(name, _)| is_same(path, name))
+}
+
+/// Whether something that is nobody's business can be had from a module.
+fn leads_out(path: &str) -> bool {
+    let mut leading = LEADING_OUT.split_whitespace();
+    has_forbidden(path) || leading.any(|name| is_same(path, name))
+}
+
+/// `globals()`, and `vars()` or `locals()` to look something up: every import is in it, under a name that only a run tells.
+fn own_table(source: &Source<'_>, node: Node<'_>) -> Option<(Reason, String)> {
+    let text = source.text_of(node);
+    let parent = node.parent()?;
+    let is_function = parent.child_by_field_name("function") == Some(node);
+    let table = match text {
+        "globals" => {
+            parent.kind() != "attribute" || parent.child_by_field_name("object") == Some(node)
+        }
+        // `"{a}".format(**locals())`
+        "locals" | "vars" => {
+            let bare = parent.child_by_field_name("arguments").map(named);
+            let spread = parent
+                .parent()
+                .is_some_and(|p| p.kind() == "dictionary_splat");
+            is_function && bare.is_some_and(|a| a.is_empty()) && !spread
+        }
+        _ => false,
+    };
+    let named_so =
+        parent.kind() == "keyword_argument" || parent.child_by_field_name("name") == Some(node);
+    (table && !named_so && !is_local(source, node, text))
+        .then(|| (Reason::ReachesHarness, format!("looks into `{text}()`")))
 }
 
 /// Whether a path leads to a module, through another module that imported it too: `os.sys`, `collections._sys`.
@@ -371,6 +310,11 @@ fn module(path: &str, libraries: &[String]) -> Option<(Reason, String)> {
     if private || FORBIDDEN.split_whitespace().any(|m| m == top) {
         return Some((Reason::ForbiddenImport, format!("imports `{top}`")));
     }
+    if let Some((parent, last)) = path.rsplit_once('.')
+        && let Some(wrong) = member_of(parent, last)
+    {
+        return Some(wrong);
+    }
     let declared = libraries.iter().any(|library| {
         let plain = library.trim().to_ascii_lowercase();
         let name = plain
@@ -394,6 +338,13 @@ fn module(path: &str, libraries: &[String]) -> Option<(Reason, String)> {
 }
 
 fn member_of(module: &str, member: &str) -> Option<(Reason, String)> {
+    let top = module.split('.').next().unwrap_or(module);
+    let standard = STANDARD.split_whitespace().any(|name| name == top);
+    let other = member.trim_start_matches('_');
+    if standard && is_module(module) && FORBIDDEN.split_whitespace().any(|name| name == other) {
+        let what = format!("uses `{module}.{member}`");
+        return Some((Reason::ReachesHarness, what));
+    }
     let (_, members) = FORBIDDEN_MEMBERS
         .iter()
         .find(|(name, _)| is_same(module, name))?;

@@ -113,7 +113,7 @@ pub fn setup_holds_verdict(setup: &str) -> bool {
 }
 
 /// Whether an expression is made of literals, built-in functions and `known` names alone.
-fn is_plain(source: &Source<'_>, expression: Node<'_>, known: &HashSet<&str>) -> bool {
+pub(super) fn is_plain(source: &Source<'_>, expression: Node<'_>, known: &HashSet<&str>) -> bool {
     const BUILTINS: [&str; 24] = [
         "abs",
         "all",
@@ -222,7 +222,24 @@ fn claim(source: &Source<'_>, top: Node<'_>) -> Result<Option<Claim>, SplitError
     }
     let whole = source.text_of(node);
     let operands = named(node);
+    let operators: Vec<_> = children(node)
+        .into_iter()
+        .filter(|n| !n.is_named())
+        .map(|n| n.kind())
+        .collect();
     let is_literal = |n: &Node<'_>| parse_literal(source.text_of(*n)).is_ok();
+    if let ([item, held], ["in" | "not in"]) = (&operands[..], &operators[..])
+        && is_literal(item)
+        && is_made_by_class(source, bare(*held))
+    {
+        let (item, held) = (source.text_of(*item), source.text_of(*held));
+        return Ok(Some(Claim {
+            call: format!("{held}.__contains__({item})"),
+            comparison: None,
+            equal_to: None,
+            negated: negated != (operators[0] == "not in"),
+        }));
+    }
     let mut others = operands.iter().filter(|n| !is_literal(n));
     let Some(call) = others.next() else {
         return Err(SplitError::Tautology(whole.to_owned()));
@@ -239,11 +256,6 @@ fn claim(source: &Source<'_>, top: Node<'_>) -> Result<Option<Claim>, SplitError
         .iter()
         .find(|n| is_literal(n))
         .map(|n| source.text_of(*n).to_owned());
-    let operators: Vec<_> = children(node)
-        .into_iter()
-        .filter(|n| !n.is_named())
-        .map(|n| n.kind())
-        .collect();
     let equal_to = match (operators.as_slice(), literal) {
         (["==" | "is"], Some(literal)) => Some((literal, true)),
         (["!=" | "is not"], Some(literal)) => Some((literal, false)),
@@ -256,6 +268,17 @@ fn claim(source: &Source<'_>, top: Node<'_>) -> Result<Option<Claim>, SplitError
         equal_to,
         negated,
     }))
+}
+
+/// Whether an expression calls a class, by its name's spelling: `'a' in Bag('abc')` asks the class, whose object leaves the
+/// interpreter as nothing that could be compared outside.
+fn is_made_by_class(source: &Source<'_>, expression: Node<'_>) -> bool {
+    let function = expression.child_by_field_name("function");
+    expression.kind() == "call"
+        && function.is_some_and(|function| {
+            let name = source.text_of(function);
+            function.kind() == "identifier" && name.starts_with(char::is_uppercase)
+        })
 }
 
 /// What a check says of a call that is itself true or false; `None` where it says something else.

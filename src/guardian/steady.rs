@@ -2,7 +2,7 @@
 //! another order and at a second call in one interpreter; arguments are not changed unless the scenario says so.
 
 use super::bench::{Bench, Role, Room};
-use super::lift::lift;
+use super::lift::{built, lift};
 use super::ruling::{Hearing, Ruling, Undecided};
 use super::syntax::{Source, named};
 use super::trial::{Trial, meets, same_outcome, shown};
@@ -42,6 +42,22 @@ pub(super) async fn rule(
     }
     let mut watched = 0;
     for (check, first) in &checks {
+        for built in built(candidate, check) {
+            if candidate.scenario.in_place.contains(&built.parameter) {
+                continue;
+            }
+            watched += 1;
+            let code = &candidate.code;
+            let before = bench.attempt(third, code, &built.before, false).await?;
+            let after = bench.attempt(third, code, &built.after, false).await?;
+            let (before, after) = (&before.observation.outcome, &after.observation.outcome);
+            if let (Outcome::Value { value: before }, Outcome::Value { value: after }) =
+                (before, after)
+                && !before.equals(after)
+            {
+                return Ok(changes(check, &built.parameter));
+            }
+        }
         let Some(lifted) = lift(candidate, check) else {
             continue;
         };
@@ -57,8 +73,7 @@ pub(super) async fn rule(
             .into_iter()
             .find(|name| !candidate.scenario.in_place.contains(name))
         {
-            let detail = format!("`{}` changes its argument `{name}`", check.call);
-            return Ok(Ruling::Fail(Reason::MutatesInput, detail));
+            return Ok(changes(check, name));
         }
         let how = if lifted.twice {
             "at a second call in one interpreter"
@@ -78,6 +93,11 @@ pub(super) async fn rule(
         "{} checks the same each time under three hash seeds and time zones, {together}; {watched} arguments unchanged",
         checks.len()
     )))
+}
+
+fn changes(check: &Check, argument: &str) -> Ruling {
+    let detail = format!("`{}` changes its argument `{argument}`", check.call);
+    Ruling::Fail(Reason::MutatesInput, detail)
 }
 
 /// All checks forward, again, and backward in one interpreter. The words say what came of it.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::form::is_identifier;
 use super::reach::beyond;
 use super::ruling::Ruling;
+use super::spelling::misleading;
 use super::split::{setup_holds_verdict, split};
 use super::syntax::{Source, normal, only_expression};
 use crate::dream::{Candidate, Check, CheckKind, Reason, Serve, Value, parse_literal};
@@ -108,18 +109,19 @@ fn examine_one(candidate: &Candidate, solution: &Solution, check: &Check) -> Res
     examine_setup(&check.setup)?;
     let mut solution = solution.clone();
     for (place, text) in [("setup", &check.setup), ("call", &check.call)] {
+        let alone = Source::parse(text).ok_or((Reason::BadCheck, "cannot be parsed".to_owned()))?;
+        if let Some(what) = misleading(&alone) {
+            return bad(format!("a {place} {what}"));
+        }
+        if let Some(what) = solution.touched_by(&alone) {
+            return bad(format!("a {place} may not {what}"));
+        }
         // With what the solution imports in front: its modules are not the check's to change.
         let text = format!("{}{}", solution.imports, text.trim_start());
-        let whole = Source::parse(&text);
-        let whole = whole.ok_or((Reason::BadCheck, "cannot be parsed".to_owned()))?;
-        if let Some((reason, what)) = beyond(&whole, &candidate.scenario.libraries) {
-            return Err((reason, format!("a check {what}")));
-        }
-        let text = &text[solution.imports.len()..];
-        if let Some(source) = Source::parse(text)
-            && let Some(what) = solution.touched_by(&source)
+        if let Some(whole) = Source::parse(&text)
+            && let Some((reason, what)) = beyond(&whole, &candidate.scenario.libraries)
         {
-            return bad(format!("a {place} may not {what}"));
+            return Err((reason, format!("a check {what}")));
         }
     }
     Ok(())
@@ -163,6 +165,9 @@ fn examine_holds(holds: &str) -> Result<(), Wrong> {
         .any(|(n, _)| n.kind() == "identifier" && source.text_of(*n) == "result");
     if !names_result {
         return bad(format!("`{holds}` says nothing of the result"));
+    }
+    if let Some(what) = misleading(&source) {
+        return bad(format!("a property {what}"));
     }
     match beyond(&source, &[]) {
         Some((reason, what)) => Err((reason, format!("a check {what}"))),

@@ -24,6 +24,10 @@ impl<'t> Source<'t> {
         Some(Self { text, tree })
     }
 
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
     pub fn root(&self) -> Node<'_> {
         self.tree.root_node()
     }
@@ -163,40 +167,56 @@ pub fn named(node: Node<'_>) -> Vec<Node<'_>> {
         .collect()
 }
 
-/// Whether a function around `node` binds `name` for itself.
+/// Whether a function around `node`, or a comprehension, binds `name` for itself.
 #[must_use]
 pub fn is_local(source: &Source<'_>, node: Node<'_>, name: &str) -> bool {
-    let mut around = node.parent();
-    while let Some(scope) = around {
-        around = scope.parent();
-        if !matches!(scope.kind(), "function_definition" | "lambda") {
-            continue;
+    std::iter::successors(node.parent(), Node::parent)
+        .filter(is_scope)
+        .find_map(|scope| bound_in(source, scope, name))
+        .unwrap_or(false)
+}
+
+fn is_scope(node: &Node<'_>) -> bool {
+    matches!(
+        node.kind(),
+        "function_definition"
+            | "lambda"
+            | "list_comprehension"
+            | "set_comprehension"
+            | "dictionary_comprehension"
+            | "generator_expression"
+    )
+}
+
+/// Whether this scope binds a name; `None` where it says nothing of it. What stands inside of a scope or class in it is not
+/// its own.
+fn bound_in(source: &Source<'_>, scope: Node<'_>, name: &str) -> Option<bool> {
+    let mut found = None;
+    let mut open = children(scope);
+    while let Some(inner) = open.pop() {
+        let targets = match inner.kind() {
+            "parameters" | "lambda_parameters" | "as_pattern_target" => Some(inner),
+            "assignment" | "for_statement" | "for_in_clause" => inner.child_by_field_name("left"),
+            "function_definition" | "class_definition" | "named_expression" => {
+                inner.child_by_field_name("name")
+            }
+            "global_statement" | "nonlocal_statement" => {
+                if named(inner).iter().any(|n| source.text_of(*n) == name) {
+                    return Some(false);
+                }
+                None
+            }
+            _ => None,
+        };
+        let targets = targets.map(identifiers).unwrap_or_default();
+        if targets.iter().any(|n| source.text_of(*n) == name) {
+            found = Some(true);
         }
-        let mut binds = false;
-        let mut open = children(scope);
-        while let Some(inner) = open.pop() {
-            let targets = match inner.kind() {
-                "parameters" | "lambda_parameters" => Some(inner),
-                "assignment" | "for_statement" | "for_in_clause" => {
-                    inner.child_by_field_name("left")
-                }
-                "global_statement" | "nonlocal_statement" => {
-                    if named(inner).iter().any(|n| source.text_of(*n) == name) {
-                        return false;
-                    }
-                    None
-                }
-                _ => None,
-            };
-            let targets = targets.map(identifiers).unwrap_or_default();
-            binds |= targets.iter().any(|n| source.text_of(*n) == name);
+        if !is_scope(&inner) && inner.kind() != "class_definition" {
             open.extend(children(inner));
         }
-        if binds {
-            return true;
-        }
     }
-    false
+    found
 }
 
 /// The one expression that a text consists of, without parentheses around it.
@@ -241,7 +261,9 @@ pub fn normal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, fingerprint, normal, only_expression};
+    use tree_sitter::Node;
+
+    use super::{Source, fingerprint, is_local, normal, only_expression};
 
     #[test]
     fn copies_with_other_names_and_layout_share_a_fingerprint() {
@@ -298,5 +320,41 @@ mod tests {
     fn ten_thousand_brackets_do_not_overflow() {
         let text = "(".repeat(10_000) + &")".repeat(10_000);
         assert!(Source::parse(&text).unwrap().nodes().len() > 10_000);
+    }
+
+    /// Of the last `eval` in the text.
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        let source = Source::parse(text).expect("parsed");
+        let is_eval =
+            |node: &Node<'_>| source.text_of(*node) == "eval" && node.kind() == "identifier";
+        let mut nodes = source.nodes().into_iter().map(|(node, _)| node);
+        let last = nodes.rfind(is_eval).expect("one");
+        assert_eq!(is_local(&source, last, "eval"), expected, "{text}");
+    }
+
+    #[test]
+    fn a_name_is_local_where_a_scope_around_it_binds_it() {
+        for text in [
+            "def f(eval):\n    return eval('1')",
+            "def f():\n    def eval(node):\n        return 1\n    return eval(2)",
+            "def f():\n    def eval(node):\n        return eval(node[0])\n    return f",
+            "def f():\n    eval = len\n    return [eval(x) for x in 'ab']",
+            "def f(xs):\n    return [eval for eval in xs]",
+            "def f():\n    with a as eval:\n        return eval",
+            "lambda eval: eval",
+        ] {
+            check(text, true);
+        }
+        for text in [
+            "def f():\n    return eval('1')",
+            "def f():\n    def g():\n        eval = 1\n    return eval('1')",
+            "def f():\n    class A:\n        def eval(self):\n            pass\n    return eval('1')",
+            "def f(xs):\n    y = [eval for eval in xs]\n    return eval('1')",
+            "def f():\n    g = lambda eval: 1\n    return eval('1')",
+            "def f():\n    global eval\n    eval = 1\n    return eval('1')",
+        ] {
+            check(text, false);
+        }
     }
 }

@@ -1,4 +1,5 @@
 import ast
+import builtins
 import importlib.util
 import math
 import pathlib
@@ -117,7 +118,10 @@ def _raises(call, error, setup="", given={}, server=None):
     assert raised is not None, f"{call} gave {result!r} and did not raise {error}"
     names = set()
     for base in type(raised).__mro__:
-        names.update((base.__name__, base.__qualname__, f"{base.__module__}.{base.__qualname__}"))
+        names.add(f"{base.__module__}.{base.__qualname__}")
+        # A class of the code's own that is named like a built-in one is another class.
+        if getattr(builtins, base.__name__, base) is base:
+            names.update((base.__name__, base.__qualname__))
     assert error in names, f"{call} raised {raised!r}, not {error}"
 
 

@@ -325,3 +325,36 @@ async fn where_agreed_solutions_meet_few_expectations_the_tester_is_asked_once_m
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_benchmarks_task_that_a_person_gives_is_dreamed_and_marked() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let paraphrased = include_str!("../fixtures/benchmarks/paraphrased.jsonl");
+    let told = paraphrased.lines().map(|line| {
+        let task: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        task
+    });
+    let benchmark = told
+        .into_iter()
+        .find(|task| task["entry_point"] == "can_arrange");
+    let benchmark = benchmark.expect("the task");
+    let task = benchmark["task_prompt"].as_str().expect("a text");
+    let shown = ">>> can_arrange([1, 3, 2])\n2\n>>> can_arrange([1, 2, 3])\n-1";
+    let list = "assert can_arrange([5, 4, 3, 9]) == 2\nassert can_arrange([2, 1]) == 1\nassert can_arrange([]) == -1\n\
+                assert can_arrange([7, 8, 1, 2, 9, 3, 4]) == 5\nassert can_arrange([4]) == -1\nassert can_arrange([9, 8]) == 1";
+    let code = "def can_arrange(arr):\n    last = -1\n    for i in range(1, len(arr)):\n        if arr[i] < arr[i - 1]:\n            last = i\n    return last";
+    let world = World::new();
+    let llm = FakeLlm::competent_with(1, move |asked| {
+        asked.answered(|_| Behaviour::code(list), code)
+    })
+    .await;
+    let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+    let text = format!("Write a function `can_arrange(arr)`. {task}\n\n{shown}");
+    let report = night(&settings, given(text)).await;
+    assert_eq!(report.dreams_successful, 1, "{report:?}");
+    for dream in saved(&settings.output_dir) {
+        assert_eq!(dream["contaminated"], true);
+    }
+}

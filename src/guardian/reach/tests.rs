@@ -41,6 +41,11 @@ fn honest_imports_pass() {
         "import threading\nx = threading.Lock()",
         "import types\ndef f(types):\n    return len(types)",
         "import types\nx: types.ModuleType = 3",
+        "'{a}'.format(**locals())\nvars(self)['a']",
+        "import dataclasses\ndataclasses.replace(x, a=1)\ndataclasses.field",
+        "def f(globals):\n    return globals['a']",
+        "from unittest import TestCase\nimport logging",
+        "import numpy as np\nnp.trace(m)",
     ] {
         check(code, None);
     }
@@ -59,6 +64,16 @@ fn what_reaches_out_is_named() {
         check(code, Some(Reason::ForbiddenImport));
     }
     for code in [
+        "import inspect\ninspect.importlib.import_module('gc')",
+        "import inspect\ninspect.builtins.divmod = None",
+        "from reprlib import builtins",
+        "import dataclasses\ngetattr(dataclasses, 'buil' + 'tins')",
+        "import sys\nglobals()['sys'].modules",
+        "import sys\nt = vars()",
+        "import sys\ndef f():\n    return locals()['sys']",
+        "import unittest.mock",
+        "from unittest.mock import patch",
+        "import typing\ntyping.f(x, eval_str=True)",
         "import os\nos._exit(0)",
         "from os import _exit as bye",
         "import os as o\no.fork()",

@@ -65,6 +65,24 @@ fn other_comparisons_with_a_literal_become_properties() {
 }
 
 #[test]
+fn what_a_class_holds_is_asked_of_its_object() {
+    let asked = "Bag('abc').__contains__('a')";
+    check("'a' in Bag('abc')", "True", asked, &holds("bool(result)"));
+    check("'a' in Bag('abc')", "False", asked, &holds("not result"));
+    check("'a' not in Bag('abc')", "True", asked, &holds("not result"));
+    check(
+        "not 'a' in (Bag('abc'))",
+        "False",
+        "(Bag('abc')).__contains__('a')",
+        &holds("bool(result)"),
+    );
+    // A function's answer is data, and compared outside.
+    check("'a' in f(x)", "True", "f(x)", &holds("'a' in result"));
+    let chain = split(Check::example("1 in Bag() in Bag()", "True"));
+    assert!(matches!(chain, Err(SplitError::VerdictInside(_))));
+}
+
+#[test]
 fn properties_and_raises_are_split_too() {
     let mut property = Check::example("f(x) == 3", "");
     property.kind = holds("result is True");

@@ -43,7 +43,9 @@ def say(fd, line):
 
 def raised(stage, error):
     """An exception as an outcome. Its message is asked last: that runs code of the job."""
-    kinds = ",".join(_quote(_name(c)) for c in _mro(type(error)) if c is not object)
+    # A class of the job's own that is named like a built-in one is another class.
+    own = lambda c: "solution." if _exceptions.get(_name(c), c) is not c else ""
+    kinds = ",".join(_quote(own(c) + _name(c)) for c in _mro(type(error)) if c is not object)
     number = "null"
     try:
         if isinstance(error, OSError) and type(error.errno) is int:
@@ -80,7 +82,11 @@ def new_module(name, code):
 
 
 def other_threads():
-    """How many threads there are beside this one. A thread that was joined may take a moment to be gone."""
+    """How many threads there are beside this one. A thread that was joined may take a moment to be gone; one that Python
+    itself still counts was not waited for."""
+    counted = getattr(sys.modules.get("threading"), "_active", None)
+    if type(counted) is dict and len(counted) > 1:
+        return len(counted) - 1
     try:
         for _ in range(THREAD_TICKS):
             others = len(_listdir("/proc/self/task")) - 1

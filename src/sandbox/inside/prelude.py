@@ -55,6 +55,7 @@ _write, _getpid, _exit = os.write, os.getpid, os._exit
 _listdir, _sleep = os.listdir, time.sleep
 _mro = type.__dict__["__mro__"].__get__
 _name = type.__dict__["__name__"].__get__
+_exceptions = {n: c for n, c in vars(builtins).items() if isinstance(c, type) and issubclass(c, BaseException)}
 _Module = type(sys)
 _settrace, _recursion = sys.settrace, sys.setrecursionlimit
 _monitoring = getattr(sys, "monitoring", None)
