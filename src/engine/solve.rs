@@ -96,6 +96,8 @@ impl Scene<'_> {
         let mut fresh: Vec<Fresh> = early.solutions.into_iter().map(Fresh::new).collect();
         let mut tried: Vec<Tried> = Vec::new();
         let mut expected = false;
+        // Winners that were run at the edges of their arguments.
+        let mut at_edges: Vec<usize> = Vec::new();
         let mut refuted = None;
         loop {
             fresh = self.usable(draft, fresh, &checks, &mut refuted).await?;
@@ -143,6 +145,28 @@ impl Scene<'_> {
                     .await?;
                 fresh = Vec::new();
                 continue;
+            }
+            if let Settlement::Settled {
+                winner,
+                support: Some(_),
+                ..
+            } = settlement
+                && draft.reference.is_none()
+                && !at_edges.contains(&winner)
+            {
+                at_edges.push(winner);
+                let code = &tried[winner].code;
+                let fallen = self.falls_over(scenario, &checks, code, &named).await?;
+                if !fallen.is_empty() {
+                    self.phase(Phase::Coding, tally);
+                    let wish = Wish::Calls(&fallen);
+                    self.expect_more(scenario, (&mut checks, &mut said, wish), &mut tried, tally)
+                        .await?;
+                    self.make_observable(&mut checks, &mut said, &mut tried)
+                        .await?;
+                    fresh = Vec::new();
+                    continue;
+                }
             }
             let alone = matches!(settlement, Settlement::Settled { alone: true, .. });
             let wish = match needed {

@@ -1,5 +1,7 @@
 //! How likely a model held what it wrote: asked for, read, and made use of.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dreamer::config::LlmChoice;
 use dreamer::llm::ChatRequest;
 
@@ -113,6 +115,50 @@ async fn a_line_that_no_check_reaches_is_asked_about_at_the_edges() {
             let edge = |check: &&serde_json::Value| check["call"] == "run_lengths(' ')";
             assert_eq!(hidden.iter().filter(edge).count(), 1, "{hidden:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_is_asked_what_an_edge_gives_over_which_every_solution_falls() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let list = "assert run_lengths('mnn') == [('m', 1), ('n', 2)]\nassert run_lengths('ee') == [('e', 2)]\n\
+                assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\n\
+                assert run_lengths('jkj') == [('j', 1), ('k', 1), ('j', 1)]";
+    let (def, rest) = RUNS_CODE.split_once('\n').expect("more than one line");
+    let falls = format!("{def}\n    assert text[0]\n{rest}");
+    let task = RUNS.replace(" An empty text gives an empty list.", "");
+    let named = format!("{task} Raise IndexError for an empty text.");
+    let (value, error) = (
+        "assert run_lengths('') == []",
+        "with raises(IndexError): run_lengths('')",
+    );
+    for (task, code, edge, kept) in [
+        (&task, &falls, value, false),
+        (&task, &falls, error, true),
+        (&named, &falls, error, true),
+        (&task, &RUNS_CODE.to_owned(), value, true),
+    ] {
+        let world = World::new();
+        let solved = AtomicUsize::new(0);
+        let (first, second) = (code.clone(), code.replace("runs = []", "runs = list()"));
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let checks = |question: &str| {
+                let asked = question.ends_with("in this order:\nrun_lengths('')");
+                Behaviour::code(if asked { edge } else { list })
+            };
+            let code = [&first, &second][solved.fetch_add(1, Ordering::SeqCst) % 2];
+            asked.answered(checks, code)
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{task}\n\n{SHOWN}"))).await;
+        assert_eq!(
+            report.dreams_successful,
+            u64::from(kept),
+            "{code}: {report:?}"
+        );
     }
 }
 

@@ -2,16 +2,18 @@
 
 use super::{Fault, Steps};
 use crate::coder::{CodeError, Solution};
-use crate::dream::{Check, Reason, Scenario, Suite, Tokens};
+use crate::dream::{Check, Origin, Reason, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::progress::Phase;
 use crate::engine::settle::{Answer, Said, Tried, fails, meets};
 use crate::engine::{EngineError, Scene, Tally};
-use crate::guardian::inputs::edge_questions;
+use crate::guardian::inputs::{Question, edge_questions};
 
 /// Edges that a model is asked about: the first ones are empty, zero, one and less.
 const MOST_EDGES: usize = 3;
+/// Edges that a solution is run at.
+const MOST_TRIED: usize = 12;
 
 /// What a question for solutions gave.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(in crate::engine) enum Wish<'a> {
     Error(&'a str),
     /// The edges of the arguments: short calls, of which a model is mostly sure.
     Edges,
+    /// These calls.
+    Calls(&'a [String]),
 }
 
 /// A solution that has not been run yet.
@@ -185,6 +189,7 @@ impl Scene<'_> {
             .collect();
         let weaver = &writers.weaver;
         let more = match wish {
+            Wish::Calls(calls) => weaver.expected_of(self.permit, scenario, calls).await,
             Wish::Edges => {
                 let edges = edges_of(scenario, &there);
                 if edges.is_empty() {
@@ -195,7 +200,7 @@ impl Scene<'_> {
             Wish::More | Wish::Error(_) => {
                 let error = match wish {
                     Wish::Error(error) => Some(error),
-                    Wish::More | Wish::Edges => None,
+                    Wish::More | Wish::Edges | Wish::Calls(_) => None,
                 };
                 weaver
                     .more_checks(self.permit, scenario, &there, &shown, error)
@@ -220,6 +225,40 @@ impl Scene<'_> {
         }
         checks.extend(more);
         Ok(())
+    }
+
+    /// Calls at the edges of the arguments over which a solution falls with an error that its task does not name, or that
+    /// have no end: three of ten false dreams fell over an empty list, and agreed with each other there.
+    pub(super) async fn falls_over(
+        &self,
+        scenario: &Scenario,
+        checks: &[(Suite, Check)],
+        code: &str,
+        named: &[Vec<String>],
+    ) -> Result<Vec<String>, EngineError> {
+        let there: Vec<&Check> = checks
+            .iter()
+            .filter(|(_, check)| check.origin != Origin::Agreement)
+            .map(|(_, check)| check)
+            .collect();
+        let edges: Vec<(Suite, Check)> = plain_edges(scenario, &there)
+            .map(|edge| (Suite::Hidden, edge.expecting("None", Origin::Agreement)))
+            .take(MOST_TRIED)
+            .collect();
+        let answers = self.observe(code, &edges).await?;
+        let falls = |answer: &Answer| match answer {
+            Answer::Raised(classes) => !classes
+                .iter()
+                .any(|c| named.iter().flatten().any(|n| n == c)),
+            Answer::Ended(_) => true,
+            Answer::Value(_) | Answer::Held(_) | Answer::Unobservable(_) => false,
+        };
+        let fallen = edges.into_iter().zip(&answers);
+        let fallen = fallen.filter(|(_, answer)| falls(answer));
+        Ok(fallen
+            .map(|((_, edge), _)| edge.call)
+            .take(MOST_EDGES)
+            .collect())
     }
 
     /// Asks the model once more about the calls of which it may take back what `best` misses.
@@ -293,7 +332,11 @@ impl Scene<'_> {
 
 /// Calls at the edges of the arguments that are `there`, few enough to ask a model about.
 fn edges_of(scenario: &Scenario, there: &[&Check]) -> Vec<String> {
+    let edges = plain_edges(scenario, there);
+    edges.map(|edge| edge.call).take(MOST_EDGES).collect()
+}
+
+fn plain_edges(scenario: &Scenario, there: &[&Check]) -> impl Iterator<Item = Question> {
     let edges = edge_questions(&scenario.entry_point, there).into_iter();
-    let plain = edges.filter(|edge| edge.setup.is_empty() && edge.given.is_empty());
-    plain.map(|edge| edge.call).take(MOST_EDGES).collect()
+    edges.filter(|edge| edge.setup.is_empty() && edge.given.is_empty())
 }
