@@ -170,6 +170,7 @@ impl App {
     /// What a supervisor is made of, for this purpose.
     pub fn parts(&self, purpose: Purpose) -> SupervisorParts {
         let engine = self.engine.clone();
+        let closes = self.engine.clone();
         let store = Arc::clone(&self.store);
         SupervisorParts {
             settings: self.settings.clone(),
@@ -183,6 +184,7 @@ impl App {
                 let engine = engine.get();
                 Box::pin(async move { engine.enter_rem_phase(&permit, &request, &progress).await })
             }),
+            close_session: Some(Arc::new(move |end| closes.get().close_session(end))),
             counts: Arc::new(move || {
                 let counts = store.statistics().map_err(|error| error.to_string())?;
                 Ok(Counts {

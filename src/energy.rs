@@ -216,6 +216,14 @@ struct Latest {
     look: Option<Look>,
     /// When a person last gave a command: as good as a key press.
     activity: Option<Instant>,
+    /// The newest input that the senses told of by themselves; their next look finds it too.
+    told: Option<Instant>,
+}
+
+impl Latest {
+    fn newest_input(&self) -> Option<Instant> {
+        self.activity.max(self.told)
+    }
 }
 
 impl std::fmt::Debug for EnergyManager {
@@ -249,9 +257,15 @@ impl EnergyManager {
     /// Listens for input from now on; where the senses can only be asked, looks find it later.
     pub fn start_monitoring(&self) {
         let callbacks = Arc::clone(&self.callbacks);
+        let latest = Arc::clone(&self.latest);
         let hear: Hear = Arc::new(move |noticed: &Noticed| {
             for callback in lock(&callbacks).iter() {
                 callback(noticed);
+            }
+            // After telling: whoever finds it here has been told already. Sleep is nobody's input.
+            if noticed.what != Notice::Sleep {
+                let mut latest = lock(&latest);
+                latest.told = latest.told.max(Some(noticed.at));
             }
         });
         let listening = lock(&self.senses).listen(hear);
@@ -281,6 +295,12 @@ impl EnergyManager {
     pub fn mark_activity(&self, now: Instant) {
         let mut latest = lock(&self.latest);
         latest.activity = latest.activity.max(Some(now));
+    }
+
+    /// The newest input that was told, or that a person's command was; `None` where neither ever came.
+    #[must_use]
+    pub fn last_told(&self) -> Option<Instant> {
+        lock(&self.latest).newest_input()
     }
 
     /// Looks at the machine now. Blocks for as long as the slowest sensor.
@@ -325,14 +345,14 @@ impl EnergyManager {
         presence.is_some_and(|presence| presence.is_idle(threshold))
     }
 
-    /// What the latest look found, as old as it is by now, and what a person asked of us since.
+    /// What the latest look found, as old as it is by now, and what was told or asked of us since.
     fn presence(&self, now: Instant) -> Option<Presence> {
         let latest = lock(&self.latest);
         let look = latest.look.as_ref()?;
         let mut presence = look.reading.presence.clone();
         let age = now.saturating_duration_since(look.at);
         presence.last_input = presence.last_input.map(|ago| ago.saturating_add(age));
-        if let Some(at) = latest.activity {
+        if let Some(at) = latest.newest_input() {
             presence.saw_input(now.saturating_duration_since(at));
         }
         Some(presence)

@@ -11,6 +11,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Zoned;
+
 use crate::clock;
 use crate::config::{SandboxChoice, Settings};
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Tokens, WakeReason};
@@ -29,6 +31,7 @@ mod arms;
 mod borrowed;
 pub mod budget;
 mod chances;
+mod close;
 mod draft;
 mod finish;
 mod learned;
@@ -65,7 +68,8 @@ pub type Processors = Arc<dyn Fn() -> Option<(f64, f64)> + Send + Sync>;
 /// Undecided scenarios in a row after which a session gives up: the infrastructure is broken, not the dreams.
 const MOST_UNDECIDED: u32 = 3;
 
-/// How long the end of a session waits for its sandboxes to be gone: within the two seconds that a wake has.
+/// How long the end of a session waits in all for its sandboxes and its model server to be gone. Of the two seconds that a wake
+/// has, the rest is for the report.
 const SETTLING: Duration = Duration::from_millis(1500);
 
 /// How long the end of a session waits for its experiences to be in the database: a commit takes some ten milliseconds.
@@ -226,8 +230,13 @@ impl DreamEngine {
         let now = clock::local();
         self.store
             .finish_session(report, now.timestamp(), wake_ms)?;
-        let row = self.store.session(&report.session_id)?;
-        let night = row.map_or_else(|| night::night_of(&now), |row| row.night);
+        self.write_page(&report.session_id, &now)
+    }
+
+    /// The page of the session's night anew.
+    fn write_page(&self, session: &SessionId, now: &Zoned) -> Result<(), EngineError> {
+        let row = self.store.session(session)?;
+        let night = row.map_or_else(|| night::night_of(now), |row| row.night);
         night::write_night(
             &self.store,
             &Dirs::of(&self.settings),
@@ -277,6 +286,11 @@ impl DreamEngine {
     }
 }
 
+/// When nobody waits any longer for what a session leaves: a wake counts from what woke, not from when that was heard of.
+fn gone_by(woken: Option<clock::Instant>, now: clock::Instant) -> clock::Instant {
+    woken.unwrap_or(now) + SETTLING
+}
+
 /// One REM phase: who asked for what, and under which permit.
 struct Rem<'a> {
     engine: &'a DreamEngine,
@@ -315,8 +329,9 @@ impl Rem<'_> {
             asked.add(writers.llm.spent());
         }
         tally.asked(asked);
-        let settling = tokio::time::timeout(SETTLING, tools.sandbox.settle());
-        let (settled, kept) = tokio::join!(settling, tools.let_go(permit));
+        let latest = gone_by(permit.woken_at(), clock::monotonic());
+        let settling = tokio::time::timeout_at(latest, tools.sandbox.settle());
+        let (settled, kept) = tokio::join!(settling, tools.let_go(permit, latest));
         for hint in kept {
             tally.hint(hint);
         }
@@ -324,7 +339,9 @@ impl Rem<'_> {
             tracing::warn!("a sandbox is slow to go; the next start clears it away");
         }
         if let Some(server) = tools.server
-            && tokio::time::timeout(SETTLING, server.gone()).await.is_err()
+            && tokio::time::timeout_at(latest, server.gone())
+                .await
+                .is_err()
         {
             tracing::warn!("the model server is slow to go");
         }
@@ -336,5 +353,24 @@ impl Rem<'_> {
             tracing::debug!(%error, "not everything could be swept");
         }
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_waited_for_at_the_end_shares_the_time_of_one_wake() {
+        let now = clock::monotonic();
+        assert_eq!(gone_by(None, now), now + SETTLING);
+        // The look that found it came late, and the sandboxes took their time.
+        let woken = now - Duration::from_millis(400);
+        let (first, then) = (
+            gone_by(Some(woken), now),
+            gone_by(Some(woken), now + SETTLING),
+        );
+        assert_eq!((first, then), (woken + SETTLING, woken + SETTLING));
+        assert!(SETTLING + LAST_WORDS < Duration::from_secs(2));
     }
 }

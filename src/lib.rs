@@ -18,6 +18,7 @@
 pub mod clock;
 pub mod config;
 pub mod dream;
+pub mod here;
 pub mod ids;
 pub mod memory;
 

@@ -25,6 +25,7 @@ mod stream;
 mod wire;
 
 pub use odds::Odds;
+use server::{Hold, Lives};
 pub use stream::Limits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,15 +120,33 @@ pub enum LlmError {
     TooLarge { url: String, limit: usize },
     #[error("{url} sent something that is no chat answer: {what}")]
     Malformed { url: String, what: String },
+    #[error("the model server at {url} is ours and fell {times} times over one request")]
+    Fell { url: String, times: u32 },
     #[error("the model at {url} is neither on this machine nor at a private address")]
     Remote { url: String },
 }
 
 impl LlmError {
-    /// True where the server turned this one request away, as one that is longer than the model's context: another may do.
+    /// True where the server turned this one request away, as one that is longer than the model's context, or fell over it and
+    /// is back: another may do.
     #[must_use]
     pub fn is_about_the_request(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 413 | 422))
+        match self {
+            Self::Refused { status, .. } => matches!(status, 400 | 413 | 422),
+            Self::Fell { .. } => true,
+            Self::Interrupted(_)
+            | Self::Unreachable { .. }
+            | Self::Idle { .. }
+            | Self::Deadline { .. }
+            | Self::TooLarge { .. }
+            | Self::Malformed { .. }
+            | Self::Remote { .. } => false,
+        }
+    }
+
+    /// True where the server may have fallen.
+    fn may_be_a_fall(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Malformed { .. })
     }
 }
 
@@ -152,9 +171,13 @@ pub struct LlmClient {
     slots: usize,
     context_tokens: Option<u32>,
     remote: bool,
+    /// It stands on this machine.
+    here: bool,
     limits: Limits,
     spent: Arc<Spent>,
     around: Held,
+    /// Where the server is ours.
+    lives: Option<Lives>,
 }
 
 /// Called as a request goes out; what it gives is held until the request has ended.
@@ -234,6 +257,13 @@ impl LlmClient {
         self
     }
 
+    /// The same endpoint, on a server that this holds: where it is ours and falls, a request waits until it is back.
+    #[must_use]
+    pub fn held_by(mut self, hold: &Hold) -> Self {
+        self.lives = hold.lives();
+        self
+    }
+
     /// One chat answer.
     ///
     /// # Errors
@@ -275,10 +305,44 @@ impl LlmClient {
         Ok(reply)
     }
 
-    /// Sends until the server takes the request, then reads the answer. Every wait counts against the total deadline.
+    /// Asks, and again where the server is ours, fell meanwhile and is back. Every wait counts against the total deadline.
     async fn ask(&self, permit: &WorkPermit, request: &ChatRequest) -> Result<ChatReply, LlmError> {
-        let (url, mut body) = self.address_and_body(request);
         let mut watch = stream::Watch::new(&self.base, self.limits, permit);
+        let mut falls = 0;
+        loop {
+            let life = self.lives.as_ref().and_then(Lives::now);
+            // After a fall it may answer at another port.
+            let base = life.as_ref().map_or(&self.base, |life| &life.url);
+            let error = match self.ask_at(base, request, &mut watch).await {
+                Err(error) if error.may_be_a_fall() => error,
+                done => return done,
+            };
+            let Some(lives) = &self.lives else {
+                return Err(error);
+            };
+            if !watch.wait(lives.come_after(life.as_ref())).await? {
+                return Err(error);
+            }
+            // One that did not reach it has not felled it.
+            falls += u32::from(!matches!(error, LlmError::Unreachable { .. }));
+            if falls >= retry::FALL_TRIES {
+                return Err(LlmError::Fell {
+                    url: self.base.clone(),
+                    times: falls,
+                });
+            }
+            tracing::warn!(%error, "the model server fell and is back: it is asked again");
+        }
+    }
+
+    /// Sends until the server takes the request, then reads the answer.
+    async fn ask_at(
+        &self,
+        base: &str,
+        request: &ChatRequest,
+        watch: &mut stream::Watch<'_>,
+    ) -> Result<ChatReply, LlmError> {
+        let (url, mut body) = self.address_and_body(base, request);
         let (mut busy, mut unreachable) = (0, 0);
         loop {
             let sending = self.http.post(&url).json(&body).send();
@@ -297,10 +361,10 @@ impl LlmClient {
             };
             let status = response.status().as_u16();
             if response.status().is_success() {
-                return stream::read(response, self.dialect, request, &mut watch).await;
+                return stream::read(response, self.dialect, request, watch).await;
             }
             let retry_after = response.headers().get("retry-after").cloned();
-            let told = stream::read_error(response, &mut watch).await;
+            let told = stream::read_error(response, watch).await;
             if retry::is_busy(status) {
                 busy += 1;
                 if busy < retry::BUSY_TRIES {
@@ -322,14 +386,14 @@ impl LlmClient {
         }
     }
 
-    fn address_and_body(&self, request: &ChatRequest) -> (String, Json) {
+    fn address_and_body(&self, base: &str, request: &ChatRequest) -> (String, Json) {
         match self.dialect {
             Dialect::OpenAi => (
-                format!("{}/v1/chat/completions", self.base),
+                format!("{base}/v1/chat/completions"),
                 wire::openai_body(request, &self.model),
             ),
             Dialect::Ollama => (
-                format!("{}/api/chat", self.base),
+                format!("{base}/api/chat"),
                 wire::ollama_body(request, &self.model, OLLAMA_CONTEXT),
             ),
         }

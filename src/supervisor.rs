@@ -14,11 +14,13 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub mod chores;
+mod closing;
 pub mod handle;
 pub mod hold;
 mod jobs;
 mod looks;
 pub mod memory;
+pub mod original;
 mod parts;
 pub mod permit;
 mod preflight;
@@ -36,22 +38,25 @@ pub use chores::{Chore, RunChore};
 pub use handle::{ReadCounts, Refusal, SupervisorHandle};
 pub use looks::Judged;
 pub use parts::{
-    NoteTransition, Preflight, Purpose, RunSession, SupervisorParts, Transition, WallClock,
+    CloseSession, NoteTransition, Preflight, Purpose, RunSession, SupervisorParts, Transition,
+    WallClock,
 };
 pub use view::{Counts, Safe, Snapshot, StateName, StateWord, Status, Tick, Told, Why};
 
 use crate::clock::{self, Instant};
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, Trigger, WakeReason};
+use crate::energy::disturb::Heavy;
 use crate::energy::gate::Pause;
-use crate::energy::load::Dwell;
 use crate::energy::{EnergyManager, Limits, Noticed, Reading};
 use crate::engine::progress::ProgressEvent;
 use crate::ids::SessionId;
 use crate::tree::Tree;
 use chores::{Chores, Due};
+use closing::Closing;
 use handle::{Command, Urgent};
 use memory::Memory;
+use original::Original;
 use permit::PermitHolder;
 use reflex::Reflex;
 use state::{Effect, Event, State};
@@ -92,6 +97,7 @@ enum Happening {
     Looked(Reading),
     Checked(Option<String>),
     Chored(Chore, chores::Done),
+    Closed(SessionReport),
     Told(SessionId, ProgressEvent),
     Nudged,
     Tick,
@@ -115,22 +121,25 @@ pub struct Supervisor {
     sessions: JoinSet<SessionReport>,
     /// What was asked for and has not begun.
     requests: HashMap<SessionId, RemRequest>,
-    heavy: Dwell,
+    heavy: Heavy,
     /// Pointer input up to this moment is judged by itself; a look that finds it finds nothing new.
     judged_input: Option<Instant>,
-    /// The newest input that was told; a look that was under way then has not seen it.
-    told_input: Option<Instant>,
 
     looks: JoinSet<Reading>,
     look_began: Instant,
+    /// When the one before that one began.
+    look_before: Option<Instant>,
     /// A look was wanted while one was out.
     look_again: bool,
     next_look: Instant,
+    /// The last look was inside the night.
+    inside: bool,
     /// Nothing can begin for a while, whatever the machine does.
     calm: bool,
     whys: Vec<oneshot::Sender<Arc<Why>>>,
     checks: preflight::Checks,
     chores: Chores,
+    closing: Closing,
     note: Option<NoteTransition>,
 
     /// The report of the session that ended last, until it is settled how it counts.
@@ -208,17 +217,19 @@ impl Supervisor {
             task: None,
             sessions: JoinSet::new(),
             requests: HashMap::new(),
-            heavy: Dwell::default(),
+            heavy: Heavy::default(),
             judged_input: None,
-            told_input: None,
             looks: JoinSet::new(),
             look_began: now,
+            look_before: None,
             look_again: false,
             next_look: now,
+            inside: false,
             calm: false,
             whys: Vec::new(),
             checks: preflight::Checks::new(parts.preflight, now),
             chores: Chores::new(parts.run_chore),
+            closing: Closing::new(parts.close_session),
             note: parts.note,
             report: None,
             current: Snapshot::first(),
@@ -266,6 +277,7 @@ impl Supervisor {
         self.sessions.abort_all();
         self.chores.stop();
         self.tree.kill();
+        self.close_rest().await;
         self.checks.gone().await;
         self.tree.thaw();
         if let Some(jobs) = jobs {
@@ -296,6 +308,7 @@ impl Supervisor {
             },
             Some(trouble) = self.checks.next() => Happening::Checked(trouble),
             (chore, done) = self.chores.next() => Happening::Chored(chore, done),
+            Some(report) = self.closing.next() => Happening::Closed(report),
             Some(look) = self.looks.join_next() => Happening::Looked(look.unwrap_or_else(|error| {
                 Reading::unknown(&format!("the senses failed: {error}"))
             })),
@@ -375,6 +388,7 @@ impl Supervisor {
                 self.step(Event::Checked { trouble }, now);
             }
             Happening::Chored(chore, done) => self.chore_over(chore, done),
+            Happening::Closed(report) => self.keep(report),
             Happening::Told(session, event) => self.heard(&session, event),
             // The named jobs say that time has passed; where nothing can begin yet, that is known.
             Happening::Nudged if self.calm => {}
@@ -395,7 +409,7 @@ impl Supervisor {
 
     /// One row of the table, carried out; the effects are handed back for whoever must answer somebody.
     fn step(&mut self, event: Event, now: Instant) -> Vec<Effect> {
-        let before = StateName::of(&self.state);
+        let before = (StateName::of(&self.state), Original::of(&self.state));
         let state = std::mem::replace(&mut self.state, State::Starting);
         let (state, effects) = state::transition(state, event, now);
         self.state = state;
@@ -407,8 +421,7 @@ impl Supervisor {
         self.reflex
             .arm(dreams.is_some_and(|run| run.trigger != Trigger::Manual));
         let after = StateName::of(&self.state);
-        if before != after {
-            tracing::info!(from = before.as_str(), to = after.as_str(), "state");
+        if before.0 != after {
             self.note(before, after);
             // The pace may have changed with the state.
             self.next_look = self.next_look.min(now + self.pace());

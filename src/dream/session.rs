@@ -336,6 +336,13 @@ pub struct SessionReport {
 }
 
 impl SessionReport {
+    /// Sets `success_rate` to what the counts say.
+    pub fn rate(&mut self) {
+        if self.dreams_attempted > 0 {
+            self.success_rate = self.dreams_successful as f64 / self.dreams_attempted as f64;
+        }
+    }
+
     /// A report with nothing in it but its status: a refusal, or the start of a count.
     #[must_use]
     pub fn empty(session_id: SessionId, status: SessionStatus) -> Self {

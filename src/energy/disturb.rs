@@ -30,6 +30,14 @@ pub struct Running {
     pub strained: Option<WakeReason>,
 }
 
+/// How others have stood over the threshold; carried from look to look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heavy {
+    dwell: Dwell,
+    /// They did so on the graphics card alone, as far as anybody could see, and the session froze for that.
+    card_alone: bool,
+}
+
 /// One look's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disturbance {
@@ -42,17 +50,17 @@ pub struct Disturbance {
 }
 
 impl Disturbance {
-    /// Judges one look. `heavy` carries over from look to look: how long others have stood over the threshold.
+    /// Judges one look. `heavy` carries over from look to look.
     #[must_use]
     pub fn of(
         reading: &Reading,
         settings: &Settings,
         running: Running,
         inside_window: bool,
-        heavy: &mut Dwell,
+        heavy: &mut Heavy,
         now: Instant,
     ) -> Self {
-        let (load, load_calm) = load(reading, settings, heavy, now);
+        let (load, load_calm) = load(reading, settings, running.strained, heavy, now);
         let (heat, heat_calm) = heat(reading, settings);
         // What froze for heat may go on where the load cannot be told apart: it could before.
         let load_calm = load_calm.unwrap_or(running.strained == Some(WakeReason::Heat));
@@ -67,19 +75,34 @@ impl Disturbance {
 fn load(
     reading: &Reading,
     settings: &Settings,
-    heavy: &mut Dwell,
+    strained: Option<WakeReason>,
+    heavy: &mut Heavy,
     now: Instant,
 ) -> (Option<WakeReason>, Option<bool>) {
     let threshold = settings.energy.cpu_threshold;
+    let is_calm = |share: f64| share < threshold * CALM_PART;
     let share = reading.load();
-    let processors = reading.load_of_others.known().is_some();
+    let processors = reading.load_of_others.known();
     // A busy graphics card says enough where the processors cannot be told apart; a calm one says nothing of them.
     let heavy_now = share
         .map(|share| share >= threshold)
-        .filter(|heavy| *heavy || processors);
-    let heavy_for = heavy.observe(heavy_now, now);
+        .filter(|heavy| *heavy || processors.is_some());
+    let heavy_for = heavy.dwell.observe(heavy_now, now);
+    let frozen = strained == Some(WakeReason::Load);
+    if processors.is_some_and(|share| share >= threshold) {
+        heavy.card_alone = false;
+    } else if heavy_now == Some(true) && !frozen {
+        heavy.card_alone |= heavy_for.is_zero();
+    }
     let over = (heavy_for >= LOAD_DWELL).then_some(WakeReason::Load);
-    let calm = processors.then(|| share.is_some_and(|share| share < threshold * CALM_PART));
+    let calm = match (processors, &reading.graphics) {
+        (Some(_), _) => Some(share.is_some_and(is_calm)),
+        // What was no reason to freeze is none to stay frozen, known or not. A card that nobody uses sleeps.
+        (None, None) => (frozen && heavy.card_alone).then_some(true),
+        (None, Some(card)) => {
+            (frozen && heavy.card_alone).then(|| card.known().is_some_and(is_calm))
+        }
+    };
     (over, calm)
 }
 
@@ -108,10 +131,15 @@ fn end(
     let somebody = ran_for
         .zip(reading.presence.last_input)
         .is_some_and(|(ran_for, ago)| ago <= ran_for);
+    // What could not have begun without sight does not go on without it; the night can do with less.
+    let needs_sight = match running.trigger {
+        Trigger::Idle => true,
+        Trigger::WhenAway => !inside_window,
+        Trigger::Night | Trigger::Manual => false,
+    };
     // Where even the memory is unknown nothing is known: a sensor hangs, and nothing else could wake.
     let sightless = reading.memory_used.known().is_none();
-    let lost_sight =
-        (running.trigger == Trigger::Idle || sightless) && reading.presence.blind.is_some();
+    let lost_sight = (needs_sight || sightless) && reading.presence.blind.is_some();
     let empty = match reading.power.known() {
         Some(Power::Battery { percent }) => {
             !manual || percent.is_none_or(|percent| percent < LOW_BATTERY_PERCENT)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::glance::Glance;
-use super::host::{Answer, Idle, Source, Word};
+use super::host::{Answer, Idle, Mend, Source, Word};
 use super::{Power, Reading, Sensed, gate};
 use crate::config::Settings;
 use crate::dream::Finding;
@@ -15,7 +15,7 @@ pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
     let seen = Glance::take(&settings.desktop, tree);
     let reading = seen.reading;
     let mut found = vec![
-        presence(&reading, seen.listening),
+        presence(&reading, seen.mend, seen.listening),
         load(&reading, settings.energy.cpu_threshold),
         memory(&reading, settings.energy.memory_threshold),
     ];
@@ -29,15 +29,14 @@ pub fn findings(settings: &Settings, tree: &Arc<Tree>) -> Vec<Finding> {
     found
 }
 
-fn presence(reading: &Reading, listening: bool) -> Finding {
+fn presence(reading: &Reading, mend: Option<Mend>, listening: bool) -> Finding {
     let detail = gate::describe(&reading.presence);
     match (&reading.presence.blind, listening) {
-        (Some(why), _) => Finding::warn(
-            "presence",
-            format!("{detail}: {why}"),
-            "let the user of the service read the input devices (`usermod -aG input USER`, then log in again); until \
-             then it dreams by night only",
-        ),
+        (Some(why), _) => {
+            let fix = mend.map_or("see what it says of itself", Mend::fix);
+            let fix = format!("{fix}; until then it dreams by night only");
+            Finding::warn("presence", format!("{detail}: {why}"), fix)
+        }
         (None, false) => Finding::warn(
             "presence",
             format!("{detail}; input is found by looking twice a second, not at once"),
@@ -65,8 +64,10 @@ fn service((source, word): &(Source, Word)) -> Option<Finding> {
         return Some(Finding::warn(
             source.check(),
             format!("{} {why}{met}", source.as_str()),
-            "see whether the service runs (`systemctl status`, `busctl status`); until it answers, presence is unknown \
-             and it dreams by night only",
+            format!(
+                "{}; until it answers, presence is unknown and it dreams by night only",
+                Mend::Service.fix()
+            ),
         ));
     }
     if word.answer != Answer::Live {
@@ -272,6 +273,28 @@ mod tests {
         assert!(format!("{short:?}").contains("DREAMING_MEMORY_THRESHOLD"));
         reading.memory_pressure = Some(0.5);
         assert!(memory(&reading, 0.8).detail.contains("waiting"));
+    }
+
+    #[test]
+    fn each_cause_of_not_knowing_who_is_there_has_a_line_of_its_own_that_mends_it() {
+        let reading = Reading::unknown("a test");
+        let fixes: std::collections::BTreeSet<String> = Mend::ALL
+            .into_iter()
+            .map(|mend| presence(&reading, Some(mend), true).fix)
+            .collect();
+        assert_eq!(fixes.len(), Mend::ALL.len());
+        let of_devices = fixes.iter().filter(|fix| fix.contains("usermod"));
+        assert_eq!(of_devices.count(), 1);
+        for (mend, word) in [
+            (Mend::Devices, "usermod"),
+            (Mend::RemoteScreen, "stop that program"),
+            (Mend::RemoteSession, "loginctl"),
+            (Mend::HiddenProcesses, "hidepid"),
+        ] {
+            let fix = presence(&reading, Some(mend), true).fix;
+            assert!(fix.contains(word), "{fix}");
+        }
+        assert!(!presence(&reading, None, false).fix.contains("usermod"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::host::{Answer, FILM_IS_SEEN, HostSenses, Source, Word};
+use super::host::{Answer, FILM_IS_SEEN, HostSenses, Mend, Source, Word};
 use super::notice::Hear;
 use super::own::OwnWork;
 use super::{Reading, Senses};
@@ -28,6 +28,8 @@ pub struct Glance {
     pub reading: Reading,
     /// Input is told the moment it happens; otherwise looks find it.
     pub listening: bool,
+    /// What would let it be known whether somebody is there, where it is not.
+    pub mend: Option<Mend>,
     /// What each of the desktop's services says.
     pub words: Vec<(Source, Word)>,
     /// Share of the busiest graphics card that others use; `None` without a card that is awake.
@@ -51,6 +53,7 @@ impl Glance {
         Self {
             reading,
             listening: listening.is_some(),
+            mend: senses.mend(),
             words,
             graphics: senses.graphics(),
             recorded: senses.met_recordings_only(),

@@ -21,6 +21,7 @@ mod desktop;
 mod graphics;
 mod inputs;
 mod mac;
+mod mend;
 mod power;
 mod processes;
 mod server;
@@ -32,6 +33,7 @@ use desktop::Said;
 pub use desktop::said::{Answer, Idle, Source, Word};
 use graphics::{Graphics, Look};
 use inputs::LastInput;
+pub use mend::Mend;
 use processes::Processes;
 use server::Servers;
 use share::Sample;
@@ -82,6 +84,8 @@ pub struct HostSenses {
     seen: Seen,
     desktop: config::Desktop,
     said: Said,
+    /// What would let the last look know whether somebody is there, where it does not.
+    mend: Option<Mend>,
     awake: Awake,
     servers: Servers,
     waiting: Waiting,
@@ -124,6 +128,7 @@ impl HostSenses {
             seen: Seen::default(),
             desktop: config::Desktop::default(),
             said: Said::default(),
+            mend: None,
             awake: Awake::default(),
             servers: Servers::default(),
             waiting: Waiting::default(),
@@ -192,6 +197,12 @@ impl HostSenses {
     #[must_use]
     pub fn desktop(&self) -> Vec<(Source, Word)> {
         self.said.words()
+    }
+
+    /// What would let it be known whether somebody is there; `None` where it is known, or nothing is known to help.
+    #[must_use]
+    pub fn mend(&self) -> Option<Mend> {
+        self.mend
     }
 
     fn temperature(&mut self, now: Instant) -> Sensed<f64> {
@@ -276,8 +287,9 @@ impl HostSenses {
         // Where a desktop sees the whole of the input, devices that nobody may watch hide nothing.
         let (idle, still_for) = (self.said.idle(now), self.said.still_for(now));
         let covered = idle.is_some() || still_for.is_some();
-        let told = presence(&mut self.input, &self.roots, &self.seen, covered, all, now);
+        let (told, mend) = presence(&mut self.input, &self.roots, &self.seen, covered, all, now);
         let mut presence = self.said.add_to(told, now);
+        self.mend = mend.or_else(|| self.said.mend());
         // When the screen began to idle says less than who sees each touch.
         presence.still_for = still_for.filter(|_| idle.is_none() && !self.seen.is_whole());
         // Somebody opened the lid: as good as a key.
@@ -314,7 +326,7 @@ fn presence(
     covered: bool,
     all: &Processes,
     now: Instant,
-) -> Presence {
+) -> (Presence, Option<Mend>) {
     let terminals = inputs::terminals(roots, all);
     let nodes = inputs::device_nodes(roots);
     let devices = nodes.as_ref().is_ok_and(|nodes| !nodes.is_empty());
@@ -323,31 +335,36 @@ fn presence(
     // What may not be listed may be there all the same.
     let closed = nodes.err().or(seat.clone().err()).filter(|_| !covered);
     let closed = terminals.unreadable.or(closed);
-    let closed = closed.or_else(|| inputs::elsewhere(all, covered));
+    let closed = closed.map(|why| (why, Mend::Files));
+    let closed = closed.or_else(|| Some((inputs::elsewhere(all, covered)?, Mend::RemoteScreen)));
     let on_terminal = !all.terminals().is_empty();
     let anything = devices || terminals.any_opened || on_terminal || seat.is_ok_and(|seat| seat);
     // Nothing to give input with: nobody is there, and that is known. What was told counts all the same.
     if !anything && closed.is_none() {
         let hidden =
             "other people's processes are hidden, and with them whether somebody has logged in";
-        return Presence {
+        let blind = (!all.are_all_seen() && !covered).then(|| hidden.to_owned());
+        let mend = blind.as_ref().map(|_| Mend::HiddenProcesses);
+        let presence = Presence {
             last_input: told.map(|at| now.saturating_duration_since(at)),
             still_for: None,
-            blind: (!all.are_all_seen() && !covered).then(|| hidden.to_owned()),
+            blind,
             doing: None,
         };
+        return (presence, mend);
     }
     let blind = match (closed, devices) {
-        (Some(why), _) => Some(why),
-        (None, true) if since.is_none() => Some(seen.unwatched()),
+        (Some(closed), _) => Some(closed),
+        (None, true) if since.is_none() => Some((seen.unwatched(), Mend::Watching)),
         (None, true) => seen.blind().filter(|_| !covered),
         (None, false) => None,
     };
+    let (blind, mend) = blind.unzip();
     // Of what a device did before somebody listened nothing is known: it counts as used just then.
     let told = told.or(since.filter(|_| devices));
     let told = told.map(|at| now.saturating_duration_since(at));
     let accessed = terminals.newest.map(|at| input.ago(at, clock::utc(), now));
-    Presence {
+    let presence = Presence {
         last_input: match (accessed, told) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
@@ -355,7 +372,8 @@ fn presence(
         still_for: None,
         blind,
         doing: None,
-    }
+    };
+    (presence, mend)
 }
 
 #[cfg(test)]

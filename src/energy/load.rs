@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 
-/// A sample after a longer gap than this says nothing of now: the machine slept or we starved (BOINC drops the same).
-const LONGEST_GAP: Duration = Duration::from_secs(20);
+/// A sample after a longer gap than this says nothing of now. Longer than the minute between two looks while nothing can
+/// begin: their mean is what is shown then, and nothing begins by it (the supervisor looks twice). Time asleep is in
+/// neither the gap nor the counters.
+const LONGEST_GAP: Duration = Duration::from_secs(90);
 
 /// Counters of one look, in seconds since boot of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,7 +122,9 @@ mod tests {
     fn looks_that_do_not_compare_say_nothing() {
         let a = at(10.0, 100.0, 5.0);
         let b = at(11.0, 102.0, 6.0);
-        assert_eq!(others(a, b, Duration::from_hours(8)), None, "suspend");
+        assert_eq!(others(a, b, Duration::from_hours(8)), None, "long ago");
+        let minute = others(a, b, Duration::from_secs(61));
+        assert_eq!(minute, Some(0.0), "what is shown while nothing can begin");
         assert_eq!(others(b, a, Duration::from_secs(1)), None, "backwards");
         assert_eq!(others(a, a, Duration::from_secs(1)), None, "no time passed");
         assert_eq!(

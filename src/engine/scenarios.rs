@@ -17,25 +17,32 @@ use super::{EngineError, MOST_UNDECIDED, Rem};
 use crate::clock;
 use crate::dream::{ArmKey, RemRequest};
 use crate::journal::night;
+use crate::llm::LlmError;
 use crate::sandbox::SandboxError;
 
 /// Said where a server takes a request for too much; its own words are in the log.
 const TURNED_AWAY: &str = "the model server turned requests away, and their tasks were left (the log has its words): where they \
                            were too long, give it a larger context for each of its slots";
 
-/// Scenarios at once at most: each has its sandboxes.
+/// Said where our own server fell over a request and again over the same one.
+const FELL: &str = "our model server fell twice over a request, and its task was left (the server's log is in the data folder): \
+                    where memory is short, give it a smaller context or a smaller model";
+
+/// Scenarios that may have a request under way at once: each has its sandboxes.
 const MOST_AT_ONCE: usize = 4;
 
 /// How many scenarios are in play on a server of so many slots, and how many requests each of them may have at once. One
 /// request of each of several scenarios keeps a server busier than several of one, which come to their ends at different
-/// times and are none while its code runs; and what a slot has read of a task serves the task's next request.
+/// times and are none while its code runs; and what a slot has read of a task serves the task's next request. One more is
+/// in play than have a slot: it takes that of one whose code runs.
 fn at_once(slots: usize, side_by_side: bool) -> (usize, usize) {
-    let scenarios = if side_by_side {
-        slots.clamp(1, MOST_AT_ONCE)
-    } else {
-        1
-    };
-    (scenarios, (slots / scenarios).max(1))
+    match slots {
+        2.. if side_by_side => {
+            let scenarios = slots.min(MOST_AT_ONCE);
+            (scenarios + 1, slots / scenarios)
+        }
+        _ => (1, slots.max(1)),
+    }
 }
 
 /// Where a session stands between two scenarios.
@@ -223,8 +230,9 @@ impl Rem<'_> {
             Err(EngineError::Llm(error))
                 if error.is_about_the_request() && course.undecided + 1 < MOST_UNDECIDED =>
             {
-                tracing::warn!(scenario = number, %error, "a request was turned away");
-                tally.hint(TURNED_AWAY.to_owned());
+                tracing::warn!(scenario = number, %error, "a request came to nothing");
+                let fell = matches!(error, LlmError::Fell { .. });
+                tally.hint(if fell { FELL } else { TURNED_AWAY }.to_owned());
                 Outcome::Undecided(error.to_string())
             }
             Err(EngineError::Sandbox(SandboxError::Infra(why)))
@@ -275,7 +283,7 @@ mod tests {
     fn requests_go_to_as_many_scenarios_as_there_may_be_and_then_to_each_of_them() {
         let slots = [0, 1, 3, 4, 8, 256];
         let several = slots.map(|slots| at_once(slots, true));
-        assert_eq!(several, [(1, 1), (1, 1), (3, 1), (4, 1), (4, 2), (4, 64)]);
+        assert_eq!(several, [(1, 1), (1, 1), (4, 1), (5, 1), (5, 2), (5, 64)]);
         let one = slots.map(|slots| at_once(slots, false));
         assert_eq!(one, [(1, 1), (1, 1), (1, 3), (1, 4), (1, 8), (1, 256)]);
     }

@@ -247,10 +247,7 @@ impl Tally {
         self.report.status = status;
         self.report.wake_reason = wake;
         self.report.duration_seconds = elapsed.as_millis() as f64 / 1000.0;
-        if self.report.dreams_attempted > 0 {
-            self.report.success_rate =
-                self.report.dreams_successful as f64 / self.report.dreams_attempted as f64;
-        }
+        self.report.rate();
         self.report
     }
 }

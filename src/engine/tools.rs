@@ -17,7 +17,7 @@ use crate::sandbox::{self, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
 
-use super::{DreamEngine, EngineError, Processors, SETTLING, Tally};
+use super::{DreamEngine, EngineError, Processors, Tally};
 
 pub(super) struct Tools {
     pub(super) sandbox: Arc<dyn Sandbox>,
@@ -199,7 +199,10 @@ impl Tools {
         let (mut writers, asked) = (Vec::new(), Asked::default());
         for llm in models {
             let around = around(engine, llm.url(), &asked);
-            let llm = llm.around(around);
+            let llm = match &server {
+                Some(server) => llm.around(around).held_by(server),
+                None => llm.around(around),
+            };
             if llm.is_remote() {
                 tally.hint(format!(
                     "documents were sent to {}, which is not a private address",
@@ -294,8 +297,8 @@ impl Tools {
 }
 
 impl Tools {
-    /// After a wake: what somebody else's model servers did with the machine, a sentence each.
-    pub(super) async fn let_go(&self, permit: &WorkPermit) -> Vec<String> {
+    /// After a wake: what somebody else's model servers did with the machine up to the `latest` moment, a sentence each.
+    pub(super) async fn let_go(&self, permit: &WorkPermit, latest: clock::Instant) -> Vec<String> {
         let Some(woken) = permit.woken_at() else {
             return Vec::new();
         };
@@ -303,7 +306,8 @@ impl Tools {
         let theirs = self.writers.iter().map(|writers| &writers.llm);
         let theirs = theirs.filter(|llm| own.is_none_or(|server| server.url() != llm.url()));
         let went = theirs.map(|llm| async move {
-            let went = llm.let_go(SETTLING).await?;
+            let patience = latest.saturating_duration_since(clock::monotonic());
+            let went = llm.let_go(patience).await?;
             let ms = clock::monotonic()
                 .saturating_duration_since(woken)
                 .as_millis();

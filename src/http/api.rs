@@ -95,7 +95,7 @@ pub struct RemBody {
     pub max_scenarios: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<Complexity>,
-    /// How long at most, in seconds.
+    /// How long at most, in seconds; read to the millisecond.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_seconds: Option<f64>,
     /// Wait until nobody is there.
@@ -121,12 +121,17 @@ impl RemBody {
         }
     }
 
-    fn request(self, own: &Dreaming) -> Result<RemRequest, String> {
+    /// What is asked of the supervisor, with the service's own settings for what is left out.
+    ///
+    /// # Errors
+    /// `for_seconds` is below zero or no number; the text is for a person.
+    pub fn request(self, own: &Dreaming) -> Result<RemRequest, String> {
         let for_duration = self
             .for_seconds
             .map(Duration::try_from_secs_f64)
             .transpose()
-            .map_err(|_| "for_seconds must be a number of seconds, 0 or more".to_owned())?;
+            .map_err(|_| "for_seconds must be a number of seconds, 0 or more".to_owned())?
+            .map(to_milliseconds);
         let unbounded = for_duration.is_some() || !self.tasks.is_empty();
         let silent = if unbounded { 0 } else { own.max_scenarios };
         let limit = self.max_scenarios.unwrap_or(silent);
@@ -143,6 +148,12 @@ impl RemBody {
             tasks_file: self.tasks_file,
         })
     }
+}
+
+/// Seconds as a number tell a length of months to some nanoseconds only.
+fn to_milliseconds(length: Duration) -> Duration {
+    let milliseconds = (length.subsec_nanos() + 500_000) / 1_000_000;
+    Duration::from_secs(length.as_secs()).saturating_add(Duration::from_millis(milliseconds.into()))
 }
 
 /// What an accepted request gets.

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::{Dialect, Limits, LlmClient, LlmError, OLLAMA_CONTEXT, address};
 use crate::config::{LlmChoice, LlmSettings};
+use crate::here::is_here;
 
 /// Ollama, llama-server, a second llama-server, LM Studio, vLLM; looked at in this order.
 const USUAL_PORTS: [u16; 5] = [11434, 8080, 8089, 1234, 8000];
@@ -131,6 +132,7 @@ impl LlmClient {
         let url = parse_base(text)?;
         let base = url.as_str().trim_end_matches('/').to_owned();
         let (addresses, remote) = resolve(&url, &base).await?;
+        let here = addresses.iter().all(|a| is_here(a.ip()));
         if remote && !settings.remote {
             return Err(LlmError::Remote { url: base });
         }
@@ -163,9 +165,11 @@ impl LlmClient {
             slots,
             context_tokens,
             remote,
+            here,
             limits: Limits::default(),
             spent: Arc::default(),
             around: super::Held::default(),
+            lives: None,
         })
     }
 }

@@ -60,7 +60,7 @@ enum Api {
 impl LlmClient {
     /// Asks the server to let go, and watches for at most `patience` whether it does. `None` where it stands elsewhere.
     pub async fn let_go(&self, patience: Duration) -> Option<LetGo> {
-        if !self.is_here() {
+        if !self.here {
             return None;
         }
         let began = clock::monotonic();
@@ -85,7 +85,7 @@ impl LlmClient {
 
     /// The kind of this server, where letting go of its model has only ever been tried against a stand-in of ours.
     pub(super) async fn released_by_stand_ins_only(&self) -> Option<&'static str> {
-        if !self.is_here() {
+        if !self.here {
             return None;
         }
         match self.api().await? {
@@ -94,13 +94,6 @@ impl LlmClient {
             Api::Router => Some("llama-server's router"),
             Api::Slots => None,
         }
-    }
-
-    fn is_here(&self) -> bool {
-        let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
-        let host = rest.split('/').next().unwrap_or_default();
-        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-        matches!(host, "localhost" | "[::1]") || host.starts_with("127.")
     }
 
     async fn api(&self) -> Option<Api> {

@@ -12,6 +12,10 @@ pub(super) const BUSY_TRIES: u32 = 5;
 /// Tries of one request when nothing listens: a server that restarts is back within a second or is gone.
 pub(super) const CONNECT_TRIES: u32 = 3;
 
+/// Tries of one request on a server of ours that falls over it and is started again: what fells it twice fells it again, and
+/// others wait meanwhile.
+pub(super) const FALL_TRIES: u32 = 2;
+
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// A server that asks for more is treated as asking for this much: a night is short.

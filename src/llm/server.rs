@@ -18,9 +18,11 @@ use crate::tree::{Spawner, Tree};
 mod backoff;
 mod child;
 mod keeper;
+mod lives;
 mod status;
 
 use keeper::{Keeper, answers, url};
+pub(super) use lives::Lives;
 pub use status::ServerStatus;
 
 /// Opens the bounded log of a server.
@@ -123,6 +125,11 @@ impl Hold {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.server.is_some()
+    }
+
+    /// Whether it answers, and again after a fall, where it is ours.
+    pub(super) fn lives(&self) -> Option<Lives> {
+        self.server.as_deref().map(Lives::of)
     }
 
     /// Ends the server, if it is ours, and returns when nothing is left of it.

@@ -157,6 +157,26 @@ impl Store {
         Ok(())
     }
 
+    /// As above, for a session that could not do it itself; false where it has an end already, which stays.
+    pub fn close_session(
+        &self,
+        report: &SessionReport,
+        ended: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let closed = self.lock().execute(
+            "UPDATE sessions SET report = ?2, attempted = ?3, successful = ?4, ended = ?5
+             WHERE id = ?1 AND ended IS NULL",
+            params![
+                report.session_id.as_str(),
+                to_json(report)?,
+                count(report.dreams_attempted),
+                count(report.dreams_successful),
+                ended.as_millisecond(),
+            ],
+        )?;
+        Ok(closed > 0)
+    }
+
     /// Notes something worth a line in the night's page; the first 600 of a session are kept.
     pub fn note_session_event(
         &self,

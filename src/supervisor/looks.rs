@@ -19,6 +19,10 @@ use crate::energy::gate::{self, GateKind, Leave};
 use crate::energy::{Notice, Noticed, Reading};
 use crate::ids::SessionId;
 
+/// Two looks that are no further apart, the senses' own time included, say what the machine does now; of others only the
+/// mean is known, if anything.
+const LOOKS_CLOSE: Duration = LOOK_AWAKE.saturating_add(SENSES_PATIENCE);
+
 /// A desktop tells of a movement by the time since then, in its own time: so much later than the watch that told of it first.
 const SAME_MOVEMENT: Duration = Duration::from_millis(500);
 
@@ -40,6 +44,9 @@ impl Supervisor {
     /// Sends the senses out, unless they are out already; senses that do not come back count as unknown.
     pub(super) fn look(&mut self, now: Instant) {
         if self.looks.is_empty() {
+            // Until the first is over there is none before.
+            let any = self.current.tick.is_some();
+            self.look_before = any.then_some(self.look_began);
             self.look_began = now;
             self.next_look = now + SENSES_PATIENCE;
             let energy = self.energy.clone();
@@ -61,7 +68,6 @@ impl Supervisor {
     pub(super) fn asked(&mut self, now: Instant) {
         if !matches!(self.purpose, Purpose::Measuring) {
             self.energy.mark_activity(now);
-            self.told_input = self.told_input.max(Some(now));
         }
     }
 
@@ -73,9 +79,6 @@ impl Supervisor {
             Notice::Key | Notice::Login | Notice::Pointer | Notice::Asked => WakeReason::Presence,
         };
         self.put_off(reason, now);
-        if noticed.what != Notice::Sleep {
-            self.told_input = self.told_input.max(Some(at));
-        }
         let event = match noticed.what {
             Notice::Key | Notice::Login => Event::Input { at },
             Notice::Pointer => {
@@ -94,6 +97,11 @@ impl Supervisor {
 
     /// Judges one look at the machine.
     pub(super) fn looked(&mut self, reading: &Reading, now: Instant) {
+        // A look that was under way has not seen it. The table judges it first: a bumped desk is no more than that.
+        let told = self.energy.last_told();
+        while let Ok(noticed) = self.notices.try_recv() {
+            self.noticed(&noticed, now);
+        }
         let mut reading = reading.clone();
         // What was read is as old as the look.
         let lag = now.saturating_duration_since(self.look_began);
@@ -103,10 +111,7 @@ impl Supervisor {
             .map(|ago| ago.saturating_add(lag));
         // A measurement presses keys itself and goes on as if nobody had: its senses forget them, and so must this.
         let forgets = matches!(self.purpose, Purpose::Measuring);
-        let told = self
-            .told_input
-            .filter(|at| !forgets || *at >= self.look_began);
-        if let Some(at) = told {
+        if let Some(at) = told.filter(|at| !forgets || *at >= self.look_began) {
             let ago = now.saturating_duration_since(at);
             reading.presence.saw_input(ago);
         }
@@ -133,6 +138,9 @@ impl Supervisor {
             ),
             Leave::Closed(_) | Leave::May(_) => false,
         };
+        // One that begins after the window opened is the absence's, and outlasts the night.
+        let opened = judged.inside_window && !self.inside;
+        self.inside = judged.inside_window;
         let mut chosen = proposals::Kind::Nothing;
         match &self.state {
             State::Awake { .. } | State::Settling { .. } => {
@@ -148,8 +156,12 @@ impl Supervisor {
                         Due::default()
                     },
                 }));
+                let before = self.look_before.map(|before| before + LOOKS_CLOSE);
+                let is_close = before.is_some_and(|until| self.look_began <= until);
                 match chosen.chore() {
-                    Some(chore) => self.chores.begin(chore),
+                    Some(chore) if is_close => self.chores.begin(chore),
+                    // What the machine did since the look before is long ago, or not known: the next one tells.
+                    Some(_) => self.calm = false,
                     None => self.chores.stop(),
                 }
                 let service = match self.purpose {
@@ -180,7 +192,7 @@ impl Supervisor {
                 self.step(event, now);
             }
             State::Dreaming { run } | State::Frozen { run, .. }
-                if run.trigger == Trigger::Idle && judged.inside_window =>
+                if run.trigger == Trigger::Idle && opened =>
             {
                 self.step(Event::NightFell, now);
             }
@@ -257,9 +269,14 @@ impl Supervisor {
             State::Waking { reason, .. } => format!("waking: {}", reason.as_str()),
             State::Stopping { .. } => "the service is stopping".to_owned(),
         };
+        // Whatever the gates say, nothing begins in these.
+        let shut = matches!(
+            self.state,
+            State::Starting | State::Safe { .. } | State::Stopping { .. }
+        );
         Why {
             state: name.word(self.current.phase),
-            may_dream: matches!(judged.service, Leave::May(_)),
+            may_dream: !shut && matches!(judged.service, Leave::May(_)),
             gates: judged.gates,
             supervisor: name,
             because,

@@ -29,6 +29,10 @@ pub type WallClock = Arc<dyn Fn() -> Zoned + Send + Sync>;
 /// Tries what dreaming needs, and says what is in the way.
 pub type Preflight = Arc<dyn Fn(WorkPermit) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
+/// Writes down how a session ended that could not do it itself, and gives back the report with what it had done by then. Called
+/// where it may wait.
+pub type CloseSession = Arc<dyn Fn(SessionReport) -> SessionReport + Send + Sync>;
+
 /// Keeps a record of transitions.
 pub type NoteTransition = Box<dyn FnMut(&Transition) + Send>;
 
@@ -61,6 +65,8 @@ pub struct SupervisorParts {
     pub senses: Box<dyn Senses>,
     pub tree: Arc<Tree>,
     pub run_session: RunSession,
+    /// `None`: a session that could not write its end down has none.
+    pub close_session: Option<CloseSession>,
     pub counts: ReadCounts,
     /// Asked before the first look, and while the supervisor is in safe mode; `None` asks nothing.
     pub preflight: Option<Preflight>,
@@ -75,7 +81,7 @@ pub struct SupervisorParts {
 
 impl SupervisorParts {
     /// With nothing but what every supervisor needs: no chores, no preflight, no record, no named jobs, nothing counted
-    /// before, and the owner's own clock.
+    /// before or closed afterwards, and the owner's own clock.
     #[must_use]
     pub fn new(
         purpose: Purpose,
@@ -90,6 +96,7 @@ impl SupervisorParts {
             senses,
             tree,
             run_session,
+            close_session: None,
             counts: Arc::new(|| Ok(Counts::default())),
             run_chore: None,
             preflight: None,

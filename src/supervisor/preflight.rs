@@ -39,7 +39,7 @@ pub(super) struct Checks {
     disturbed: bool,
     /// The one that runs was told to end before it was done: it found nothing out.
     given_up: bool,
-    /// None was done to its end since: nothing begins by itself before that.
+    /// The last one found nothing out: nothing begins by itself before another one has.
     owed: bool,
 }
 
@@ -108,7 +108,7 @@ impl Checks {
         true
     }
 
-    /// True where the last one was put off and none was done since.
+    /// True where the last one found nothing out: put off, or disturbed.
     pub(super) fn are_owed(&self) -> bool {
         self.owed
     }
@@ -122,7 +122,8 @@ impl Checks {
         }
     }
 
-    /// The trouble that a finished check found; `None` where none runs, or where it was told to end.
+    /// The trouble that a finished check found, if any; `None` where none runs, or where it found nothing out: it was told to
+    /// end, or its trouble may be a session's doing.
     pub(super) async fn next(&mut self) -> Option<Option<String>> {
         let done = self.running.join_next().await?;
         self.holder = None;
@@ -130,8 +131,10 @@ impl Checks {
         if self.given_up {
             return None;
         }
-        self.owed = false;
-        let trouble = trouble.filter(|_| !self.disturbed);
+        self.owed = self.disturbed && trouble.is_some();
+        if self.owed {
+            return None;
+        }
         if trouble.is_some() {
             self.failed += 1;
         } else {

@@ -1,13 +1,16 @@
 //! What the event loop tells: the snapshot that everybody sees after each event, and the record of transitions. Part of
 //! the event loop.
 
+use super::original::Original;
 use super::parts::Transition;
 use super::state::State;
 use super::{Safe, StateName, Supervisor, Told};
 
 impl Supervisor {
-    /// A change of state into the record.
-    pub(super) fn note(&mut self, from: StateName, to: StateName) {
+    /// A change of state into the log and the record.
+    pub(super) fn note(&mut self, (from, original): (StateName, Original), to: StateName) {
+        let trigger = original.trigger(Original::of(&self.state));
+        tracing::info!(from = from.as_str(), to = to.as_str(), trigger, "state");
         let Some(note) = &mut self.note else { return };
         let why = match &self.state {
             State::Safe { reason, .. } => Some(reason.clone()),
@@ -45,11 +48,13 @@ impl Supervisor {
             self.current.since = Some((self.wall)().timestamp());
         }
         self.current.name = name;
+        self.current.original = Original::of(&self.state);
         self.current.session = self.state.session().cloned();
         self.current.trigger = trigger;
         self.current.waking = waking;
         self.current.safe = Safe::of(&self.state);
         self.current.waiting = self.state.waiting().cloned();
+        self.current.closing = self.closing.sessions().to_vec();
         self.current.pause = self.memory.get().pause;
         // Nobody else writes: a conflict would be a bug, and the newest state wins.
         let written = self

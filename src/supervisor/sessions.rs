@@ -9,7 +9,7 @@ use super::chores::{self, Chore};
 use super::handle::Refusal;
 use super::permit::{self, PermitKind};
 use super::state::{Effect, Event, State};
-use super::{Dwell, Supervisor, Task, Told};
+use super::{Heavy, Supervisor, Task, Told};
 use crate::clock::Instant;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
 use crate::engine::progress::{Progress, ProgressEvent};
@@ -67,7 +67,7 @@ impl Supervisor {
                 if let Some(began) = began {
                     self.count(*began, *began, &report, Some(*reason));
                 }
-                self.keep(report);
+                self.close(report);
             }
             Effect::Cancel { session, reason } => {
                 self.requests.remove(session);
@@ -121,7 +121,7 @@ impl Supervisor {
         let abort = self
             .sessions
             .spawn((self.run_session)(permit, request, progress));
-        self.heavy = Dwell::default();
+        self.heavy = Heavy::default();
         self.judged_input = None;
         self.report = None;
         self.task = Some(Task {
@@ -245,6 +245,7 @@ impl Supervisor {
             | State::Dreaming { .. }
             | State::Frozen { .. } => None,
         };
+        let broke = result.is_err();
         let report = match result {
             Ok(mut report) => {
                 report.session_id = task.session.clone();
@@ -275,7 +276,11 @@ impl Supervisor {
             })
         });
         self.report = Some(report.clone());
-        self.keep(report);
+        if broke {
+            self.close(report);
+        } else {
+            self.keep(report);
+        }
         let utc = (self.wall)().timestamp();
         self.remember(|memory| memory.session_ended = Some(utc));
         let session = task.session;
@@ -301,8 +306,27 @@ impl Supervisor {
         });
     }
 
-    pub(super) fn keep(&mut self, report: SessionReport) {
+    /// As `keep`, for a session that could not write its end down: that comes first.
+    fn close(&mut self, report: SessionReport) {
         self.current.phase = None;
+        if let Some(report) = self.closing.begin(report) {
+            self.keep(report);
+        }
+    }
+
+    /// At the service's own end: returns once no report is on its way.
+    pub(super) async fn close_rest(&mut self) {
+        while let Some(report) = self.closing.next().await {
+            self.keep(report);
+            self.publish();
+        }
+    }
+
+    pub(super) fn keep(&mut self, report: SessionReport) {
+        // A report that comes late says nothing of the session that runs by now.
+        if self.task.is_none() {
+            self.current.phase = None;
+        }
         self.current.keep(Arc::new(report.clone()));
         self.told.send(Told::Report { report }).ok();
     }

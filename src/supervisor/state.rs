@@ -21,6 +21,20 @@
 //!  every state ──Shutdown──► Stopping
 //! ```
 //!
+//! In the words of the original state machine (seed 004), which `original.rs` tells `status` and the log:
+//!
+//! | its trigger | what it is here |
+//! |---|---|
+//! | COLD_START | the start, before any event |
+//! | BOOT_COMPLETE | `Ready`, or `Checked` without trouble, in Starting |
+//! | BIOS_ERROR | `Checked` with a trouble, which leads to Safe (SAFE_MODE, and what it calls ERROR_STATE) |
+//! | ERROR_CLEARED | the last good `Checked` in Safe (EXIT_CONFIRMED; those before are RECOVERING_k_OF_n) |
+//! | PROPOSALS_RECEIVED | `Request`; `Looked` with open gates; `Tick` where it thaws |
+//! | NO_PROPOSALS | what freezes or ends a session: `Disturbed`, `Input`, `Pointer`, `Strain`, `Wake`, `Ended` |
+//! | NO_CHANGE | `NightFell`, `Tick`, and whatever changes nothing that it has a state for |
+//!
+//! For `Shutdown` it has a state and no trigger.
+//!
 //! Everything that speaks against going on freezes first; whether the session is then released or goes on is decided
 //! while nothing of it can run (`hold.rs`).
 
@@ -143,7 +157,7 @@ pub enum Event {
         over: Option<WakeReason>,
         calm: bool,
     },
-    /// The night window opened while an idle session runs.
+    /// The night window opened while an idle session runs; one that begins later stays the absence's.
     NightFell,
     /// A person, or a signal, says stop.
     Wake(WakeReason),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::original::Original;
 use super::parts::Transition;
 use super::proposals::Kind;
 use super::state::{SAFE_EXIT, State};
@@ -71,18 +72,6 @@ impl StateName {
             Self::Frozen => "frozen",
             Self::Waking => "waking",
             Self::Stopping => "stopping",
-        }
-    }
-
-    /// The original state machine's name (seed 004).
-    #[must_use]
-    pub fn original(self) -> &'static str {
-        match self {
-            Self::Starting => "BOOTING",
-            Self::Safe => "SAFE_MODE",
-            Self::Awake | Self::Settling | Self::Frozen | Self::Waking => "IDLE",
-            Self::Dreaming => "ACTIVE",
-            Self::Stopping => "SHUTDOWN",
         }
     }
 
@@ -154,12 +143,16 @@ pub struct Snapshot {
     /// Grows with every change.
     pub version: u64,
     pub name: StateName,
+    /// The original's name for it.
+    pub original: Original,
     pub session: Option<SessionId>,
     pub trigger: Option<Trigger>,
     pub waking: Option<WakeReason>,
     pub safe: Option<Safe>,
     /// A request that waits until nobody is there.
     pub waiting: Option<SessionId>,
+    /// Sessions that are over and whose reports are on their way.
+    pub closing: Vec<SessionId>,
     pub phase: Option<Phase>,
     pub pause: Option<Pause>,
     /// `None` before the first look at the machine.
@@ -190,11 +183,13 @@ impl Snapshot {
         Self {
             version: 0,
             name: StateName::Starting,
+            original: Original::Booting,
             session: None,
             trigger: None,
             waking: None,
             safe: None,
             waiting: None,
+            closing: Vec::new(),
             phase: None,
             pause: None,
             why: None,
@@ -209,6 +204,7 @@ impl Snapshot {
     pub fn of_nobody(pause: Option<Pause>) -> Self {
         Self {
             name: StateName::Awake,
+            original: Original::Idle,
             pause,
             ..Self::first()
         }
@@ -240,10 +236,15 @@ impl Snapshot {
             .cloned()
     }
 
-    /// The session runs, or waits to.
+    /// The session runs, waits to, or has yet to report.
     #[must_use]
     pub fn knows(&self, session: &SessionId) -> bool {
-        self.session.as_ref() == Some(session) || self.waiting.as_ref() == Some(session)
+        let mut known = self
+            .session
+            .iter()
+            .chain(&self.waiting)
+            .chain(&self.closing);
+        known.any(|one| one == session)
     }
 
     pub(super) fn keep(&mut self, report: Arc<SessionReport>) {
@@ -358,7 +359,7 @@ impl Status {
             saved_dreams_count: counts.saved_dreams_count,
             output_directory,
             supervisor: snapshot.name,
-            original_state: snapshot.name.original().to_owned(),
+            original_state: snapshot.original.as_str().to_owned(),
             service,
             trigger: snapshot.trigger,
             wake_reason: snapshot.waking,

@@ -3,6 +3,7 @@
 
 use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::Group;
@@ -10,7 +11,8 @@ use super::Group;
 /// Waits for the end of its input, which comes when nobody is left to write to it; deaf to what is said to a whole session.
 /// A process that was being made when its group was frozen holds the line until it goes on: then the next start's sweep is
 /// what ends it. Its words are a process group, or
-/// nothing, and the folders of control groups. What stands frozen under version 1 alone is left to the next start's sweep.
+/// nothing, and the folders of control groups. What stands frozen dies as it is, but under version 1 alone: there it is
+/// killed first and then thawed.
 const SCRIPT: &str = r#"trap '' HUP INT TERM
 read -r _
 [ -z "$1" ] || kill -s KILL -- "-$1"
@@ -21,6 +23,11 @@ for group; do
     else
         kill -s KILL $(cat "$group/cgroup.procs" "$group"/*/cgroup.procs)
     fi
+done
+for group; do
+    for state in "$group/freezer.state" "$group"/*/freezer.state; do
+        [ ! -e "$state" ] || echo THAWED >"$state"
+    done
 done"#;
 
 /// A shell that outlives us by a moment; ended without a trace when this is dropped.
@@ -38,19 +45,19 @@ impl DeadMan {
     /// # Errors
     /// Where no shell can be started.
     pub fn of_family(leader: u32) -> io::Result<Self> {
-        Self::of(&leader.to_string(), &[])
+        Self::of(&leader.to_string(), std::iter::empty())
     }
 
     /// For all that lies in `groups` and right below them.
     pub(super) fn of_groups(groups: &[Group]) -> io::Result<Self> {
-        Self::of("", groups)
+        Self::of("", groups.iter().map(Group::path))
     }
 
-    fn of(leader: &str, groups: &[Group]) -> io::Result<Self> {
+    fn of<'a>(leader: &str, groups: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         let (end, line) = io::pipe()?;
         let shell = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "dreamer-dead-man", leader])
-            .args(groups.iter().map(Group::path))
+            .args(groups)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .current_dir("/")
@@ -88,6 +95,12 @@ mod tests {
         leader.stdin(Stdio::null()).spawn().expect("it starts")
     }
 
+    /// As when this process dies.
+    fn cut(switch: &mut DeadMan) {
+        let (_, other) = io::pipe().expect("a pipe");
+        drop(std::mem::replace(&mut switch.line, other));
+    }
+
     fn ended_by(leader: &mut Child) -> Option<i32> {
         for _ in 0..100 {
             if let Some(status) = leader.try_wait().expect("it is ours") {
@@ -107,8 +120,40 @@ mod tests {
         assert!(leader.try_wait().expect("it is ours").is_none());
 
         let mut switch = DeadMan::of_family(leader.id()).expect("a shell");
-        let (_, other) = io::pipe().expect("a pipe");
-        drop(std::mem::replace(&mut switch.line, other));
+        cut(&mut switch);
         assert_eq!(ended_by(&mut leader), Some(SIGKILL));
+    }
+
+    /// Plain files stand for the groups of version 1, which this machine may not have.
+    #[test]
+    fn what_stands_frozen_under_version_1_is_killed_and_then_goes_on_to_die() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (group, below) = (folder.path(), folder.path().join("sandbox"));
+        std::fs::create_dir(&below).expect("a folder");
+        let mut child = Command::new("sleep");
+        let mut child = child
+            .arg("600")
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let put = |path: &Path, text: &str| std::fs::write(path, text).expect("it is written");
+        put(&below.join("cgroup.procs"), &format!("{}\n", child.id()));
+        let states = [group, &below].map(|group| group.join("freezer.state"));
+        for state in &states {
+            put(state, "FROZEN\n");
+        }
+        let mut switch = DeadMan::of("", std::iter::once(group)).expect("a shell");
+        cut(&mut switch);
+        assert_eq!(ended_by(&mut child), Some(SIGKILL));
+        let thawed = |state: &std::path::PathBuf| {
+            std::fs::read_to_string(state).is_ok_and(|text| text == "THAWED\n")
+        };
+        for _ in 0..100 {
+            if states.iter().all(thawed) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it stands frozen");
     }
 }

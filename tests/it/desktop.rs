@@ -252,26 +252,81 @@ fn beside_watched_devices_a_desktop_tells_of_a_hand_or_a_bump_and_no_more() {
     assert_eq!(what, Notice::Pointer);
 }
 
+/// Mutter keeps every watch for as long as our connection lives: one too many would tell of a hand with each pause.
+#[test]
+fn a_pause_is_no_touch_though_another_service_came_and_went_and_mutter_was_slow() {
+    let world = World::new();
+    world.write("dev/input/event0", "");
+    let Some(bus) = Bus::start(&world) else {
+        return;
+    };
+    let Some(mut desktop) = StandIn::start(&bus, &["mutter", "kde"]) else {
+        return;
+    };
+    let watched = Watched::on(roots(&world), None, Some(&bus.address));
+    watched.until(Source::Mutter, "idle", |word| word.idle.is_some());
+    watched.until_live(Source::KdePower);
+    let pauses = |desktop: &mut StandIn, what: &str| {
+        while watched.noticed.try_recv().is_ok() {}
+        desktop.order("pause");
+        desktop.order("wait for the watch");
+        let told = watched.noticed.recv_timeout(Duration::from_millis(400));
+        assert_eq!(told.ok(), None, "{what}");
+        // The hand itself is told, once.
+        let (touch, _) = watched.told_after(|| desktop.order("touch"));
+        assert_eq!(touch, Notice::Pointer, "{what}");
+        let again = watched.noticed.recv_timeout(Duration::from_millis(400));
+        assert_eq!(again.ok(), None, "{what}");
+    };
+    pauses(&mut desktop, "nothing has happened yet");
+    for _ in 0..2 {
+        desktop.order("kde goes");
+        watched.until(Source::KdePower, "gone", |word| {
+            matches!(word.answer, Answer::Absent(_))
+        });
+        desktop.order("kde comes");
+        watched.until_live(Source::KdePower);
+    }
+    pauses(&mut desktop, "another service came and went");
+    desktop.order("mutter is slow");
+    desktop.order("kde goes");
+    watched.until(Source::Mutter, "silent", |word| {
+        matches!(word.answer, Answer::Unknown(_))
+    });
+    desktop.order("mutter is quick");
+    desktop.order("kde comes");
+    watched.until_live(Source::Mutter);
+    pauses(&mut desktop, "Mutter was slow");
+}
+
 #[test]
 fn applications_that_keep_the_session_from_idling_are_somebody() {
     let world = World::new();
     let Some(bus) = Bus::start(&world) else {
         return;
     };
-    let Some(mut desktop) = StandIn::start(&bus, &["gnome", "kde"]) else {
+    let Some(mut desktop) = StandIn::start(&bus, &["gnome", "kde", "games"]) else {
         return;
     };
     let watched = Watched::on(roots(&world), None, Some(&bus.address));
-    watched.until_live(Source::KdePower);
+    watched.until_live(Source::GameMode);
     assert_eq!(watched.presence().doing, None);
-    for service in ["gnome", "kde"] {
+    for (service, source) in [
+        ("gnome", Source::GnomeSession),
+        ("kde", Source::KdePower),
+        ("games", Source::GameMode),
+    ] {
         let (what, _) = watched.told_after(|| desktop.order(&format!("{service} inhibits")));
         assert_eq!(what, Notice::Login, "{service}");
         assert!(watched.presence().doing.is_some(), "{service}");
         desktop.order(&format!("{service} inhibits no more"));
-        let source = [Source::GnomeSession, Source::KdePower][usize::from(service == "kde")];
         watched.until(source, "released", |word| word.doing.is_none());
     }
+    // A download forbids sleep and is nobody: the look that finds the film has asked KDE again.
+    desktop.order("kde forbids sleep");
+    let (what, _) = watched.told_after(|| desktop.order("gnome inhibits"));
+    assert_eq!(what, Notice::Login);
+    watched.until(Source::KdePower, "idle", |word| word.doing.is_none());
 }
 
 #[test]

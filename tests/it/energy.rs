@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dreamer::clock;
 use dreamer::config::Settings;
-use dreamer::energy::host::{HostSenses, Roots};
+use dreamer::energy::host::{HostSenses, Mend, Roots};
 use dreamer::energy::{EnergyManager, Limits, Notice, OwnWork, Presence, Reading, Sensed, Senses};
 use dreamer::supervisor::schedule;
 use dreamer::supervisor::wake_test::Typist;
@@ -149,6 +149,7 @@ fn a_keyboard_that_cannot_be_watched_makes_presence_unknown_and_names_it() {
     let presence = senses.read(clock::monotonic()).presence;
     assert_eq!(presence.quiet_for(), None, "{presence:?}");
     assert!(presence.blind.expect("a reason").contains("event3"));
+    assert_eq!(senses.mend(), Some(Mend::Devices));
 }
 
 /// The worst that can happen to the watching thread: it dies of what it calls.
@@ -174,6 +175,7 @@ fn a_watch_that_dies_leaves_presence_unknown_and_says_why() {
         std::thread::sleep(Duration::from_millis(5));
     };
     assert!(blind.contains("not watched any more"), "{blind}");
+    assert_eq!(senses.mend(), Some(Mend::Watching));
     drop(listening);
     let _again = senses.listen(Arc::new(|_| {}));
     assert_eq!(senses.read(clock::monotonic()).presence.blind, None);
@@ -263,6 +265,38 @@ fn the_originals_names_answer_by_one_reading() {
     assert!(!energy.is_idle(Duration::from_mins(30), now));
     energy.stop_monitoring();
     assert_eq!(energy.get_status(now).registered_callbacks, 0);
+}
+
+#[test]
+fn input_that_was_told_since_the_look_counts_at_once() {
+    let limits = Limits::of(&Settings::defaults_in(std::path::Path::new("/nowhere")));
+    for (what, counts) in [
+        (Notice::Key, true),
+        (Notice::Pointer, true),
+        (Notice::Login, true),
+        (Notice::Sleep, false),
+    ] {
+        let script = Script::calm();
+        let energy = EnergyManager::new(script.senses(), limits);
+        energy.start_monitoring();
+        let looked = clock::monotonic();
+        drop(energy.get_metrics(looked));
+        assert!(energy.get_status(looked).is_idle);
+        assert_eq!(energy.last_told(), None);
+        script.tell(what);
+        // The next look may be a minute away.
+        let later = clock::monotonic() + Duration::from_secs(40);
+        let quiet = energy.get_idle_time(later).expect("it is known");
+        assert_eq!(
+            quiet < Duration::from_mins(1),
+            counts,
+            "{what:?}: {quiet:?}"
+        );
+        assert_eq!(energy.is_idle(Duration::from_mins(30), later), !counts);
+        let status = energy.get_status(later);
+        assert_eq!(status.is_idle, !counts, "{what:?}");
+        assert_eq!(energy.last_told().is_some(), counts);
+    }
 }
 
 /// What the originals' names answer is what the schedule decides by.

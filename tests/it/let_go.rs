@@ -64,10 +64,11 @@ async fn served(speaks: &'static str) -> (Server, LlmSettings, JoinSet<std::io::
         speaks,
         loaded: Arc::new(AtomicBool::new(true)),
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0")
         .await
         .expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let port = listener.local_addr().expect("an address").port();
+    let url = format!("http://127.0.0.1:{port}");
     let app = Router::new().fallback(answer).with_state(server.clone());
     let mut serving = JoinSet::new();
     serving.spawn(async move { axum::serve(listener, app).await });
@@ -130,4 +131,31 @@ async fn a_server_that_cannot_unload_is_reported_as_it_is() {
         );
     }
     assert_eq!(let_go("nothing").await.0, LetGo::Silent);
+}
+
+/// As somebody names a server that serves the whole house.
+#[tokio::test]
+async fn a_server_at_this_machines_own_address_lets_go_too() {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    // Sends nothing, and tells the address that others know us by; a machine without a network has none.
+    let own = socket.connect("192.0.2.7:9");
+    let own = own.and_then(|()| socket.local_addr());
+    let own = own.map(|own| own.ip().to_string());
+    for host in ["0.0.0.0".to_owned()].into_iter().chain(own) {
+        let (server, mut settings, _serving) = served("ollama").await;
+        settings.choice = match settings.choice {
+            LlmChoice::Url(url) => LlmChoice::Url(url.replace("127.0.0.1", &host)),
+            other => panic!("{other:?} is no address"),
+        };
+        // Whatever network it is in.
+        settings.remote = true;
+        let client = LlmClient::discover(&settings).await.expect("it answers");
+        let client = client.expect("a model");
+        let went = client.let_go(Duration::from_millis(700)).await;
+        assert!(
+            matches!(went, Some(LetGo::Unloaded { .. })),
+            "{host}: {went:?}"
+        );
+        assert!(!server.loaded.load(Ordering::SeqCst), "{host}");
+    }
 }

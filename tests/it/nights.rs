@@ -18,6 +18,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 use crate::support::{World, full};
 
+mod defaults;
+
 /// Begin is late by a look, the settling and a look.
 const LATE_BEGIN: Duration = Duration::from_secs(5 + 30 + 5);
 /// An end is late by a look, which is a tick of half a second; timers count whole milliseconds.

@@ -7,12 +7,16 @@ use std::time::Duration;
 use dreamer::app::open_log;
 use dreamer::clock;
 use dreamer::config::{LlmChoice, LlmSettings};
-use dreamer::dream::WakeReason;
+use dreamer::dream::{SessionStatus, WakeReason};
 use dreamer::llm::server::{ServerError, Servers};
+use dreamer::llm::{LlmClient, LlmError};
 use dreamer::supervisor::permit;
 use dreamer::tree::{Mechanism, Tree};
 
+use crate::llm::question;
 use crate::service::{Service, dreamer};
+use crate::session::{backends, given, night};
+use crate::support::fake_llm::{self, Behaviour, FakeLlm};
 use crate::support::{World, left_out};
 
 /// Answers `/health` after a moment, writes its process id, and has a child that would outlive it.
@@ -290,6 +294,7 @@ async fn a_server_that_falls_is_started_again_and_a_session_that_ends_by_itself_
         .await
         .expect("it comes back");
     assert_eq!(status.restarts, 1);
+    assert_eq!(status.url.as_deref(), Some(hold.url()), "where it was");
     hold.gone().await;
     assert!(machine.is_empty());
 }
@@ -363,6 +368,78 @@ async fn a_server_of_somebody_else_is_used_and_never_ended() {
     holder.end(WakeReason::Interrupt);
     theirs.servers.stop_all().await;
     assert!(theirs.is_empty());
+}
+
+/// Passes everything on to a model at another port, but falls in the middle of its first answer, or of each.
+const FALLS: &str = r#"#!/usr/bin/env python3
+import http.client, http.server, os, sys
+port, model, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+fell = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fell")
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.pass_on("GET", None)
+    def do_POST(self):
+        self.pass_on("POST", self.rfile.read(int(self.headers["Content-Length"])))
+    def pass_on(self, method, body):
+        there = http.client.HTTPConnection("127.0.0.1", model)
+        there.request(method, self.path, body)
+        answer = there.getresponse()
+        said = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        if method == "POST" and (mode == "always" or not os.path.exists(fell)):
+            open(fell, "w").close()
+            self.wfile.write(said[: len(said) // 2])
+            self.wfile.flush()
+            os._exit(3)
+        self.wfile.write(said)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Answer).serve_forever()
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_after_its_server_fell_in_the_middle_of_an_answer() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let world = World::new();
+    let llm = FakeLlm::competent().await;
+    let arguments = format!("{{port}} {} once", llm.port());
+    let mut settings = world.settings_with_server(FALLS, &arguments);
+    settings.sandbox.choice = backend;
+    settings.output_dir = world.path().join("out");
+    let report = night(&settings, given(fake_llm::some_task())).await;
+    assert!(world.path().join("fell").exists(), "{report:?}");
+    assert_eq!(report.status, SessionStatus::Completed, "{report:?}");
+    let counts = (report.dreams_attempted, report.requeued);
+    assert_eq!(counts, (1, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_request_over_which_its_server_falls_again_is_given_up_by_itself() {
+    let world = World::new();
+    let llm = FakeLlm::always(Behaviour::Say("an answer that is long enough".to_owned())).await;
+    let arguments = format!("{{port}} {} always", llm.port());
+    let settings = world.settings_with_server(FALLS, &arguments);
+    let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
+    let servers = Servers::new(&settings.llm, &tree, open_log(&settings)).expect("a keeper");
+    let (permit, _holder) = permit::operator(Arc::clone(&tree));
+    let found = servers.for_session(&settings.llm, &permit).await;
+    let hold = found.expect("it comes up").expect("one is meant");
+    let there = LlmSettings {
+        choice: LlmChoice::Url(hold.url().to_owned()),
+        ..settings.llm
+    };
+    let client = LlmClient::discover(&there).await.expect("it answers");
+    let client = client.expect("a model").held_by(&hold);
+    let asked = client.chat(&permit, &question()).await;
+    let error = asked.expect_err("it falls each time");
+    assert!(matches!(error, LlmError::Fell { times: 2, .. }), "{error}");
+    assert!(error.is_about_the_request(), "the session goes on");
+    hold.gone().await;
 }
 
 async fn is_well(url: &str) -> bool {

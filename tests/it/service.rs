@@ -290,6 +290,18 @@ fn the_unit_is_shown_installed_and_removed() {
     assert_eq!(code, Some(0), "{said}");
     let written = std::fs::read_to_string(&path).expect("it is written");
     assert!(written.contains("ENABLE_DREAMING=true"));
+    let by_hand: Vec<_> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("run by hand: "))
+        .collect();
+    assert_eq!(
+        by_hand,
+        [
+            "systemctl --user daemon-reload",
+            "systemctl --user enable dreamer",
+            "systemctl --user restart dreamer",
+        ]
+    );
     run(&["uninstall"]);
     assert!(!path.exists());
     assert_eq!(run(&["uninstall"]).0, Some(1), "nothing is there any more");

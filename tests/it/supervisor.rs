@@ -1,6 +1,7 @@
 //! The supervisor by itself, with scripted senses and sessions that only obey (or do not): when it begins, what ends
 //! it, how fast, and what is left afterwards.
 
+mod abandoned;
 mod blind;
 mod chores;
 mod commands;
@@ -238,6 +239,39 @@ async fn an_idle_session_becomes_the_nights_and_ends_with_it() {
         1,
         "both ways in are used up"
     );
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_session_that_begins_after_the_nights_is_not_cut_at_its_end() {
+    let (world, script, runs) = (World::new(), Script::calm(), Arc::<AtomicUsize>::default());
+    script.key();
+    let (nights, idle) = (short(&runs), obedient());
+    let counted = Arc::clone(&runs);
+    let run: RunSession = Arc::new(move |permit, request, progress| {
+        if counted.load(Ordering::Relaxed) == 0 {
+            nights(permit, request, progress)
+        } else {
+            idle(permit, request, progress)
+        }
+    });
+    let handle = Supervisor::start(parts(&world, &script, wall("2026-11-21T05:20[UTC]"), run));
+    until(&handle, Duration::from_mins(7), |now| {
+        now.trigger == Some(Trigger::Night)
+    })
+    .await;
+    until(&handle, Duration::from_mins(26), |now| {
+        now.trigger == Some(Trigger::Idle)
+    })
+    .await;
+    // It is 5:51. The window closes, and the absence goes on.
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    let now = handle.snapshot();
+    assert_eq!(
+        (now.name, now.trigger),
+        (StateName::Dreaming, Some(Trigger::Idle))
+    );
+    assert_eq!(now.reports.len(), 1);
     handle.shutdown().await;
 }
 
@@ -683,8 +717,14 @@ async fn a_broken_preflight_is_safe_mode_until_three_good_ones_and_every_change_
         (status.state, status.original_state.as_str()),
         (StateWord::Idle, "SAFE_MODE")
     );
-    let why = handle.why().await.expect("it answers").because.clone();
-    assert!(why.contains("there is none (0 of 3 good checks)"), "{why}");
+    let why = handle.why().await.expect("it answers");
+    assert!(why.gates.iter().all(|gate| gate.open), "{why:?}");
+    assert!(!why.may_dream, "{why:?}");
+    let because = &why.because;
+    assert!(
+        because.contains("there is none (0 of 3 good checks)"),
+        "{because}"
+    );
     let refused = handle.request(request(Trigger::Manual)).await;
     let report = refused.expect_err("nothing begins").report();
     assert_eq!(report.status, SessionStatus::Error);

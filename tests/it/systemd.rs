@@ -230,6 +230,8 @@ fn a_user_installs_the_service_and_takes_it_back(machine: &Machine) {
             "cd /home/me && runuser -u me -- env {home} sh -c '{script}'"
         ))
     };
+    user("dreamer service install");
+    // Once more, with another answer: the service that runs hears of it.
     user("dreamer service install --enable");
     let state = user("systemctl --user show dreamer --value -p ActiveState -p Type");
     assert_eq!(
@@ -249,6 +251,8 @@ fn a_user_installs_the_service_and_takes_it_back(machine: &Machine) {
     let status = machine.run(&format!("cat /proc/{}/status", pid.trim()));
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     assert!(status.contains("Seccomp:\t2"), "{status}");
+    let variables = machine.run(&format!("tr '\\0' '\\n' </proc/{}/environ", pid.trim()));
+    assert!(variables.contains("ENABLE_DREAMING=true"), "{variables}");
     user("dreamer ingest /knowledge");
     let report = user("dreamer dream --max-scenarios 2 --json");
     let report: serde_json::Value =

@@ -1,11 +1,17 @@
 //! What the control socket says is what was meant: plain data to JSON and back, for values that nobody thought of.
 
-use std::collections::BTreeMap;
+mod report;
+mod small;
 
-use dreamer::dream::{SessionReport, SessionStatus, Trigger, WakeReason};
+use std::path::Path;
+use std::time::Duration;
+
+use dreamer::config::Settings;
+use dreamer::dream::{Complexity, Difficulty, RemRequest, TaskLine, Trigger, WakeReason};
 use dreamer::energy::gate::{Gate, GateKind, Pause};
 use dreamer::energy::{EnergyStatus, Metrics};
 use dreamer::engine::progress::{Phase, ProgressEvent};
+use dreamer::http::api::{PauseBody, RemBody, WakeBody};
 use dreamer::ids::SessionId;
 use dreamer::supervisor::proposals::Kind;
 use dreamer::supervisor::{
@@ -14,6 +20,8 @@ use dreamer::supervisor::{
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use report::report;
 
 const NAMES: [StateName; 8] = [
     StateName::Starting,
@@ -58,41 +66,6 @@ fn pause() -> impl Strategy<Value = Option<Pause>> {
     proptest::option::of(until.prop_map(|until| Pause {
         until: until.map(|s| jiff::Timestamp::from_second(s).expect("within the calendar")),
     }))
-}
-
-fn report() -> impl Strategy<Value = SessionReport> {
-    let counts = proptest::collection::btree_map(any::<String>(), any::<u64>(), 0..4);
-    let reason = proptest::option::of(proptest::sample::select(&WakeReason::ALL));
-    let hints = proptest::collection::vec(any::<String>(), 0..3);
-    (
-        session(),
-        figure(),
-        any::<(u64, u64)>(),
-        counts,
-        reason,
-        hints,
-    )
-        .prop_map(
-            |(id, figure, (tried, saved), counts, reason, hints): (
-                _,
-                _,
-                _,
-                BTreeMap<_, _>,
-                _,
-                _,
-            )| {
-                SessionReport {
-                    duration_seconds: figure,
-                    dreams_attempted: tried,
-                    dreams_successful: saved,
-                    wake_reason: reason,
-                    rejections: counts.clone(),
-                    tiers: counts,
-                    hints,
-                    ..SessionReport::empty(id, SessionStatus::Interrupted)
-                }
-            },
-        )
 }
 
 fn energy() -> impl Strategy<Value = EnergyStatus> {
@@ -198,7 +171,7 @@ fn status() -> impl Strategy<Value = Status> {
                 current_session_id: session.clone(),
                 waiting: session,
                 trigger: Some(Trigger::Night),
-                original_state: name.original().to_owned(),
+                original_state: text.clone(),
                 success_rate: one,
                 safe: Some(Safe {
                     reason: text.clone(),
@@ -247,6 +220,58 @@ fn why() -> impl Strategy<Value = Why> {
     )
 }
 
+fn task_line() -> impl Strategy<Value = TaskLine> {
+    let maybe = || proptest::option::of(any::<String>());
+    let difficulties = [Difficulty::Simple, Difficulty::Medium, Difficulty::Complex];
+    (
+        (maybe(), any::<String>(), maybe()),
+        proptest::option::of(proptest::sample::select(difficulties.to_vec())),
+        proptest::collection::vec(any::<String>(), 0..3),
+        any::<u64>(),
+    )
+        .prop_map(
+            |((title, task_prompt, entry_point), difficulty, libraries, line)| TaskLine {
+                title,
+                task_prompt,
+                entry_point,
+                difficulty,
+                libraries,
+                line,
+            },
+        )
+}
+
+/// What a person can ask for.
+fn rem_request() -> impl Strategy<Value = RemRequest> {
+    let complexities = [
+        Complexity::Simple,
+        Complexity::Medium,
+        Complexity::Complex,
+        Complexity::Auto,
+    ];
+    let limit = proptest::option::of(1..u32::MAX);
+    // A year, in milliseconds.
+    let length = proptest::option::of(0..31_536_000_000_u64);
+    (
+        proptest::sample::select(vec![Trigger::Manual, Trigger::WhenAway]),
+        limit,
+        proptest::sample::select(complexities.to_vec()),
+        length.prop_map(|ms| ms.map(Duration::from_millis)),
+        proptest::collection::vec(task_line(), 0..3),
+        proptest::option::of(any::<String>()),
+    )
+        .prop_map(
+            |(trigger, max_scenarios, complexity, for_duration, tasks, tasks_file)| RemRequest {
+                trigger,
+                max_scenarios,
+                complexity,
+                for_duration,
+                tasks,
+                tasks_file,
+            },
+        )
+}
+
 /// There and back; what comes back says the same in every byte.
 fn check<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, TestCaseError> {
     let text = serde_json::to_string(value).expect("it is written");
@@ -267,6 +292,22 @@ proptest! {
     fn the_answer_to_why_comes_back_as_it_was(value in why()) {
         let back = check(&value)?;
         prop_assert_eq!(back, value);
+    }
+
+    #[test]
+    fn what_the_command_line_asks_is_what_the_service_is_asked(asked in rem_request()) {
+        let body = check(&RemBody::of(&asked))?;
+        let own = Settings::defaults_in(Path::new("/nowhere")).dreaming;
+        prop_assert_eq!(body.request(&own), Ok(asked));
+    }
+
+    #[test]
+    fn how_long_to_pause_and_who_wakes_come_back_as_they_were(
+        seconds in proptest::option::of(any::<u64>()),
+        interrupt in any::<bool>(),
+    ) {
+        prop_assert_eq!(check(&PauseBody { seconds })?.seconds, seconds);
+        prop_assert_eq!(check(&WakeBody { interrupt })?.interrupt, interrupt);
     }
 
     #[test]

@@ -99,6 +99,7 @@ fn install(
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;
     }
+    let again = path.exists();
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     say(&format!("wrote {}", path.display()))?;
     if !enable && !context.settings.dreaming.enabled {
@@ -106,7 +107,7 @@ fn install(
             "it will not dream by itself: set ENABLE_DREAMING=true, or install again with --enable",
         )?;
     }
-    carry_out(kind.start(), kind, &path, start)
+    carry_out(kind.start(&path, again), start)
 }
 
 fn uninstall(kind: Kind, sources: &Sources) -> anyhow::Result<Exit> {
@@ -116,10 +117,11 @@ fn uninstall(kind: Kind, sources: &Sources) -> anyhow::Result<Exit> {
         return Ok(Exit::No);
     }
     // A manager that is not there runs nothing either.
-    let exit = carry_out(kind.stop(), kind, &path, true)?;
+    let ended = carry_out(kind.stop(&path), true)?;
     std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     say(&format!("removed {}", path.display()))?;
-    Ok(exit)
+    let forgotten = carry_out(kind.forget(), true)?;
+    Ok(ended.max(forgotten))
 }
 
 /// A person who sits there is asked; a script that says nothing means no.
@@ -139,17 +141,9 @@ fn ask() -> anyhow::Result<bool> {
 }
 
 /// Runs the manager's commands; where one fails, shows what is left to do by hand.
-fn carry_out(
-    commands: Vec<Vec<String>>,
-    kind: Kind,
-    path: &std::path::Path,
-    run: bool,
-) -> anyhow::Result<Exit> {
+fn carry_out(commands: Vec<Vec<String>>, run: bool) -> anyhow::Result<Exit> {
     let mut failed = false;
-    for mut words in commands {
-        if kind == Kind::Launchd {
-            words.push(path.display().to_string());
-        }
+    for words in commands {
         let shown = words.join(" ");
         let done = run
             && !failed

@@ -30,36 +30,50 @@ impl Kind {
         }
     }
 
-    /// The command that makes the manager read it and start the service, as words.
-    pub(super) fn start(self) -> Vec<Vec<String>> {
-        let words = |all: &[&str]| all.iter().map(|&word| word.to_owned()).collect();
+    /// The commands that make the manager read the file and start the service from it, as words. One that runs from an older
+    /// file is started anew; `again` says that there was one.
+    pub(super) fn start(self, path: &Path, again: bool) -> Vec<Vec<String>> {
         match self {
-            Self::User => vec![
-                words(&["systemctl", "--user", "daemon-reload"]),
-                words(&["systemctl", "--user", "enable", "--now", "dreamer"]),
+            Self::User | Self::System => vec![
+                self.systemctl("daemon-reload"),
+                self.systemctl("enable dreamer"),
+                // Starts it too where it does not run.
+                self.systemctl("restart dreamer"),
             ],
-            Self::System => vec![
-                words(&["systemctl", "daemon-reload"]),
-                words(&["systemctl", "enable", "--now", "dreamer"]),
-            ],
-            Self::Launchd => vec![words(&["launchctl", "load", "-w"])],
+            // launchd reads a file once.
+            Self::Launchd if again => vec![launchctl("unload", path), launchctl("load", path)],
+            Self::Launchd => vec![launchctl("load", path)],
         }
     }
 
-    pub(super) fn stop(self) -> Vec<Vec<String>> {
-        let words = |all: &[&str]| all.iter().map(|&word| word.to_owned()).collect();
+    /// The commands that end the service and keep it from being started.
+    pub(super) fn stop(self, path: &Path) -> Vec<Vec<String>> {
         match self {
-            Self::User => vec![words(&[
-                "systemctl",
-                "--user",
-                "disable",
-                "--now",
-                "dreamer",
-            ])],
-            Self::System => vec![words(&["systemctl", "disable", "--now", "dreamer"])],
-            Self::Launchd => vec![words(&["launchctl", "unload", "-w"])],
+            Self::User | Self::System => vec![self.systemctl("disable --now dreamer")],
+            Self::Launchd => vec![launchctl("unload", path)],
         }
     }
+
+    /// The commands that make the manager forget the file once it is gone.
+    pub(super) fn forget(self) -> Vec<Vec<String>> {
+        match self {
+            Self::User | Self::System => vec![self.systemctl("daemon-reload")],
+            Self::Launchd => vec![],
+        }
+    }
+
+    fn systemctl(self, words: &str) -> Vec<String> {
+        let user = (self == Self::User).then_some("--user");
+        let words = words.split(' ');
+        let all = ["systemctl"].into_iter().chain(user).chain(words);
+        all.map(str::to_owned).collect()
+    }
+}
+
+fn launchctl(word: &str, path: &Path) -> Vec<String> {
+    let path = path.display().to_string();
+    let words = ["launchctl", word, "-w"].map(str::to_owned);
+    words.into_iter().chain([path]).collect()
 }
 
 /// What the file says. Paths that the settings give relative are written out in full, because a service starts in a
@@ -157,6 +171,59 @@ mod tests {
 
     fn settings() -> Settings {
         Settings::defaults_in(Path::new("/srv/my dreams/100%"))
+    }
+
+    fn lines(commands: Vec<Vec<String>>) -> Vec<String> {
+        commands.into_iter().map(|words| words.join(" ")).collect()
+    }
+
+    #[test]
+    fn a_service_that_runs_is_started_anew_from_the_file_that_was_written() {
+        let path = Path::new("/f");
+        for again in [false, true] {
+            assert_eq!(
+                lines(Kind::User.start(path, again)),
+                [
+                    "systemctl --user daemon-reload",
+                    "systemctl --user enable dreamer",
+                    "systemctl --user restart dreamer",
+                ]
+            );
+        }
+        assert_eq!(
+            lines(Kind::System.start(path, false)),
+            [
+                "systemctl daemon-reload",
+                "systemctl enable dreamer",
+                "systemctl restart dreamer",
+            ]
+        );
+        let load = "launchctl load -w /f";
+        assert_eq!(lines(Kind::Launchd.start(path, false)), [load]);
+        assert_eq!(
+            lines(Kind::Launchd.start(path, true)),
+            ["launchctl unload -w /f", load]
+        );
+    }
+
+    #[test]
+    fn a_service_that_is_taken_back_is_ended_and_its_file_forgotten() {
+        let path = Path::new("/f");
+        assert_eq!(
+            lines(Kind::User.stop(path)),
+            ["systemctl --user disable --now dreamer"]
+        );
+        assert_eq!(
+            lines(Kind::System.stop(path)),
+            ["systemctl disable --now dreamer"]
+        );
+        assert_eq!(lines(Kind::Launchd.stop(path)), ["launchctl unload -w /f"]);
+        assert_eq!(
+            lines(Kind::User.forget()),
+            ["systemctl --user daemon-reload"]
+        );
+        assert_eq!(lines(Kind::System.forget()), ["systemctl daemon-reload"]);
+        assert!(Kind::Launchd.forget().is_empty());
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn running(trigger: Trigger, since: Instant) -> Running {
 fn check_wake(trigger: Trigger, reading: &Reading, inside: bool, expected: Option<WakeReason>) {
     let since = clock::monotonic();
     let now = since + Duration::from_mins(1);
-    let mut heavy = Dwell::default();
+    let mut heavy = Heavy::default();
     let held = running(trigger, since);
     let found = Disturbance::of(reading, &settings(), held, inside, &mut heavy, now);
     assert_eq!(found.end, expected);
@@ -97,7 +97,7 @@ fn load_wakes_after_its_dwell_and_not_before() {
     let start = clock::monotonic();
     let mut reading = calm();
     reading.load_of_others = Sensed::Known(0.7);
-    let mut heavy = Dwell::default();
+    let mut heavy = Heavy::default();
     let mut look = |reading: &Reading, second| {
         let now = start + Duration::from_secs(second);
         let held = running(Trigger::Manual, start);
@@ -132,7 +132,7 @@ fn heat_counts_at_once_and_is_over_only_well_below() {
             &settings(),
             held,
             false,
-            &mut Dwell::default(),
+            &mut Heavy::default(),
             start,
         );
         assert_eq!((found.over, found.calm), (over, cool), "{degrees}");
@@ -146,7 +146,7 @@ fn time_that_was_given_ends_the_session() {
         until: Some(since + Duration::from_secs(20)),
         ..running(Trigger::Manual, since)
     };
-    let mut heavy = Dwell::default();
+    let mut heavy = Heavy::default();
     let mut at = |seconds| {
         let now = since + Duration::from_secs(seconds);
         Disturbance::of(&calm(), &settings(), held, false, &mut heavy, now).end
@@ -171,7 +171,7 @@ fn a_busy_card_ends_a_dream_though_the_processors_cannot_be_told_apart() {
     let mut reading = calm();
     reading.load_of_others = Sensed::Unknown("cannot be told apart".to_owned());
     reading.graphics = Some(Sensed::Known(0.9));
-    let mut heavy = Dwell::default();
+    let mut heavy = Heavy::default();
     let mut look = |reading: &Reading, second| {
         let now = start + Duration::from_secs(second);
         let held = running(Trigger::Night, start);
@@ -187,6 +187,54 @@ fn a_busy_card_ends_a_dream_though_the_processors_cannot_be_told_apart() {
     reading.graphics = Some(Sensed::Unknown("error 999".to_owned()));
     reading.load_of_others = Sensed::Known(0.1);
     assert!(look(&reading, 4).calm);
+}
+
+/// What others use of the processors and of the card, as far as it is known.
+type Shares = (Option<f64>, Option<f64>);
+
+/// Whether all is calm at the last of these looks, a second apart, for a session that `first` froze.
+fn calm_after(first: [Shares; 3], then: &[Shares]) -> bool {
+    let start = clock::monotonic();
+    let mut heavy = Heavy::default();
+    let mut is_calm = false;
+    for ((processors, card), second) in first.iter().chain(then).zip(0..) {
+        let mut reading = calm();
+        reading.load_of_others = processors.map_or_else(
+            || Sensed::Unknown("cannot be told apart".to_owned()),
+            Sensed::Known,
+        );
+        reading.graphics = card.map(Sensed::Known);
+        let held = Running {
+            strained: (second > 2).then_some(WakeReason::Load),
+            ..running(Trigger::Night, start)
+        };
+        let now = start + Duration::from_secs(second);
+        let found = Disturbance::of(&reading, &settings(), held, true, &mut heavy, now);
+        assert!(second != 2 || found.over == Some(WakeReason::Load));
+        is_calm = found.calm;
+    }
+    is_calm
+}
+
+#[test]
+fn what_froze_for_the_card_alone_thaws_with_it_though_the_processors_cannot_be_told_apart() {
+    let by_card = [(None, Some(0.9)); 3];
+    let calm_card = (None, Some(0.1));
+    assert!(calm_after(by_card, &[calm_card]));
+    assert!(calm_after(by_card, &[(None, None)]), "the card sleeps");
+    assert!(!calm_after(by_card, &[(None, Some(0.5))]), "not yet");
+    assert!(!calm_after(by_card, &[(Some(0.5), Some(0.1))]), "known");
+    assert!(calm_after(by_card, &[(Some(0.1), Some(0.1))]));
+    let calm_beside = [(Some(0.1), Some(0.9)); 3];
+    assert!(calm_after(calm_beside, &[calm_card]));
+    // The processors had their part in it, or have had one since.
+    for part in 0..3 {
+        let mut both = calm_beside;
+        both[part].0 = Some(0.9);
+        assert!(!calm_after(both, &[calm_card]), "{part}");
+    }
+    let busy_since = (Some(0.9), Some(0.1));
+    assert!(!calm_after(by_card, &[busy_since, calm_card]));
 }
 
 #[test]
@@ -205,10 +253,22 @@ fn heat_thaws_though_the_load_cannot_be_told_apart_and_load_does_not() {
             strained,
             ..running(Trigger::Idle, since)
         };
-        let mut heavy = Dwell::default();
+        let mut heavy = Heavy::default();
         let found = Disturbance::of(&reading, &settings(), held, false, &mut heavy, now);
         assert_eq!(found.calm, expected, "{strained:?}");
     }
+}
+
+#[test]
+fn what_needed_sight_to_begin_ends_when_it_is_lost() {
+    let mut reading = calm();
+    reading.presence.blind = Some("a keyboard cannot be watched any more".to_owned());
+    let gone = Some(WakeReason::Presence);
+    check_wake(Trigger::Idle, &reading, false, gone);
+    check_wake(Trigger::WhenAway, &reading, false, gone);
+    check_wake(Trigger::WhenAway, &reading, true, None);
+    check_wake(Trigger::Night, &reading, true, None);
+    check_wake(Trigger::Manual, &reading, false, None);
 }
 
 #[test]

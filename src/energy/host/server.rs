@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::Processes;
+use crate::here::is_here;
 
 /// What listens for a container: the server itself is elsewhere, in groups of its own.
 const FORWARDERS: [&str; 7] = [
@@ -110,12 +111,7 @@ fn local_port(url: &str) -> Target {
         Some(port) => port.parse().ok(),
     };
     let here = match host.parse::<IpAddr>() {
-        Ok(address) => {
-            address.is_loopback()
-                || address == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-                || address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-                || is_ours(address)
-        }
+        Ok(address) => is_here(address),
         Err(_) if host.eq_ignore_ascii_case("localhost") => true,
         // A name may well mean this machine; saying so would take a resolver.
         Err(_) => return Target::Unclear,
@@ -125,11 +121,6 @@ fn local_port(url: &str) -> Target {
         (true, Some(port)) => Target::Port(port),
         (true, None) => Target::Unclear,
     }
-}
-
-/// One of this machine's own addresses: only those can be bound.
-fn is_ours(address: IpAddr) -> bool {
-    std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// A socket that listens.

@@ -30,8 +30,9 @@ pub(super) struct Sample {
     pub(super) family: BTreeMap<u32, f64>,
     /// The container engine's processes, by process id.
     pub(super) engine: BTreeMap<u32, f64>,
-    /// Model servers, by the process that listens or each process of the user that does.
-    pub(super) servers: BTreeMap<u32, f64>,
+    /// Model servers that ever worked for us, by their address: the process that listens, or each process of the user
+    /// that does.
+    pub(super) servers: BTreeMap<String, BTreeMap<u32, f64>>,
     /// What others waited for a processor, all in all.
     pub(super) waited: f64,
 }
@@ -105,23 +106,24 @@ impl HostSenses {
         }
         self.servers.ask(&ours.servers);
         let mut servers = BTreeMap::new();
-        let mut serving = BTreeSet::new();
+        let mut serving: BTreeSet<u32> = BTreeSet::new();
         for (url, owner) in self.servers.find(&self.roots.proc, all) {
+            let works_for_us = ours.servers.contains(&url);
             match owner {
                 Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
                 Owner::Process(pid) => {
                     let members = all.family(pid);
                     let used = members.iter().map(|pid| all.used(*pid, true)).sum();
-                    servers.insert(pid, used);
-                    serving.extend(members);
+                    servers.insert(url, BTreeMap::from([(pid, used)]));
+                    serving.extend(members.iter().filter(|_| works_for_us));
                 }
-                Owner::User(user) => {
-                    for pid in all.of_user(&self.roots.proc, user) {
-                        servers.insert(pid, all.used(pid, false));
-                        serving.insert(pid);
-                    }
+                Owner::User(uid) => {
+                    let members = all.of_user(&self.roots.proc, uid);
+                    serving.extend(members.iter().filter(|_| works_for_us));
+                    let used = members.into_iter().map(|pid| (pid, all.used(pid, false)));
+                    servers.insert(url, used.collect());
                 }
-                Owner::Unknown if ours.servers.contains(&url) => {
+                Owner::Unknown if works_for_us => {
                     let hidden =
                         format!("the process behind {url}, which works for us, cannot be told");
                     // What it does on a graphics card cannot be told from another program's either.
@@ -132,9 +134,7 @@ impl HostSenses {
             }
         }
         self.our_pids = family.union(&in_groups).copied().collect();
-        if !ours.servers.is_empty() {
-            self.our_pids.extend(&serving);
-        }
+        self.our_pids.extend(&serving);
         let engine_pids: BTreeSet<u32> = all.named(&ENGINE).collect();
         let waited = self.waiting.look(&self.roots.proc, all, |pid| {
             self.our_pids.contains(&pid) || (ours.containers && engine_pids.contains(&pid))
@@ -156,9 +156,17 @@ impl HostSenses {
 /// What others used between two looks, by the parts that both looks have.
 pub(super) fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed<f64> {
     let unknown = |why: &str| Sensed::Unknown(why.to_owned());
-    // A server's own children come and go; a server that appears is another matter.
-    if before.servers.is_empty() && !after.servers.is_empty() && !ours.servers.is_empty() {
-        return unknown("the model server that works for us was just found");
+    // One server may have several addresses, and one that is idle for us may work for its owner.
+    let known: BTreeMap<u32, f64> = before.servers.values().flatten().map(copied).collect();
+    let of_ours = after.servers.iter();
+    let of_ours = of_ours.filter(|(url, _)| ours.servers.contains(*url));
+    let mut serving: BTreeMap<u32, f64> = BTreeMap::new();
+    for (_, used) in of_ours {
+        // A server's own children come and go; a server that appears is another matter.
+        if !used.is_empty() && !used.keys().any(|pid| known.contains_key(pid)) {
+            return unknown("the model server that works for us was just found");
+        }
+        serving.extend(used.iter().map(copied));
     }
     let grown = |before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>| -> f64 {
         after
@@ -173,9 +181,7 @@ pub(super) fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed
         .map(|(_, used)| used)
         .sum();
     let mut part = after.base - before.base + grown(&before.family, &after.family) + begun;
-    if !ours.servers.is_empty() {
-        part += grown(&before.servers, &after.servers);
-    }
+    part += grown(&known, &serving);
     if ours.containers {
         part += grown(&before.engine, &after.engine);
     }
@@ -190,4 +196,8 @@ pub(super) fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed
         || unknown("the counters of two looks do not compare"),
         Sensed::Known,
     )
+}
+
+fn copied((pid, used): (&u32, &f64)) -> (u32, f64) {
+    (*pid, *used)
 }

@@ -6,7 +6,13 @@ use super::share::difference;
 use super::*;
 use crate::energy::own::Ours;
 
+/// A model server that works for us, and one that did before.
+const SERVER: &str = "http://127.0.0.1:1";
+const ANOTHER: &str = "http://127.0.0.1:2";
+
 fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {
+    let used: BTreeMap<u32, f64> = servers.iter().copied().collect();
+    let found = (!used.is_empty()).then(|| (SERVER.to_owned(), used));
     Sample {
         at: clock::monotonic(),
         busy,
@@ -14,14 +20,14 @@ fn sample(busy: f64, base: f64, servers: &[(u32, f64)]) -> Sample {
         base,
         family: BTreeMap::new(),
         engine: BTreeMap::from([(7, base)]),
-        servers: servers.iter().copied().collect(),
+        servers: found.into_iter().collect(),
         waited: 0.0,
     }
 }
 
 fn served() -> Ours {
     Ours {
-        servers: BTreeSet::from(["http://127.0.0.1:1".to_owned()]),
+        servers: BTreeSet::from([SERVER.to_owned()]),
         containers: false,
         outside: false,
     }
@@ -53,6 +59,39 @@ fn a_server_that_was_just_found_has_no_share_yet() {
     let before = sample(0.0, 0.0, &[]);
     let after = sample(2.0, 0.0, &[(9, 7.0)]);
     check(&before, &after, &served(), None);
+    // Nor has one that came beside another, or in place of the one that fell.
+    let before = sample(0.0, 0.0, &[(8, 5.0)]);
+    check(&before, &after, &served(), None);
+}
+
+#[test]
+fn a_server_that_worked_for_us_before_is_its_owners_while_another_one_answers_us() {
+    let with = |mut sample: Sample, url: &str, used: f64| {
+        let found = BTreeMap::from([(70, used)]);
+        sample.servers.insert(url.to_owned(), found);
+        sample
+    };
+    let before = with(sample(0.0, 0.0, &[(9, 5.0)]), ANOTHER, 1.0);
+    let after = Sample {
+        total: before.total + 4.0,
+        ..with(sample(3.0, 0.0, &[(9, 6.0)]), ANOTHER, 3.0)
+    };
+    check(&before, &after, &served(), Some(0.5));
+    // Both answer us: all of it is ours.
+    let both = Ours {
+        servers: [SERVER, ANOTHER].map(str::to_owned).into(),
+        ..Ours::default()
+    };
+    check(&before, &after, &both, Some(0.0));
+    // Two addresses of one server are one server.
+    let localhost = "http://localhost:2";
+    let before = with(before, localhost, 1.0);
+    let after = with(after, localhost, 3.0);
+    let addresses = Ours {
+        servers: [ANOTHER, localhost].map(str::to_owned).into(),
+        ..Ours::default()
+    };
+    check(&before, &after, &addresses, Some(0.25));
 }
 
 #[test]
@@ -114,6 +153,7 @@ fn a_machine_without_terminal_keyboard_and_seat_is_headless() {
             &Processes::read(&roots.proc),
             now,
         )
+        .0
     };
     assert_eq!(look(), Presence::headless());
 
@@ -180,6 +220,7 @@ fn a_screen_that_is_elsewhere_hides_whether_somebody_is_there() {
         put_process(&roots, 70, name, 0);
         let blind = looked(&roots).blind.expect("it cannot be known");
         assert!(blind.contains(name), "{blind}");
+        assert_eq!(mended(&roots), Some(Mend::RemoteScreen));
     }
     put_process(&roots, 70, "Xorg", 0);
     assert_eq!(looked(&roots), Presence::headless());
@@ -206,6 +247,14 @@ fn machine(root: &Path) -> Roots {
 }
 
 fn looked(roots: &Roots) -> Presence {
+    seen_at(roots).0
+}
+
+fn mended(roots: &Roots) -> Option<Mend> {
+    seen_at(roots).1
+}
+
+fn seen_at(roots: &Roots) -> (Presence, Option<Mend>) {
     let processes = Processes::read(&roots.proc);
     let now = clock::monotonic();
     let seen = Seen::default();
@@ -224,13 +273,14 @@ fn looked(roots: &Roots) -> Presence {
 fn check_closed(folder: &str) {
     let root = tempfile::tempdir().expect("a folder");
     let roots = machine(root.path());
-    assert_eq!(looked(&roots), Presence::headless());
+    assert_eq!(seen_at(&roots), (Presence::headless(), None));
     let closed = root.path().join(folder);
     std::fs::create_dir_all(closed.parent().expect("a folder")).expect("a folder");
     std::os::unix::fs::symlink(&closed, &closed).expect("a link");
     let presence = looked(&roots);
     let blind = presence.blind.expect("it cannot be known");
     assert!(blind.contains(folder), "{blind}");
+    assert_eq!(mended(&roots), Some(Mend::Files));
 }
 
 #[test]
@@ -247,6 +297,7 @@ fn where_processes_are_hidden_terminals_tell_and_without_any_nothing_is_known() 
     std::fs::remove_dir_all(roots.proc.join("1")).expect("hidden");
     let blind = looked(&roots).blind.expect("nobody can be seen");
     assert!(blind.contains("hidden"), "{blind}");
+    assert_eq!(mended(&roots), Some(Mend::HiddenProcesses));
     // A shell of somebody else's: its process is hidden, its terminal is not.
     std::fs::create_dir_all(roots.dev.join("pts")).expect("a folder");
     std::fs::write(roots.dev.join("pts/3"), "").expect("a node");
@@ -291,6 +342,30 @@ fn this_machine_is_read_within_its_bounds() {
     assert_eq!(first.load_of_others.known(), None);
     let used = first.memory_used.known().expect("memory is known");
     assert!((0.0..=1.0).contains(&used));
+}
+
+#[test]
+fn what_others_use_is_known_where_one_looks_once_a_minute() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    let counters = roots.proc.join("stat");
+    let tree = Arc::new(Tree::without_groups(0));
+    let mut senses = HostSenses::at(roots, tree, OwnWork::new());
+    let start = clock::monotonic();
+    // In hundredths of a second, of the 120 s that two processors have in a minute.
+    for (minute, busy, idle, expected) in [
+        (0, 1000, 1000, None),
+        (1, 10_000, 4000, Some(0.75)),
+        (2, 10_000, 16_000, Some(0.0)),
+    ] {
+        std::fs::write(&counters, format!("cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\n"))
+            .expect("counters");
+        let reading = senses.read(start + Duration::from_mins(minute));
+        assert_eq!(reading.load_of_others.known(), expected, "minute {minute}");
+    }
 }
 
 #[test]

@@ -23,12 +23,13 @@ impl Waiting {
     pub(super) fn look(&mut self, proc: &Path, all: &Processes, ours: impl Fn(u32) -> bool) -> f64 {
         let mut used = BTreeMap::new();
         let mut waited = BTreeMap::new();
-        for pid in all
-            .pids()
-            .filter(|pid| !all.is_kernels(*pid) && !ours(*pid))
-        {
+        for pid in all.pids().filter(|pid| !all.is_kernels(*pid)) {
             let now = all.used(pid, false);
             used.insert(pid, now);
+            // A model server that works for us no more is not new: what it waited until now was for us.
+            if ours(pid) {
+                continue;
+            }
             let ran = self.used.get(&pid).is_none_or(|before| now > *before);
             if !ran && !all.wants_to_run(pid) {
                 // It keeps its place: what it had waited is still the base of the next difference.
@@ -105,6 +106,18 @@ mod tests {
             (look() - 0.75).abs() < 1e-9,
             "new, and waiting since it began"
         );
+        put(11, 'R', 100, 900_000_000_000);
+        let look = |waiting: &mut Waiting, ours: u32| {
+            waiting.look(proc.path(), &Processes::read(proc.path()), |pid| {
+                pid == ours
+            })
+        };
+        let mut waiting = Waiting::default();
+        look(&mut waiting, 11);
+        look(&mut waiting, 11);
+        assert!(look(&mut waiting, 0).abs() < 1e-9, "ours no more, not new");
+        put(11, 'R', 100, 900_500_000_000);
+        assert!((look(&mut waiting, 0) - 0.5).abs() < 1e-9);
         assert_eq!(delay("garbage"), None);
     }
 }

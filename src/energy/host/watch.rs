@@ -15,6 +15,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 
 use super::Roots;
 use super::inputs::{self, Kind};
+use super::mend::Mend;
 use crate::clock::{self, Instant};
 use crate::energy::{Hear, Notice, Noticed};
 
@@ -40,7 +41,7 @@ struct SeenNow {
     /// Keyboards and pointers that are watched.
     devices: usize,
     /// Nodes that exist and cannot be watched, with the reason.
-    blind: BTreeMap<PathBuf, String>,
+    blind: BTreeMap<PathBuf, Errno>,
     /// Why nobody watches any more: the thread has ended and was not asked to.
     lost: Option<String>,
 }
@@ -52,16 +53,21 @@ impl Seen {
     }
 
     /// Why a keyboard or a pointer that exists may go unseen; nothing is listening: `None` too.
-    pub(super) fn blind(&self) -> Option<String> {
+    pub(super) fn blind(&self) -> Option<(String, Mend)> {
         self.with(|now| {
-            let (path, why) = now.blind.iter().next()?;
+            let (path, error) = now.blind.iter().next()?;
+            let why = error.desc().to_lowercase();
+            let mend = match *error {
+                Errno::ENOSPC | Errno::EMFILE => Mend::Watches,
+                _ => Mend::Devices,
+            };
             let more = now.blind.len() - 1;
             let others = if more == 0 {
                 String::new()
             } else {
                 format!(" (and {more} more)")
             };
-            Some(format!("{}: {why}{others}", path.display()))
+            Some((format!("{}: {why}{others}", path.display()), mend))
         })
     }
 
@@ -330,7 +336,7 @@ impl Nodes {
                 // Terminals that cannot be watched still have their access times; devices have nothing.
                 Err(_) if !is_device => {}
                 Err(error) => {
-                    blind.insert(path, error.desc().to_lowercase());
+                    blind.insert(path, error);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Keeps one server running until it is told to stop: starts it, waits until it answers, starts it again when it fell.
 //! A task of `Servers`; never decides that a server is wanted.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,9 +45,10 @@ enum Ended {
 impl Keeper {
     pub(super) async fn run(self) {
         let mut failures = Failures::default();
+        let mut port = None;
         loop {
             let kills = self.tree.kills();
-            let (how, answered_for) = match self.live(failures.count(), kills).await {
+            let (how, answered_for) = match self.live(failures.count(), kills, &mut port).await {
                 Ended::Asked => break,
                 Ended::ByItself { how, answered_for } => (how, answered_for),
             };
@@ -83,16 +85,17 @@ impl Keeper {
         self.stop.is_cancelled() || (self.is_over)() || self.tree.kills() != kills
     }
 
-    /// One life of the process, which began when the tree counted `kills`.
-    async fn live(&self, restarts: u32, kills: u64) -> Ended {
+    /// One life of the process, which began when the tree counted `kills`, at the last life's port.
+    async fn live(&self, restarts: u32, kills: u64, last_port: &mut Option<u16>) -> Ended {
         let by_itself = |how: String| Ended::ByItself {
             how,
             answered_for: Duration::ZERO,
         };
-        let (url, words) = match self.address() {
-            Ok(found) => found,
+        let port = match self.port(last_port.take()) {
+            Ok(port) => port,
             Err(error) => return by_itself(format!("no port is free: {error}")),
         };
+        let (url, words) = (url(port), self.command(port));
         let log = match (self.open_log)(&self.server.name) {
             Ok(log) => log,
             Err(error) => return by_itself(format!("its log cannot be written: {error}")),
@@ -120,6 +123,7 @@ impl Keeper {
                 return by_itself(how);
             },
         }
+        *last_port = Some(port);
         let since = clock::monotonic();
         tracing::info!(
             server = self.server.name,
@@ -170,19 +174,25 @@ impl Keeper {
         false
     }
 
-    /// Where it will listen, and its command with the port in place.
-    fn address(&self) -> std::io::Result<(String, Vec<String>)> {
-        let port = match self.server.port {
-            Some(port) => port,
-            // Somebody may take it in between; then the server ends and the next start takes another.
-            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-                .local_addr()?
-                .port(),
+    /// Where it will listen: at the port of the settings; else where it answered `last`, so that who asks it finds it again;
+    /// else at one that is free. Somebody may take that in between; then the server ends and the next start takes another.
+    fn port(&self, last: Option<u16>) -> io::Result<u16> {
+        if let Some(port) = self.server.port {
+            return Ok(port);
+        }
+        let free = |port: u16| -> io::Result<u16> {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            Ok(listener.local_addr()?.port())
         };
+        let again = last.and_then(|last| free(last).ok());
+        again.map_or_else(|| free(0), Ok)
+    }
+
+    /// Its command with the port in place.
+    fn command(&self, port: u16) -> Vec<String> {
         let text = port.to_string();
         let words = self.server.command.iter();
-        let words = words.map(|word| word.replace(PORT, &text)).collect();
-        Ok((url(port), words))
+        words.map(|word| word.replace(PORT, &text)).collect()
     }
 }
 

@@ -30,6 +30,7 @@ const ROOMS: &[(&str, Layer)] = &[
     ("ids", Layer::Vocabulary),
     ("clock", Layer::Vocabulary),
     ("config", Layer::Vocabulary),
+    ("here", Layer::Vocabulary),
     ("memory", Layer::Vocabulary),
     ("chance", Layer::Pure),
     ("preface", Layer::Pure),

@@ -50,6 +50,33 @@ async fn senses_that_hang_end_a_nights_session_too() {
     hung("2026-11-21T03:00[UTC]", Trigger::Night).await;
 }
 
+/// By day nobody knows whether its owner is there; by night that is how it began.
+#[tokio::test(start_paused = true)]
+async fn what_waited_until_its_owner_was_away_ends_by_day_when_nobody_can_say_so() {
+    for (hour, ends) in [(12, true), (3, false)] {
+        let (world, script) = (World::new(), Script::calm());
+        let at = wall(&format!("2026-11-21T{hour:02}:00[UTC]"));
+        let mut parts = parts(&world, &script, at, obedient());
+        parts.settings.dreaming.enabled = false;
+        // The command itself is as good as a key: half an hour must pass, or five minutes of the night.
+        let handle = Supervisor::start(parts);
+        let session = handle.request(request(Trigger::WhenAway)).await;
+        let session = session.expect("it is free");
+        until(&handle, Duration::from_mins(32), |now| {
+            now.name == StateName::Dreaming
+        })
+        .await;
+        script.change(|now| now.presence.blind = Some("a test".to_owned()));
+        let over = tokio::time::timeout(Duration::from_secs(2), handle.finished(&session)).await;
+        assert_eq!(over.is_ok(), ends, "{hour}");
+        if let Ok(report) = over {
+            let report = report.expect("a report");
+            assert_eq!(report.wake_reason, Some(WakeReason::Presence));
+        }
+        handle.shutdown().await;
+    }
+}
+
 async fn ended_at_once(by: WakeReason) {
     let (world, script) = (World::new(), Script::calm());
     let (handle, session) = asleep(&script, &world, "2026-11-21T12:00[UTC]").await;

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use dreamer::energy::{Reading, Senses};
 use dreamer::supervisor::{Chore, RunChore};
 
 use super::*;
@@ -58,6 +59,50 @@ async fn a_key_stops_a_chore_and_it_is_due_again() {
     handle.shutdown().await;
 }
 
+/// A session has ended, and nothing of it was gone over yet.
+fn leave_something_to_do(parts: &SupervisorParts) {
+    let known = r#"{"session_ended": "2026-11-20T03:00:00Z"}"#;
+    std::fs::create_dir_all(&parts.settings.data_dir).expect("a folder");
+    std::fs::write(parts.settings.data_dir.join("supervisor.json"), known).expect("a file");
+}
+
+/// A busy machine, by senses that know nothing of it by two looks with a minute between them.
+struct Busy {
+    script: Script,
+    before: Option<clock::Instant>,
+}
+
+impl Senses for Busy {
+    fn read(&mut self, now: clock::Instant) -> Reading {
+        let before = self.before.replace(now);
+        let close = before.is_some_and(|before| now < before + Duration::from_secs(20));
+        let mut reading = self.script.read(now);
+        reading.load_of_others = if close {
+            Sensed::Known(0.9)
+        } else {
+            Sensed::Unknown("it was long ago".to_owned())
+        };
+        reading
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_chore_begins_on_a_busy_machine_that_is_looked_at_once_a_minute() {
+    let (world, script, done) = (World::new(), Script::calm(), Arc::default());
+    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
+    parts.senses = Box::new(Busy {
+        script,
+        before: None,
+    });
+    parts.settings.dreaming.enabled = false;
+    leave_something_to_do(&parts);
+    parts.run_chore = Some(noting(&done));
+    let handle = Supervisor::start(parts);
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert_eq!(*done.lock().unwrap(), []);
+    handle.shutdown().await;
+}
+
 /// What a chore tells of itself.
 type Told = tokio::sync::mpsc::UnboundedReceiver<&'static str>;
 
@@ -66,9 +111,7 @@ type Told = tokio::sync::mpsc::UnboundedReceiver<&'static str>;
 async fn at_work(world: &World, script: &Script) -> (SupervisorHandle, Told) {
     let mut parts = parts(world, script, wall("2026-11-21T12:00[UTC]"), obedient());
     parts.settings.dreaming.enabled = false;
-    let known = r#"{"session_ended": "2026-11-20T03:00:00Z"}"#;
-    std::fs::create_dir_all(&parts.settings.data_dir).expect("a folder");
-    std::fs::write(parts.settings.data_dir.join("supervisor.json"), known).expect("a file");
+    leave_something_to_do(&parts);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     parts.run_chore = Some(Arc::new(move |_, stop| {
         tell.send("begun").ok();
@@ -84,7 +127,8 @@ async fn at_work(world: &World, script: &Script) -> (SupervisorHandle, Told) {
         Ok(None)
     }));
     let handle = Supervisor::start(parts);
-    let begun = tokio::time::timeout(Duration::from_secs(10), told.recv()).await;
+    // Two looks, five seconds apart.
+    let begun = tokio::time::timeout(Duration::from_secs(20), told.recv()).await;
     assert_eq!(begun, Ok(Some("begun")));
     (handle, told)
 }

@@ -24,6 +24,23 @@ async fn a_persons_command_counts_as_input() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_between_two_looks_is_in_the_status_at_once() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let mut parts = parts(&world, &script, noon, obedient());
+    parts.settings.dreaming.enabled = false;
+    let handle = Supervisor::start(parts);
+    // From now on looks are a minute apart.
+    until(&handle, SOON, |now| now.tick.is_some()).await;
+    let idle = || handle.get_statistics().energy.expect("it runs");
+    assert!(idle().is_idle);
+    script.tell(Notice::Key);
+    assert!(!idle().is_idle);
+    assert_eq!(idle().idle_time_seconds, Some(0.0));
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_for_a_session_when_away_is_not_away_yet() {
     let (world, script) = (World::new(), Script::calm());
     let noon = wall("2026-11-21T12:00[UTC]");

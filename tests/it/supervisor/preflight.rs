@@ -32,6 +32,9 @@ async fn the_end_of_the_service_waits_until_nothing_of_the_preflight_is_left() {
     let handle = Supervisor::start(parts);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(handle.snapshot().name, StateName::Starting);
+    let why = handle.why().await.expect("it answers");
+    assert!(why.gates.iter().all(|gate| gate.open), "{why:?}");
+    assert_eq!((why.may_dream, why.because.as_str()), (false, "preflight"));
     let began = clock::monotonic();
     handle.shutdown().await;
     assert_eq!(*ends.lock().expect("no panic"), [WakeReason::Shutdown]);
@@ -111,4 +114,31 @@ async fn a_pause_puts_the_preflight_off_until_it_is_over() {
 #[tokio::test(start_paused = true)]
 async fn what_a_preflight_finds_that_was_put_off_counts() {
     put_off(false, true).await;
+}
+
+/// What the check found may be the doing of the session that a person began meanwhile, or not.
+#[tokio::test(start_paused = true)]
+async fn a_preflight_that_a_session_disturbed_is_made_up_for_before_the_service_dreams() {
+    let (world, script) = (World::new(), Script::calm());
+    let night = wall("2026-11-21T03:00[UTC]");
+    let mut parts = parts(&world, &script, night, obedient());
+    parts.preflight = Some(Arc::new(|_| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Some("there is no sandbox".to_owned())
+        })
+    }));
+    let handle = Supervisor::start(parts);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(handle.snapshot().name, StateName::Starting);
+    let session = asked_for(&handle).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(handle.snapshot().session, Some(session), "it goes on");
+    handle.wake(WakeReason::Wake).await;
+    let dreams_or_not = until(&handle, Duration::from_mins(30), |now| {
+        now.name == StateName::Safe || now.trigger == Some(Trigger::Night)
+    })
+    .await;
+    assert_eq!(dreams_or_not.name, StateName::Safe);
+    handle.shutdown().await;
 }

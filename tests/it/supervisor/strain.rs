@@ -3,6 +3,31 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
+async fn a_game_that_ends_gives_the_card_back_though_the_processors_cannot_be_told_apart() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let handle = Supervisor::start(parts(&world, &script, noon, obedient()));
+    let session = asked_for(&handle).await;
+    script.change(|now| {
+        now.load_of_others = Sensed::Unknown("containers that no group counts".to_owned());
+        now.graphics = Some(Sensed::Known(0.9));
+    });
+    let frozen = until(&handle, Duration::from_secs(4), |now| {
+        now.name == StateName::Frozen
+    })
+    .await;
+    assert_eq!(frozen.waking, Some(WakeReason::Load));
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(handle.snapshot().name, StateName::Frozen);
+    script.change(|now| now.graphics = Some(Sensed::Known(0.05)));
+    let began = clock::monotonic();
+    let again = until(&handle, SOON, |now| now.name == StateName::Dreaming).await;
+    assert!(began.elapsed() >= Duration::from_secs(30));
+    assert_eq!(again.session, Some(session), "the same session");
+    handle.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn memory_that_runs_short_with_every_dream_is_not_dreamed_out_of_all_night() {
     let (world, script) = (World::new(), Script::calm());
     let night = wall("2026-11-21T02:00[UTC]");

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{self, Instant};
+use crate::energy::host::Mend;
 use crate::energy::{Power, Presence};
 
 /// Other programs' words are shown to this length: enough for a film's title.
@@ -24,6 +25,8 @@ pub enum Source {
     GnomeSession,
     /// KDE's power management: who keeps it from idling.
     KdePower,
+    /// Feral's daemon that games tell that they run.
+    GameMode,
     /// A Wayland compositor with `ext-idle-notify-v1`.
     Wayland,
 }
@@ -37,6 +40,7 @@ impl Source {
             Self::Mutter => "Mutter's idle monitor",
             Self::GnomeSession => "GNOME's session manager",
             Self::KdePower => "KDE's power management",
+            Self::GameMode => "GameMode",
             Self::Wayland => "the Wayland compositor",
         }
     }
@@ -50,6 +54,7 @@ impl Source {
             Self::Mutter => "mutter",
             Self::GnomeSession => "gnome_session",
             Self::KdePower => "kde_power",
+            Self::GameMode => "gamemode",
             Self::Wayland => "wayland",
         }
     }
@@ -60,16 +65,24 @@ impl Source {
         match self {
             // The rest in the tests, under systemd in a container, which has no seat and never sleeps.
             Self::Logind => "locks, seats and sleep tried against stand-ins only",
-            Self::UPower | Self::Mutter | Self::GnomeSession | Self::KdePower | Self::Wayland => {
-                "tried against stand-ins only, never against the real one"
-            }
+            Self::UPower
+            | Self::Mutter
+            | Self::GnomeSession
+            | Self::KdePower
+            | Self::GameMode
+            | Self::Wayland => "tried against stand-ins only, never against the real one",
         }
     }
 
     /// The sources that a system's bus has.
     pub(super) const SYSTEM: [Self; 2] = [Self::Logind, Self::UPower];
     /// The sources that a session's bus has.
-    pub(super) const SESSION: [Self; 3] = [Self::Mutter, Self::GnomeSession, Self::KdePower];
+    pub(super) const SESSION: [Self; 4] = [
+        Self::Mutter,
+        Self::GnomeSession,
+        Self::KdePower,
+        Self::GameMode,
+    ];
 
     /// Not knowing what it says means not knowing whether somebody is there.
     fn tells_presence(self) -> bool {
@@ -243,12 +256,7 @@ impl Said {
         };
         self.with(|all| {
             if presence.blind.is_none() {
-                let telling = all.iter().filter(|(source, _)| source.tells_presence());
-                let mut troubles = telling.filter_map(|(source, word)| {
-                    let why = word.answer.trouble().or(word.unseen.as_deref())?;
-                    Some(format!("{} {why}", source.as_str()))
-                });
-                presence.blind = troubles.next();
+                presence.blind = hidden(all).map(|(why, _)| why);
             }
             presence.doing = all.values().find_map(|word| word.doing.clone());
         });
@@ -258,9 +266,27 @@ impl Said {
         presence
     }
 
+    /// What mends that a source hides somebody.
+    pub(in crate::energy::host) fn mend(&self) -> Option<Mend> {
+        self.with(|all| Some(hidden(all)?.1))
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<Source, Word>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The first source that may hide somebody: why, and what mends it.
+fn hidden(all: &BTreeMap<Source, Word>) -> Option<(String, Mend)> {
+    let mut telling = all.iter().filter(|(source, _)| source.tells_presence());
+    telling.find_map(|(source, word)| {
+        let (why, mend) = match (word.answer.trouble(), &word.unseen) {
+            (Some(why), _) => (why, Mend::Service),
+            (None, Some(why)) => (why.as_str(), Mend::RemoteSession),
+            (None, None) => return None,
+        };
+        Some((format!("{} {why}", source.as_str()), mend))
+    })
 }
 
 /// When a source began to say that somebody is active, if it does.
@@ -311,6 +337,11 @@ mod tests {
         let presence = said.add_to(quiet_for(90), now);
         let blind = presence.blind.expect("it cannot be known");
         assert_eq!(blind, "logind has a session elsewhere");
+        assert_eq!(said.mend(), Some(Mend::RemoteSession));
+        said.set_all(&[Source::Logind], &Answer::Asked);
+        assert_eq!(said.mend(), Some(Mend::Service));
+        said.set(Source::Logind, Word::live());
+        assert_eq!(said.mend(), None);
     }
 
     #[test]

@@ -1,0 +1,62 @@
+//! The lives of a server of ours as those see them who ask it: it falls, and answers again after a while, at another port
+//! perhaps. Held by the client alone; starts and stops nothing.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Server, State};
+use crate::clock::Instant;
+
+/// A connection breaks off a moment before the keeper has buried the process behind it.
+const NOTICED: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone)]
+pub(in crate::llm) struct Lives(watch::Receiver<State>);
+
+/// One life: where it answers, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::llm) struct Life {
+    pub(in crate::llm) url: String,
+    since: Instant,
+}
+
+fn life(state: &State) -> Option<Life> {
+    match state {
+        State::Ready { url, since, .. } => Some(Life {
+            url: url.clone(),
+            since: *since,
+        }),
+        State::Stopped | State::Starting { .. } | State::Waiting { .. } | State::Failed { .. } => {
+            None
+        }
+    }
+}
+
+impl Lives {
+    pub(super) fn of(server: &Server) -> Self {
+        Self(server.state.subscribe())
+    }
+
+    /// The one that answers now.
+    pub(in crate::llm) fn now(&self) -> Option<Life> {
+        life(&self.0.borrow())
+    }
+
+    /// True once another life than `before` answers; false where that one lives on, or none comes after it.
+    pub(in crate::llm) async fn come_after(&self, before: Option<&Life>) -> bool {
+        let mut state = self.0.clone();
+        let fell = |now: &State| before.is_none() || life(now).as_ref() != before;
+        let noticed = tokio::time::timeout(NOTICED, state.wait_for(fell))
+            .await
+            .is_ok_and(|now| now.is_ok());
+        if !noticed {
+            return false;
+        }
+        let settled = |now: &State| {
+            fell(now) && !matches!(now, State::Starting { .. } | State::Waiting { .. })
+        };
+        let now = state.wait_for(settled).await;
+        now.is_ok_and(|now| life(&now).is_some())
+    }
+}
