@@ -178,6 +178,8 @@ pub struct LlmClient {
     around: Held,
     /// Where the server is ours.
     lives: Option<Lives>,
+    /// Held while what it may have fallen over is asked again.
+    alone: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Called as a request goes out; what it gives is held until the request has ended.
@@ -310,6 +312,11 @@ impl LlmClient {
         let mut watch = stream::Watch::new(&self.base, self.limits, permit);
         let mut falls = 0;
         loop {
+            // One by one after a fall: who asks beside the request that fells it is not to blame.
+            let _alone = match falls {
+                0 => None,
+                _ => Some(watch.wait_long(self.alone.lock()).await?),
+            };
             let life = self.lives.as_ref().and_then(Lives::now);
             // After a fall it may answer at another port.
             let base = life.as_ref().map_or(&self.base, |life| &life.url);
@@ -320,7 +327,7 @@ impl LlmClient {
             let Some(lives) = &self.lives else {
                 return Err(error);
             };
-            if !watch.wait(lives.come_after(life.as_ref())).await? {
+            if !watch.wait_long(lives.come_after(life.as_ref())).await? {
                 return Err(error);
             }
             // One that did not reach it has not felled it.

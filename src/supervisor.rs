@@ -56,7 +56,6 @@ use chores::{Chores, Due};
 use closing::Closing;
 use handle::{Command, Urgent};
 use memory::Memory;
-use original::Original;
 use permit::PermitHolder;
 use reflex::Reflex;
 use state::{Effect, Event, State};
@@ -409,7 +408,7 @@ impl Supervisor {
 
     /// One row of the table, carried out; the effects are handed back for whoever must answer somebody.
     fn step(&mut self, event: Event, now: Instant) -> Vec<Effect> {
-        let before = (StateName::of(&self.state), Original::of(&self.state));
+        let before = StateName::of(&self.state);
         let state = std::mem::replace(&mut self.state, State::Starting);
         let (state, effects) = state::transition(state, event, now);
         self.state = state;
@@ -421,7 +420,7 @@ impl Supervisor {
         self.reflex
             .arm(dreams.is_some_and(|run| run.trigger != Trigger::Manual));
         let after = StateName::of(&self.state);
-        if before.0 != after {
+        if before != after {
             self.note(before, after);
             // The pace may have changed with the state.
             self.next_look = self.next_look.min(now + self.pace());

@@ -146,30 +146,20 @@ impl Scene<'_> {
                 fresh = Vec::new();
                 continue;
             }
-            if let Settlement::Settled {
-                winner,
-                support: Some(_),
-                ..
-            } = settlement
-                && draft.reference.is_none()
-                && !at_edges.contains(&winner)
-            {
-                at_edges.push(winner);
-                let code = &tried[winner].code;
-                let fallen = self.falls_over(scenario, &checks, code, &named).await?;
-                if !fallen.is_empty() {
-                    self.phase(Phase::Coding, tally);
-                    let wish = Wish::Calls(&fallen);
-                    self.expect_more(scenario, (&mut checks, &mut said, wish), &mut tried, tally)
-                        .await?;
-                    self.make_observable(&mut checks, &mut said, &mut tried)
-                        .await?;
-                    fresh = Vec::new();
-                    continue;
+            let fallen = match settlement {
+                Settlement::Settled {
+                    winner,
+                    support: Some(_),
+                    ..
+                } if draft.reference.is_none() && !at_edges.contains(&winner) => {
+                    at_edges.push(winner);
+                    let code = &tried[winner].code;
+                    self.falls_over(scenario, &checks, code, &named).await?
                 }
-            }
+                Settlement::Settled { .. } | Settlement::Unsettled { .. } => Vec::new(),
+            };
             let alone = matches!(settlement, Settlement::Settled { alone: true, .. });
-            let wish = match needed {
+            let further = match needed {
                 Needs::Error(clause) => Some(Wish::Error(named[clause][0].as_str())),
                 Needs::Expectations if said.unsure.is_empty() => Some(Wish::More),
                 Needs::Expectations => Some(Wish::Edges),
@@ -180,10 +170,13 @@ impl Scene<'_> {
                     None
                 }
             };
-            if let Some(wish) = wish
-                && !expected
-            {
-                expected = true;
+            let wish = if fallen.is_empty() {
+                further.filter(|_| !expected)
+            } else {
+                Some(Wish::Calls(&fallen))
+            };
+            if let Some(wish) = wish {
+                expected |= fallen.is_empty();
                 self.phase(Phase::Coding, tally);
                 self.expect_more(scenario, (&mut checks, &mut said, wish), &mut tried, tally)
                     .await?;
@@ -193,7 +186,7 @@ impl Scene<'_> {
                 continue;
             }
             let settled = needed == Needs::Nothing && (!alone || asked >= LEAST_ALONE);
-            if spent || settled || wish.is_some() {
+            if spent || settled || further.is_some() {
                 return Ok(conclude(draft, settlement, &tried, asked));
             }
             let fault = fault_of(&settlement, &checks, &tried);

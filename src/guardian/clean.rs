@@ -235,9 +235,13 @@ fn holds_phone_number(text: &str) -> bool {
         let nobodys = digits.contains("123")
             || digits.contains("987")
             || repeats(4)
+            // The exchange 555 of North America, and what Ofcom keeps for films and books.
             || digits.starts_with("1555")
-            // Of Ofcom's for films and books: https://www.ofcom.org.uk
-            || digits.starts_with("44207946");
+            || digits.starts_with('1') && digits.get(4..7) == Some("555")
+            || digits.starts_with("44207946")
+            // A list of numbers, and no single one.
+            || number.contains(" -")
+            || number.contains("  ");
         begins
             && number.starts_with(|c: char| c.is_ascii_digit() && c != '0')
             && (9..=15).contains(&digits.len())
@@ -411,6 +415,8 @@ mod tests {
             "'+1 555 867 5309' and '+49 30 1234567'",
             "a +17055582310 + b",
             "x = 1 + 20 - 30 + 405060708",
+            "'+14155552671', '+1-202-555-0143'",
+            "'+10 -20 -30 -40 -50'",
             "/home/user/file.txt",
             "/home/",
             "route('/home/about')",

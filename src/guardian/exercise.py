@@ -61,6 +61,10 @@ def _exercise(text, rows):
             return node
 
         def function(self, node):
+            # Defaults and decorators belong to what is around.
+            self.visit(node.args)
+            for decorator in getattr(node, "decorator_list", []):
+                self.visit(decorator)
             if isinstance(node.body, list) and abstract(node):
                 return node
             self.functions += 1
@@ -118,8 +122,10 @@ def _exercise(text, rows):
         module.__dict__.update(__builtins__=__builtins__)
         sys.modules["solution"] = module
         try:
-            exec(code, module.__dict__)
-            loaded = marked()
+            try:
+                exec(code, module.__dict__)
+            finally:
+                loaded = marked()
             space = dict(module.__dict__, __name__="__check__", **server)
             if setup:
                 exec(compile(setup, "<setup>", "exec", dont_inherit=True), space)

@@ -129,20 +129,9 @@ fn code_as_text<'t>(source: &Source<'t>) -> Option<&'t str> {
     })
 }
 
-/// An annotation that is more than a type: what it computes is run by whoever asks for it, as text or not.
+/// An annotation that is more than a type: whoever asks for it has what it computes. As text it is nothing, since nobody may
+/// run it.
 fn code_in_annotation<'t>(source: &Source<'t>) -> Option<&'t str> {
-    const WORDS: [&str; 10] = [
-        "lambda", "if", "else", "for", "and", "or", "not", "await", "yield", "in",
-    ];
-    // The values of `Literal["a-b"]` and `Annotated[int, "more than 3"]`.
-    let is_value = |node: Node<'_>| {
-        let mut around = std::iter::successors(node.parent(), Node::parent);
-        around.any(|outer| {
-            let base = source.text_of(outer).split('[').next().unwrap_or_default();
-            matches!(outer.kind(), "generic_type" | "subscript")
-                && (base.ends_with("Literal") || base.ends_with("Annotated"))
-        })
-    };
     let computes = |node: Node<'_>| match node.kind() {
         "lambda"
         | "conditional_expression"
@@ -158,27 +147,21 @@ fn code_in_annotation<'t>(source: &Source<'t>) -> Option<&'t str> {
         "binary_operator" => node
             .child_by_field_name("operator")
             .is_some_and(|o| o.kind() != "|"),
-        "string_content" if !is_value(node) => {
-            let text = source.text_of(node);
-            let of_types = |c: char| c.is_alphanumeric() || " _.,[]|'\"".contains(c);
-            !text.chars().all(of_types) || text.split_whitespace().any(|w| WORDS.contains(&w))
-        }
         _ => false,
     };
-    let annotations = source
-        .nodes()
-        .into_iter()
-        .filter(|(n, _)| n.kind() == "type");
-    annotations.map(|(node, _)| node).find_map(|annotation| {
-        let mut open = vec![annotation];
+    let nodes = source.nodes().into_iter().map(|(node, _)| node);
+    let mut annotations = nodes.filter(|node| node.kind() == "type");
+    let holds = |annotation: &Node<'_>| {
+        let mut open = vec![*annotation];
         while let Some(node) = open.pop() {
             if computes(node) {
-                return Some(source.text_of(annotation));
+                return true;
             }
             open.extend(named(node));
         }
-        None
-    })
+        false
+    };
+    annotations.find(holds).map(|node| source.text_of(node))
 }
 
 /// Whether the module defines or imports this name for good, at its top level.
@@ -317,10 +300,9 @@ mod tests {
     #[test]
     fn annotations_are_types() {
         for code in [
-            "def f(a: 'lambda n: n'): return a",
             "def f(a: lambda n: n): return a",
-            "class R:\n    n: '0 if n < 5 else n'\ndef f(a): return R",
-            "def f(a) -> 'g(a)': return a",
+            "class R:\n    n: (0 if f else 1)\ndef f(a): return R",
+            "class R:\n    n: 'lambda n: n'\ndef f(a): return R.__annotations__",
             "def f(a: int * 2): return a",
         ] {
             check(code, Some(Reason::ReachesHarness));
@@ -328,6 +310,7 @@ mod tests {
         for code in [
             "def f(a: 'list[int] | None', b: \"dict[str, 'Node']\" = None) -> int | None: return a",
             "import typing\ndef f(a: typing.Literal['a-b', -1], *b: int) -> typing.Callable[[int], str]: return a",
+            "def f(a: 'a value to search in'): return a",
             "from typing import Annotated\ndef f(a: Annotated[int, 'n > 3', max(1, 2)]): return a",
         ] {
             check(code, None);

@@ -296,7 +296,7 @@ fn is_call_of(source: &Source<'_>, node: Node<'_>, name: &str) -> bool {
     node.kind() == "call" && function.is_some_and(|f| source.text_of(f) == name)
 }
 
-fn can_change(value: &Value) -> bool {
+pub(super) fn can_change(value: &Value) -> bool {
     match value {
         Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::Bytearray(_) => true,
         Value::Tuple(items) => items.iter().any(can_change),

@@ -341,7 +341,9 @@ fn member_of(module: &str, member: &str) -> Option<(Reason, String)> {
     let top = module.split('.').next().unwrap_or(module);
     let standard = STANDARD.split_whitespace().any(|name| name == top);
     let other = member.trim_start_matches('_');
-    if standard && is_module(module) && FORBIDDEN.split_whitespace().any(|name| name == other) {
+    let last = module.rsplit('.').next().unwrap_or(module);
+    let may_be_module = !last.starts_with(|c: char| c.is_uppercase());
+    if standard && may_be_module && FORBIDDEN.split_whitespace().any(|name| name == other) {
         let what = format!("uses `{module}.{member}`");
         return Some((Reason::ReachesHarness, what));
     }

@@ -5,6 +5,7 @@
 
 def _roll_call(rows):
     import builtins as own
+    import sys
 
     base = own.dict(own.globals())
     # The solution may define names like these for itself.
@@ -30,8 +31,17 @@ def _roll_call(rows):
     class _NoData(Exception):
         pass
 
+    def told(kind):
+        # As the sandbox's own child tells it: what is named like a built-in exception and is another is told apart.
+        known = own.vars(own).get(kind.__name__, kind)
+        if known is kind or not (own.isinstance(known, type) and own.issubclass(known, BaseException)):
+            return kind.__name__
+        module = sys.modules.get(kind.__module__)
+        library = kind.__module__ != "solution" and own.getattr(module, kind.__name__, None) is kind
+        return kind.__name__ if library else "solution." + kind.__name__
+
     def classes(error):
-        return [c.__name__ for c in type(error).__mro__ if c is not object]
+        return [told(c) for c in type(error).__mro__ if c is not object]
 
     answers = []
     for setup, given, call in rows:

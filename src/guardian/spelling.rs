@@ -9,21 +9,18 @@ use super::syntax::Source;
 pub(super) fn misleading(source: &Source<'_>) -> Option<String> {
     let text = source.text();
     let mut rest = text;
-    while let Some(at) = rest.find(['\r', '\u{c}']) {
-        let after = &rest[at + 1..];
-        if !(rest[at..].starts_with('\r') && after.starts_with('\n')) {
+    while let Some((_, after)) = rest.split_once('\r') {
+        if !after.starts_with('\n') {
             let line = text[..text.len() - after.len()].lines().count();
             return Some(format!(
-                "line {line} holds a control character that ends a line for Python alone"
+                "line {line} holds a carriage return, which ends a line for Python alone"
             ));
         }
         rest = after;
     }
     if let Some(encoding) = text.lines().take(2).find_map(declared)
-        && !matches!(
-            encoding.to_ascii_lowercase().as_str(),
-            "utf-8" | "utf8" | "ascii"
-        )
+        && !["utf-8", "utf8", "ascii"]
+            .contains(&encoding.to_ascii_lowercase().replace('_', "-").as_str())
     {
         return Some(format!("declares the encoding `{encoding}`"));
     }
@@ -37,13 +34,16 @@ pub(super) fn misleading(source: &Source<'_>) -> Option<String> {
         .map(|name| format!("writes `{name}` in letters that Python reads as others"))
 }
 
-/// The encoding that a comment declares, as Python's reader of files looks for it.
+/// The encoding that a comment declares, as Python's reader of files looks for it (PEP 263).
 fn declared(line: &str) -> Option<&str> {
     let comment = line.trim_start().strip_prefix('#')?;
-    let after = &comment[comment.find("coding")? + "coding".len()..];
-    let name = after.strip_prefix([':', '='])?.trim_start();
-    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
-    Some(&name[..end.unwrap_or(name.len())])
+    let mut places = comment.match_indices("coding");
+    places.find_map(|(at, word)| {
+        let name = comment[at + word.len()..].strip_prefix([':', '='])?;
+        let name = name.trim_start();
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        Some(&name[..end.unwrap_or(name.len())]).filter(|name| !name.is_empty())
+    })
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     fn what_python_reads_otherwise_is_told() {
         check("\u{ff41}rea = 1", Some("`\u{ff41}rea`"));
         check("x = 1\n# plain\rx = 2", Some("line 2"));
-        check("x = 1\r\n\u{c}x = 2", Some("line 2"));
+        check("# no coding, coding: utf-7\nx = 1", Some("`utf-7`"));
         check("# -*- coding: utf-7 -*-\nx = 1", Some("`utf-7`"));
         check(
             "#!/usr/bin/python\n# vim: set fileencoding=rot13 :\n",

@@ -2,7 +2,7 @@
 //! another order and at a second call in one interpreter; arguments are not changed unless the scenario says so.
 
 use super::bench::{Bench, Role, Room};
-use super::lift::{built, lift};
+use super::lift::{built, can_change, lift};
 use super::ruling::{Hearing, Ruling, Undecided};
 use super::syntax::{Source, named};
 use super::trial::{Trial, meets, same_outcome, shown};
@@ -46,14 +46,18 @@ pub(super) async fn rule(
             if candidate.scenario.in_place.contains(&built.parameter) {
                 continue;
             }
-            watched += 1;
             let code = &candidate.code;
             let before = bench.attempt(third, code, &built.before, false).await?;
+            let Outcome::Value { value: before } = before.observation.outcome else {
+                continue;
+            };
+            if !can_change(&before) {
+                continue;
+            }
+            watched += 1;
             let after = bench.attempt(third, code, &built.after, false).await?;
-            let (before, after) = (&before.observation.outcome, &after.observation.outcome);
-            if let (Outcome::Value { value: before }, Outcome::Value { value: after }) =
-                (before, after)
-                && !before.equals(after)
+            if let Outcome::Value { value: after } = after.observation.outcome
+                && !before.equals(&after)
             {
                 return Ok(changes(check, &built.parameter));
             }

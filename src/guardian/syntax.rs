@@ -170,10 +170,35 @@ pub fn named(node: Node<'_>) -> Vec<Node<'_>> {
 /// Whether a function around `node`, or a comprehension, binds `name` for itself.
 #[must_use]
 pub fn is_local(source: &Source<'_>, node: Node<'_>, name: &str) -> bool {
-    std::iter::successors(node.parent(), Node::parent)
-        .filter(is_scope)
-        .find_map(|scope| bound_in(source, scope, name))
-        .unwrap_or(false)
+    let mut inner = node;
+    let mut left = None;
+    while let Some(around) = inner.parent() {
+        let outside = match around.kind() {
+            // A default is worked out where the function is defined.
+            "default_parameter" | "typed_default_parameter" => {
+                around.child_by_field_name("value") == Some(inner)
+            }
+            // So is what the first loop of a comprehension goes through.
+            "for_in_clause" => {
+                around.child_by_field_name("right") == Some(inner)
+                    && around.prev_named_sibling().is_none_or(|before| {
+                        before.kind() != "for_in_clause" && before.kind() != "if_clause"
+                    })
+            }
+            _ => false,
+        };
+        if outside {
+            // Up to the scope that this belongs to, and out of it.
+            left = std::iter::successors(Some(around), Node::parent).find(is_scope);
+        } else if is_scope(&around)
+            && left != Some(around)
+            && let Some(bound) = bound_in(source, around, name)
+        {
+            return bound;
+        }
+        inner = around;
+    }
+    false
 }
 
 fn is_scope(node: &Node<'_>) -> bool {
@@ -353,6 +378,8 @@ mod tests {
             "def f(xs):\n    y = [eval for eval in xs]\n    return eval('1')",
             "def f():\n    g = lambda eval: 1\n    return eval('1')",
             "def f():\n    global eval\n    eval = 1\n    return eval('1')",
+            "def f(n, eval=eval):\n    return n",
+            "def f(n):\n    return [eval for eval in [eval('1')]]",
         ] {
             check(text, false);
         }

@@ -119,8 +119,9 @@ def _raises(call, error, setup="", given={}, server=None):
     names = set()
     for base in type(raised).__mro__:
         names.add(f"{base.__module__}.{base.__qualname__}")
-        # A class of the code's own that is named like a built-in one is another class.
-        if getattr(builtins, base.__name__, base) is base:
+        # A class of the code's own that is named like a built-in one is another class; a library's is asked for by its name.
+        library = getattr(sys.modules.get(base.__module__), base.__name__, None) is base and base.__module__ != "solution"
+        if library or getattr(builtins, base.__name__, base) is base:
             names.update((base.__name__, base.__qualname__))
     assert error in names, f"{call} raised {raised!r}, not {error}"
 

@@ -170,6 +170,7 @@ impl LlmClient {
             spent: Arc::default(),
             around: super::Held::default(),
             lives: None,
+            alone: Arc::default(),
         })
     }
 }

@@ -86,6 +86,24 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Waits for a server of ours to come back, however long that takes of the time for the whole.
+    pub(super) async fn wait_long<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, LlmError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let began = clock::monotonic();
+            let left = self.limits.total.saturating_sub(self.spent);
+            let done = tokio::time::timeout(left.min(TICK), &mut work).await;
+            self.spent += self.passed(began);
+            if let Ok(done) = done {
+                return Ok(done);
+            }
+            self.check_total()?;
+        }
+    }
+
     /// Waits because the server asked for it.
     pub(super) async fn pause(&mut self, pause: Duration) -> Result<(), LlmError> {
         let left = self.limits.total.saturating_sub(self.spent);

@@ -1,6 +1,6 @@
 //! Our states and what changes them in the words of the original state machine (seed 004). Pure; for `status` and the log.
 
-use super::state::State;
+use super::StateName;
 
 /// The original's states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,16 +15,15 @@ pub enum Original {
 impl Original {
     /// Its ERROR_STATE is left as soon as it is safe to: here that is at once, so it is SAFE_MODE from the beginning.
     #[must_use]
-    pub fn of(state: &State) -> Self {
-        match state {
-            State::Starting => Self::Booting,
-            State::Safe { .. } => Self::SafeMode,
-            State::Awake { .. }
-            | State::Settling { .. }
-            | State::Frozen { .. }
-            | State::Waking { .. } => Self::Idle,
-            State::Dreaming { .. } => Self::Active,
-            State::Stopping { .. } => Self::Shutdown,
+    pub fn of(name: StateName) -> Self {
+        match name {
+            StateName::Starting => Self::Booting,
+            StateName::Safe => Self::SafeMode,
+            StateName::Awake | StateName::Settling | StateName::Frozen | StateName::Waking => {
+                Self::Idle
+            }
+            StateName::Dreaming => Self::Active,
+            StateName::Stopping => Self::Shutdown,
         }
     }
 
@@ -65,7 +64,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::hold::Thaws;
-    use super::super::state::{Event, Goal, Run, SAFE_EXIT, transition};
+    use super::super::state::{Event, Goal, Run, SAFE_EXIT, State, transition};
     use super::*;
     use crate::clock;
     use crate::dream::{Trigger, WakeReason};
@@ -143,9 +142,10 @@ mod tests {
             (dreaming(), Event::Shutdown, "SHUTDOWN"),
         ] {
             let told = format!("{state:?} {event:?}");
-            let before = Original::of(&state);
+            let before = Original::of(StateName::of(&state));
             let (after, _) = transition(state, event, at);
-            assert_eq!(before.trigger(Original::of(&after)), trigger, "{told}");
+            let after = Original::of(StateName::of(&after));
+            assert_eq!(before.trigger(after), trigger, "{told}");
         }
     }
 }

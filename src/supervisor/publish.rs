@@ -8,8 +8,8 @@ use super::{Safe, StateName, Supervisor, Told};
 
 impl Supervisor {
     /// A change of state into the log and the record.
-    pub(super) fn note(&mut self, (from, original): (StateName, Original), to: StateName) {
-        let trigger = original.trigger(Original::of(&self.state));
+    pub(super) fn note(&mut self, from: StateName, to: StateName) {
+        let trigger = Original::of(from).trigger(Original::of(to));
         tracing::info!(from = from.as_str(), to = to.as_str(), trigger, "state");
         let Some(note) = &mut self.note else { return };
         let why = match &self.state {
@@ -48,7 +48,6 @@ impl Supervisor {
             self.current.since = Some((self.wall)().timestamp());
         }
         self.current.name = name;
-        self.current.original = Original::of(&self.state);
         self.current.session = self.state.session().cloned();
         self.current.trigger = trigger;
         self.current.waking = waking;

@@ -143,8 +143,6 @@ pub struct Snapshot {
     /// Grows with every change.
     pub version: u64,
     pub name: StateName,
-    /// The original's name for it.
-    pub original: Original,
     pub session: Option<SessionId>,
     pub trigger: Option<Trigger>,
     pub waking: Option<WakeReason>,
@@ -183,7 +181,6 @@ impl Snapshot {
         Self {
             version: 0,
             name: StateName::Starting,
-            original: Original::Booting,
             session: None,
             trigger: None,
             waking: None,
@@ -204,7 +201,6 @@ impl Snapshot {
     pub fn of_nobody(pause: Option<Pause>) -> Self {
         Self {
             name: StateName::Awake,
-            original: Original::Idle,
             pause,
             ..Self::first()
         }
@@ -359,7 +355,7 @@ impl Status {
             saved_dreams_count: counts.saved_dreams_count,
             output_directory,
             supervisor: snapshot.name,
-            original_state: snapshot.original.as_str().to_owned(),
+            original_state: Original::of(snapshot.name).as_str().to_owned(),
             service,
             trigger: snapshot.trigger,
             wake_reason: snapshot.waking,

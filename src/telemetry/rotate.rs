@@ -69,7 +69,11 @@ impl Rotating {
             // The oldest is overwritten; one that is not there yet is no error.
             drop(fs::rename(self.turned(number), self.turned(number + 1)));
         }
-        fs::rename(&self.path, self.turned(1))?;
+        match fs::rename(&self.path, self.turned(1)) {
+            // Somebody took it away: the next one is new.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         self.file = append(&self.path)?;
         self.size = 0;
         Ok(())

@@ -3,16 +3,21 @@
 use super::{built, lift};
 use crate::dream::{Candidate, Check, Scenario};
 
-fn lifted(call: &str, given: &[(&str, &str)]) -> Option<(String, Vec<(String, String)>)> {
-    let candidate = Candidate {
-        scenario: Scenario {
-            entry_point: "f".to_owned(),
-            ..Scenario::default()
-        },
-        code: "def f(a, b=None):\n    return a\n".to_owned(),
+fn candidate(entry_point: &str, code: &str) -> Candidate {
+    let scenario = Scenario {
+        entry_point: entry_point.to_owned(),
+        ..Scenario::default()
+    };
+    Candidate {
+        scenario,
+        code: code.to_owned(),
         checks: vec![],
         hidden_checks: vec![],
-    };
+    }
+}
+
+fn lifted(call: &str, given: &[(&str, &str)]) -> Option<(String, Vec<(String, String)>)> {
+    let candidate = candidate("f", "def f(a, b=None):\n    return a\n");
     let check = Check {
         given: given
             .iter()
@@ -46,15 +51,7 @@ fn literal_arguments_that_can_change_get_a_name() {
 
 #[test]
 fn arguments_that_a_call_builds_are_told_from_others() {
-    let candidate = Candidate {
-        scenario: Scenario {
-            entry_point: "f".to_owned(),
-            ..Scenario::default()
-        },
-        code: "def f(a, b=None):\n    return a\n".to_owned(),
-        checks: vec![],
-        hidden_checks: vec![],
-    };
+    let candidate = candidate("f", "def f(a, b=None):\n    return a\n");
     let told = |call: &str| {
         let built = built(&candidate, &Check::example(call, "1")).into_iter();
         let told = built.map(|b| (b.parameter, b.before.call, b.after.call));
@@ -83,16 +80,10 @@ fn arguments_that_a_call_builds_are_told_from_others() {
 
 #[test]
 fn methods_are_watched_by_the_names_that_the_check_gives() {
-    let candidate = Candidate {
-        scenario: Scenario {
-            entry_point: "Box".to_owned(),
-            ..Scenario::default()
-        },
-        code: "class Box:\n    def __init__(self, size):\n        pass\n    def put(self, items, n=1):\n        pass\n"
-            .to_owned(),
-        checks: vec![],
-        hidden_checks: vec![],
-    };
+    let candidate = candidate(
+        "Box",
+        "class Box:\n    def __init__(self, size):\n        pass\n    def put(self, items, n=1):\n        pass\n",
+    );
     let check = Check {
         given: [("xs".to_owned(), "[1]".to_owned())].into(),
         ..Check::example("Box([2]).put(xs)", "1")
@@ -108,15 +99,7 @@ fn methods_are_watched_by_the_names_that_the_check_gives() {
 
 #[test]
 fn what_a_setup_binds_to_a_literal_is_watched() {
-    let candidate = Candidate {
-        scenario: Scenario {
-            entry_point: "f".to_owned(),
-            ..Scenario::default()
-        },
-        code: "f = lambda a, b=None: a\n".to_owned(),
-        checks: vec![],
-        hidden_checks: vec![],
-    };
+    let candidate = candidate("f", "f = lambda a, b=None: a\n");
     let arguments = |setup: &str| {
         let check = Check {
             setup: setup.to_owned(),

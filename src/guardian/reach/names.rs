@@ -61,9 +61,16 @@ pub(super) const LEADING_OUT: &str = "aifc codecs compileall dataclasses doctest
     pyclbr reprlib shutil timeit wave zipfile";
 
 /// Names that lead to frames and to the interpreter's tables from anywhere.
-pub(super) const HARNESS_WORDS: [&str; 26] = [
+pub(super) const HARNESS_WORDS: [&str; 32] = [
     "bltns",
+    // What runs an annotation as code.
     "eval_str",
+    "get_type_hints",
+    "get_annotations",
+    "ForwardRef",
+    "_evaluate",
+    "_eval_type",
+    "__annotations__",
     "_getframe",
     "_current_frames",
     "_current_exceptions",

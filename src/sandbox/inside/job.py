@@ -41,11 +41,19 @@ def say(fd, line):
         data = data[_write(fd, data) :]
 
 
+def class_told(kind):
+    """The name of a class; of one that is named like a built-in exception and is another, with its module."""
+    name = _name(kind)
+    if _exceptions.get(name, kind) is kind:
+        return name
+    module = vars(kind).get("__module__")
+    library = module != "solution" and vars(sys.modules.get(module, _Module("none"))).get(name) is kind
+    return name if library else "solution." + name
+
+
 def raised(stage, error):
     """An exception as an outcome. Its message is asked last: that runs code of the job."""
-    # A class of the job's own that is named like a built-in one is another class.
-    own = lambda c: "solution." if _exceptions.get(_name(c), c) is not c else ""
-    kinds = ",".join(_quote(own(c) + _name(c)) for c in _mro(type(error)) if c is not object)
+    kinds = ",".join(_quote(class_told(c)) for c in _mro(type(error)) if c is not object)
     number = "null"
     try:
         if isinstance(error, OSError) and type(error.errno) is int:
@@ -83,9 +91,13 @@ def new_module(name, code):
 
 def other_threads():
     """How many threads there are beside this one. A thread that was joined may take a moment to be gone; one that Python
-    itself still counts was not waited for."""
+    itself still counts was not waited for, or was just cancelled."""
     counted = getattr(sys.modules.get("threading"), "_active", None)
-    if type(counted) is dict and len(counted) > 1:
+    for _ in range(COUNTED_TICKS):
+        if type(counted) is not dict or len(counted) <= 1:
+            break
+        _sleep(0.002)
+    else:
         return len(counted) - 1
     try:
         for _ in range(THREAD_TICKS):

@@ -44,6 +44,7 @@ MAX_MESSAGE = 2_000  # characters of an exception's message
 MAX_TMP = 5_000  # files that cleaning up removes before it gives the sandbox up; a container may have 4,096
 MAX_STRETCH = 6  # how many wall limits a job may take where it stands waiting for a CPU; the reader outside knows it
 THREAD_TICKS = 50  # of 2 ms, in which a joined thread must be gone
+COUNTED_TICKS = 10  # of 2 ms, in which one that was told to end must be over
 TICK_MS = 20  # how often the child's CPU clock is looked at
 ALL_TICKS = 5  # every so many ticks the time of all the job's processes is looked at too
 CHUNK = 1 << 16  # how much is read at once

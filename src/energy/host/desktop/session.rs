@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use zbus::{Connection, Message, MessageStream};
 
 use super::bus::{self, Service, Trouble};
@@ -86,15 +86,14 @@ impl Watches {
     }
 }
 
-/// What a look finds, in two parts: a touch must be told however long the others take to answer.
-enum Look {
-    /// The watches that are set by now, also where the rest was not answered: they fire all the same.
-    Mutter(Watches, Result<Duration, Trouble>),
-    Inhibitors {
-        gnome: Result<bool, Trouble>,
-        kde: Result<bool, Trouble>,
-        games: Result<bool, Trouble>,
-    },
+/// The watches that are set by now, also where the rest was not answered: they fire all the same.
+type Watched = (Watches, Result<Duration, Trouble>);
+
+/// Who keeps the screen on, or plays.
+struct Inhibitors {
+    gnome: Result<bool, Trouble>,
+    kde: Result<bool, Trouble>,
+    games: Result<bool, Trouble>,
 }
 
 /// Until the bus goes, or does not answer: the answer says why.
@@ -110,7 +109,9 @@ async fn attend(address: &str, ears: &Ears) -> Result<std::convert::Infallible, 
     let mut heard = MessageStream::from(&connection);
     bus::listen(&connection, &RULES).await?;
     let mut watches = Watches::default();
-    let mut looks: JoinSet<Result<Look, Trouble>> = JoinSet::new();
+    // In two parts: a touch must be told however long the others take to answer.
+    let mut watching: JoinSet<Result<Watched, Trouble>> = JoinSet::new();
+    let mut asking: JoinSet<Result<Inhibitors, Trouble>> = JoinSet::new();
     let mut pace = Pace::now();
     loop {
         tokio::select! {
@@ -124,20 +125,28 @@ async fn attend(address: &str, ears: &Ears) -> Result<std::convert::Infallible, 
                 Some(Err(error)) => tracing::debug!(%error, "a message of the session bus makes no sense"),
                 None => return Err(Trouble::unknown("hung up")),
             },
-            Some(looked) = looks.join_next() => {
-                let look = looked.map_err(|error| Trouble::unknown(format!("failed: {error}")))??;
-                match look {
-                    Look::Mutter(set, idle) => learn_idle(&set, idle, &mut watches, ears),
-                    Look::Inhibitors { gnome, kde, games } => learn_inhibitors(gnome, kde, games, ears),
+            Some(looked) = watching.join_next() => {
+                let (set, idle) = looked.map_err(|error| failed(&error))??;
+                // A watch of which nobody knows goes with the connection.
+                if set.idle.is_none() && idle == Err(Trouble::silent()) {
+                    return Err(Trouble::silent());
                 }
+                learn_idle(&set, idle, &mut watches, ears);
             }
-            () = pace.wait(), if looks.is_empty() => {
+            Some(looked) = asking.join_next() => learn_inhibitors(looked.map_err(|error| failed(&error))??, ears),
+            () = pace.wait(), if watching.is_empty() => {
                 pace.began();
-                looks.spawn(watch(connection.clone(), watches.clone()));
-                looks.spawn(inhibited(connection.clone()));
+                watching.spawn(watch(connection.clone(), watches.clone()));
+                if asking.is_empty() {
+                    asking.spawn(inhibitors(connection.clone()));
+                }
             }
         }
     }
+}
+
+fn failed(error: &JoinError) -> Trouble {
+    Trouble::unknown(format!("failed: {error}"))
 }
 
 /// One signal, judged at once.
@@ -188,8 +197,7 @@ fn there(names: &[String], name: &str) -> Result<(), Trouble> {
     }
 }
 
-/// Who keeps the screen on.
-async fn inhibited(connection: Connection) -> Result<Look, Trouble> {
+async fn inhibitors(connection: Connection) -> Result<Inhibitors, Trouble> {
     let names = bus::names(&connection).await?;
     let asked = async |name, path, method, flags: u32| -> Result<bool, Trouble> {
         there(&names, name)?;
@@ -208,7 +216,7 @@ async fn inhibited(connection: Connection) -> Result<Look, Trouble> {
         Ok(()) => played(&connection).await,
         Err(trouble) => Err(trouble),
     };
-    Ok(Look::Inhibitors {
+    Ok(Inhibitors {
         gnome: gnome.await,
         kde: kde.await,
         games,
@@ -229,13 +237,13 @@ async fn played(connection: &Connection) -> Result<bool, Trouble> {
 }
 
 /// Sets the watches that are missing, and asks for how long nobody gave input.
-async fn watch(connection: Connection, mut set: Watches) -> Result<Look, Trouble> {
+async fn watch(connection: Connection, mut set: Watches) -> Result<Watched, Trouble> {
     let names = bus::names(&connection).await?;
     let idle = match there(&names, MUTTER) {
         Ok(()) => idle(&connection, &mut set).await,
         Err(trouble) => Err(trouble),
     };
-    Ok(Look::Mutter(set, idle))
+    Ok((set, idle))
 }
 
 /// What is set before an answer fails to come stays in `set`.
@@ -293,12 +301,8 @@ fn learn_idle(set: &Watches, idle: Result<Duration, Trouble>, watches: &mut Watc
     ears.word(Source::Mutter, word);
 }
 
-fn learn_inhibitors(
-    gnome: Result<bool, Trouble>,
-    kde: Result<bool, Trouble>,
-    games: Result<bool, Trouble>,
-    ears: &Ears,
-) {
+fn learn_inhibitors(found: Inhibitors, ears: &Ears) {
+    let Inhibitors { gnome, kde, games } = found;
     let doing = |answer: Result<bool, Trouble>, what: &str| match answer {
         Ok(done) => Word {
             doing: done.then(|| what.to_owned()),
