@@ -111,26 +111,42 @@ pub(super) async fn keep(
             false
         }
     };
-    if told {
-        // What lies in the tree is frozen with it; the engine is asked only where that is all there is.
-        let pausing = async {
-            if order.in_tree && permit.tree().freezes_at_once() {
-                return std::future::pending().await;
-            }
+    // What lies in the tree is frozen with it; the engine is asked only where that is all there is.
+    let by_engine = told && !(order.in_tree && permit.tree().freezes_at_once());
+    let mut pausing = std::pin::pin!(async {
+        if by_engine {
             pause_with(&engine, &name, &permit).await;
-        };
+        } else {
+            std::future::pending::<()>().await;
+        }
+    });
+    let mut under_way = by_engine;
+    if told {
         tokio::select! {
             () = stop.cancelled() => {}
             _ = permit.ended() => {}
-            () = pausing => {}
+            () = &mut pausing => under_way = false,
         }
     }
     if let Some(groups) = groups {
         // At once, without asking the engine.
         let _ = tokio::task::spawn_blocking(move || groups.kill()).await;
     }
+    // A pause that is on its way now may stop what was just killed before it could die: it is taken back.
+    let taken_back = async {
+        if under_way {
+            pausing.await;
+            if let Err(error) = soon("unpause", engine.unpause_container(&name)).await {
+                tracing::debug!(%error, "nothing was left that a late pause could hold up");
+            }
+        }
+        std::future::pending::<()>().await;
+    };
     // The stream is read until the container is gone: an unread one would hold up the removal.
-    remove(&engine, &name).await;
+    tokio::select! {
+        () = remove(&engine, &name) => {}
+        () = taken_back => {}
+    }
     streams.shutdown().await;
 }
 
@@ -144,7 +160,10 @@ async fn pause_with(engine: &bollard::Docker, name: &str, permit: &WorkPermit) {
             return;
         }
         if let Err(error) = soon("pause", engine.pause_container(name)).await {
-            tracing::warn!(%error, "a container that cannot be paused is ended");
+            // What was ended meanwhile needs no pause.
+            if !permit.is_ended() {
+                tracing::warn!(%error, "a container that cannot be paused is ended");
+            }
             return;
         }
         if permit.running().await.is_err() {
