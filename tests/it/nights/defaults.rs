@@ -115,12 +115,7 @@ fn weeks(length: Duration, days: i32) {
     let all = Duration::from_hours(24 * u64::try_from(days).expect("few days"));
     let script = Arc::new(Script::of(start, acts.collect(), all));
     let world = World::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    let sessions = runtime.block_on(live_at_defaults(Arc::clone(&script), length, &world));
+    let sessions = in_simulated_time(live_at_defaults(Arc::clone(&script), length, &world));
 
     let windows = windows(&script, AFTER_MIDNIGHT);
     let mut outlasted = 0;
