@@ -23,7 +23,7 @@ use std::sync::Arc;
 use crate::dream::{Cluster, Document};
 use crate::store::{Store, StoreError};
 
-pub use crate::store::{KnowledgeCounts as KnowledgeStats, RemovedDocument};
+pub use crate::store::{ClusterRow, KnowledgeCounts as KnowledgeStats, RemovedDocument};
 pub use ingest::{IngestReport, LeftOut, Progress};
 pub use read::Refusal;
 
@@ -91,24 +91,34 @@ impl Knowledge {
     /// The clusters to dream of next, with their text: never dreamed of before dreamed of, then by degree. The same
     /// answer until something changes.
     pub fn clusters(&self, count: usize) -> Result<Vec<Cluster>, KnowledgeError> {
+        let rows = self.ranked(count)?.into_iter();
+        rows.map(|row| self.with_text(row)).collect()
+    }
+
+    /// Every cluster in the same order, without its text.
+    pub fn ranking(&self) -> Result<Vec<ClusterRow>, KnowledgeError> {
+        self.ranked(usize::MAX)
+    }
+
+    fn ranked(&self, count: usize) -> Result<Vec<ClusterRow>, KnowledgeError> {
         // A change whose clustering was interrupted, or a removal by another process.
         community::refresh(&self.store)?;
-        let rows = self.store.ranked_clusters(count)?;
-        rows.into_iter()
-            .map(|row| {
-                let fragments =
-                    self.store
-                        .cluster_fragments(row.id, &row.concepts, MAX_CLUSTER_BYTES)?;
-                Ok(Cluster {
-                    id: row.id,
-                    label: row.label,
-                    concepts: row.concepts,
-                    fragments,
-                    degree: row.degree,
-                    dreamed: row.dreamed,
-                })
-            })
-            .collect()
+        Ok(self.store.ranked_clusters(count)?)
+    }
+
+    /// A cluster of the ranking with its text, at most 16 kB of it; no text where the clusters were made anew since.
+    pub fn with_text(&self, row: ClusterRow) -> Result<Cluster, KnowledgeError> {
+        let fragments = self
+            .store
+            .cluster_fragments(row.id, &row.concepts, MAX_CLUSTER_BYTES)?;
+        Ok(Cluster {
+            id: row.id,
+            label: row.label,
+            concepts: row.concepts,
+            fragments,
+            degree: row.degree,
+            dreamed: row.dreamed,
+        })
     }
 
     /// Notes one dream of the cluster; `false` where it is no longer known. The count stays with the text, whatever

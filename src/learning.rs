@@ -1,7 +1,8 @@
 //! What recorded tries say about the next ones: facts of sessions, statistics as views over them, an offline model, the
 //! ladder of difficulty and the choice of a topic. Called by the engine before and after each scenario and by the
 //! `learning` commands. A view is computed from rows whenever it is asked for, so nothing is counted twice and nothing
-//! that was forgotten lingers. Never reads a clock.
+//! that was forgotten lingers. What an offline model is sure of, and its strategy, enter the outlook again. Never reads a
+//! clock.
 //!
 //! ```text
 //!  attempt_facts ─┐                    ┌─► Outlook ─► choose (topic), libraries, ladder (difficulty)
@@ -31,7 +32,7 @@ pub use files::Imported;
 pub use fold::{fold_attempts, steps_of};
 pub use merge::{MergeStrategy, Merged, merge};
 pub use name::{MAX_NAME_BYTES, NameError, checked, fitted, from_file_name, to_file_name};
-pub use offline::{OfflineModel, RecommendedPath, analyse, wilson_lower};
+pub use offline::{Approach, OfflineModel, RecommendedPath, analyse, wilson_lower};
 pub use outlook::{Figures, Outlook};
 pub use session::{Selection, SessionFact, Switch, View, union};
 pub use snapshot::{Outcomes, Snapshot, StrategyStats};

@@ -12,8 +12,8 @@ use super::{Context, Exit, UsageError, say};
 use crate::clock;
 use crate::dream::{AttemptFact, Decision, Difficulty};
 use crate::learning::{
-    LearningError, LearningStore, MergeStrategy, Merged, Outcomes, Outlook, SnapshotKey, backfill,
-    layout,
+    Approach, LearningError, LearningStore, MergeStrategy, Merged, OfflineModel, Outcomes, Outlook,
+    SnapshotKey, backfill, layout,
 };
 use crate::models::kept;
 use crate::store::Store;
@@ -32,7 +32,8 @@ pub enum Command {
         #[arg(long, default_value = "additive")]
         merge: String,
     },
-    /// What a topic's sessions recommend; of a topic with few tries, the next choices believe what is sure of it
+    /// What a topic's sessions recommend: the next choices weigh it by the strategy, and of a topic with few tries they
+    /// believe what is sure of it
     Offline {
         topic: String,
         /// Newest sessions that are read
@@ -350,6 +351,22 @@ fn say_choices(facts: &[AttemptFact]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the model's strategy does to the next choices.
+fn strategy_in_words(model: &OfflineModel) -> String {
+    let name = clean_line(&model.strategy_config.initial_strategy);
+    let acts = match model.approach() {
+        Some(Approach::Greedy) => "the rate that is believed".to_owned(),
+        Some(Approach::Ucb1 { deviations }) => {
+            format!(
+                "what is worth most within {deviations:.1} deviations of the rate that is believed"
+            )
+        }
+        Some(Approach::Thompson) => "a rate drawn from what is believed".to_owned(),
+        None => "the rate that is believed, for there is no such strategy here".to_owned(),
+    };
+    format!("choices weigh it by {name}: {acts}")
+}
+
 fn offline(
     learning: LearningStore<'_>,
     topic: &str,
@@ -365,10 +382,10 @@ fn offline(
         return Ok(Exit::Done);
     }
     say(&format!(
-        "{} sessions; in the original's words: begin with {}, judge after {} steps, give up above {:.0} % errors; a choice here \
-         goes by the paths below alone",
+        "{} sessions; {}; in the original's words also: judge after {} steps, give up above {:.0} % errors, by which nothing \
+         here goes",
         model.analyzed_sessions,
-        model.strategy_config.initial_strategy,
+        strategy_in_words(&model),
         model.strategy_config.maturity_threshold,
         100.0 * model.strategy_config.error_rate_threshold,
     ))?;

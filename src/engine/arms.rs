@@ -55,14 +55,43 @@ impl Arms {
 mod tests {
     use super::*;
     use crate::clock;
+    use crate::models::{Book, ModelConfig, Override, Version};
 
-    #[test]
-    fn who_failed_rests_and_comes_back_and_the_last_one_stays() {
-        let arm = |model: &str| ArmKey {
+    fn arm(model: &str) -> ArmKey {
+        ArmKey {
             endpoint: "e".to_owned(),
             model: model.to_owned(),
             prompt: "p".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_a_person_set_to_zero_is_not_asked_even_where_the_only_other_one_fails() {
+        let (never, other) = (arm("never"), arm("other"));
+        let set = |names: &[&str]| {
+            let overrides = names.iter().map(|name| Override::named(name, 0.0));
+            let config = ModelConfig {
+                overrides: overrides.collect(),
+                ..ModelConfig::default()
+            };
+            let version = Version {
+                config,
+                ..Version::usual()
+            };
+            Arms::new(Book::replay(&[], &version, &[]).allowed(vec![never.clone(), other.clone()]))
         };
+        let now = clock::monotonic();
+        let mut arms = set(&["never"]);
+        assert_eq!(arms.at(now), std::slice::from_ref(&other));
+        assert!(!arms.rest(&other, now), "nobody else may be asked");
+        assert_eq!(arms.at(now), std::slice::from_ref(&other));
+        // Somebody has to be asked.
+        let mut arms = set(&["never", "other"]);
+        assert_eq!(arms.at(now), [never.clone(), other.clone()]);
+    }
+
+    #[test]
+    fn who_failed_rests_and_comes_back_and_the_last_one_stays() {
         let (a, b) = (arm("a"), arm("b"));
         let now = clock::monotonic();
         let mut arms = Arms::new(vec![a.clone(), b.clone()]);

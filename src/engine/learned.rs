@@ -100,10 +100,6 @@ impl Learned {
         self.outlook.tries()
     }
 
-    pub(super) fn standing(&self, modules: &[Candidate]) -> Vec<usize> {
-        choose::standing(modules, self.outlook.tries(), &self.outlook)
-    }
-
     pub(super) fn topic(&mut self, candidates: &[Candidate]) -> Option<(usize, Decision)> {
         choose::decide(candidates, &self.outlook, &mut self.chance)
     }
@@ -127,6 +123,11 @@ impl Learned {
         let ladder = self.outlook.ladder(&fitted(topic), &stratum);
         let (difficulty, decision) = ladder.decide(&mut self.chance);
         (difficulty, Some(decision))
+    }
+
+    /// Those of these models that may be asked at all, by a person's word.
+    pub(super) fn allowed(&self, arms: Vec<ArmKey>) -> Vec<ArmKey> {
+        self.book.allowed(arms)
     }
 
     /// Which of these models to ask.

@@ -1,8 +1,9 @@
 //! What to dream of next. Order: given tasks alone, where a person gave some; else the owner's own examples that hold
 //! their solution, then (with a model) in turn a documented function without a body and a cluster to weave from, and
-//! (without a model) the offline pack. Once enough tries are known, these say which module or cluster is next. Chooses
-//! only; runs nothing.
+//! (without a model) the offline pack. Once enough tries are known, these say which module or cluster is next, of all that
+//! there are. Chooses only; runs nothing.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -14,15 +15,12 @@ use crate::knowledge::Knowledge;
 use crate::pack::offline::{OfflinePack, PackTask};
 use crate::pack::source::{LEAST_EXAMPLES, SourceTask, source_tasks_across};
 
-use crate::learning::choose::{self, Candidate, MOST_CLUSTERS};
+use crate::learning::choose::Candidate;
 use crate::learning::{fitted, module_of};
-use crate::store::Store;
+use crate::store::{ClusterRow, Store};
 
 use super::learned::Learned;
 use super::{DreamEngine, EngineError};
-
-/// Clusters that are fetched from the knowledge at once.
-const CLUSTERS: usize = 8;
 
 /// Checks that a task needs before it can be proven: three visible and two hidden.
 pub(super) const ENOUGH_EXAMPLES: usize = LEAST_EXAMPLES;
@@ -97,7 +95,9 @@ pub(super) struct Planner {
     solved: VecDeque<SourceTask>,
     /// Tasks whose solution a model must write.
     open: VecDeque<SourceTask>,
-    clusters: VecDeque<Cluster>,
+    /// What the dreams of each cluster come to with those that this session has begun: the knowledge counts one when its task
+    /// is written, and two in play must not ask for the same.
+    begun: HashMap<i64, u64>,
     /// Documented functions since the last cluster was woven.
     since_woven: usize,
 }
@@ -146,7 +146,7 @@ impl Planner {
             tried: store.tried_keys()?,
             solved: VecDeque::new(),
             open: VecDeque::new(),
-            clusters: VecDeque::new(),
+            begun: HashMap::new(),
             since_woven: 0,
         };
         if planner.given.is_none() {
@@ -203,11 +203,12 @@ impl Planner {
             return Ok(Some((plan, decided(&topic, how))));
         }
         self.since_woven = 0;
-        let cluster = self.next_cluster()?;
-        Ok(cluster.map(|cluster| {
-            let decisions = decided(&cluster.label, how);
-            weave(cluster, decisions, learned)
-        }))
+        let Some(row) = self.clusters()?.into_iter().next() else {
+            return Ok(None);
+        };
+        let cluster = self.take(row)?;
+        let decisions = decided(&cluster.label, how);
+        Ok(Some(weave(cluster, decisions, learned)))
     }
 
     /// By what earlier tries say: a documented function of some module, or a cluster.
@@ -215,24 +216,20 @@ impl Planner {
         &mut self,
         learned: &mut Learned,
     ) -> Result<Option<(Plan, Vec<Decision>)>, EngineError> {
-        if self.clusters.is_empty() {
-            self.clusters = self.knowledge.clusters(CLUSTERS)?.into();
-        }
-        let mut candidates: Vec<(Place, Candidate)> = self.open_candidates(learned);
-        let clusters = choose::turned(self.clusters.len(), learned.tries()).take(MOST_CLUSTERS);
-        candidates.extend(clusters.map(|n| {
-            let candidate = Candidate {
-                topic: fitted(&self.clusters[n].label),
+        let mut rows = self.clusters()?;
+        let (mut places, mut candidates) = self.open_candidates();
+        for (n, row) in rows.iter().enumerate() {
+            places.push(Place::Cluster(n));
+            candidates.push(Candidate {
+                topic: fitted(&row.label),
                 way: "llm",
-                dreamed: self.clusters[n].dreamed,
-            };
-            (Place::Cluster(n), candidate)
-        }));
-        let alternatives: Vec<Candidate> = candidates.iter().map(|(_, c)| c.clone()).collect();
-        let Some((place, decision)) = learned.topic(&alternatives) else {
+                dreamed: row.dreamed,
+            });
+        }
+        let Some((place, decision)) = learned.topic(&candidates) else {
             return Ok(None);
         };
-        Ok(match candidates[place].0 {
+        Ok(match places[place] {
             Place::Open(first) => {
                 let mut decisions = vec![decision];
                 let at = self.as_hard_as_wanted(first, learned, &mut decisions);
@@ -240,8 +237,8 @@ impl Planner {
                 task.map(|task| (Plan::Source(Box::new(task)), decisions))
             }
             Place::Cluster(n) => {
-                let cluster = self.clusters.remove(n);
-                cluster.map(|cluster| weave(cluster, vec![decision], learned))
+                let cluster = self.take(rows.swap_remove(n))?;
+                Some(weave(cluster, vec![decision], learned))
             }
         })
     }
@@ -273,8 +270,8 @@ impl Planner {
         at
     }
 
-    /// The next function of each module that stands for choice.
-    fn open_candidates(&self, learned: &Learned) -> Vec<(Place, Candidate)> {
+    /// The next function of each module.
+    fn open_candidates(&self) -> (Vec<Place>, Vec<Candidate>) {
         let mut seen = HashSet::new();
         let first = self.open.iter().enumerate().filter_map(|(n, task)| {
             let topic = fitted(&module_of(&task.source.path));
@@ -285,9 +282,7 @@ impl Planner {
             };
             seen.insert(topic).then_some((Place::Open(n), candidate))
         });
-        let (places, modules): (Vec<Place>, Vec<Candidate>) = first.unzip();
-        let standing = learned.standing(&modules).into_iter();
-        standing.map(|n| (places[n], modules[n].clone())).collect()
+        first.unzip()
     }
 
     /// True once no task of the pack is left at the asked difficulty.
@@ -333,15 +328,26 @@ impl Planner {
         Ok(())
     }
 
-    fn next_cluster(&mut self) -> Result<Option<Cluster>, EngineError> {
-        if self.clusters.is_empty() {
-            self.clusters = self.knowledge.clusters(CLUSTERS)?.into();
+    /// Every cluster without its text, in the order in which the knowledge will rank them once it has heard of all that was
+    /// begun.
+    fn clusters(&self) -> Result<Vec<ClusterRow>, EngineError> {
+        let mut rows = self.knowledge.ranking()?;
+        for row in &mut rows {
+            let begun = self.begun.get(&row.id).copied().unwrap_or_default();
+            row.dreamed = row.dreamed.max(begun);
         }
-        Ok(self.clusters.pop_front())
+        rows.sort_by_key(|row| (row.dreamed, Reverse(row.degree), row.id));
+        Ok(rows)
+    }
+
+    /// A cluster with its text, to be dreamed of now.
+    fn take(&mut self, row: ClusterRow) -> Result<Cluster, EngineError> {
+        self.begun.insert(row.id, row.dreamed.saturating_add(1));
+        Ok(self.knowledge.with_text(row)?)
     }
 }
 
-/// Where a candidate stands in its queue.
+/// Where a candidate stands in its list.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Open(usize),
@@ -393,16 +399,4 @@ fn in_turn(tasks: VecDeque<SourceTask>) -> VecDeque<SourceTask> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_that_is_as_hard_as_wanted_is_taken_else_the_nearest() {
-        use Difficulty::{Complex, Medium, Simple};
-        let left = || [Simple, Complex, Simple, Complex].into_iter().enumerate();
-        assert_eq!(nearest(left(), Complex), Some((1, Complex)));
-        assert_eq!(nearest(left(), Medium), Some((0, Simple)));
-        assert_eq!(nearest(left().skip(1), Simple), Some((2, Simple)));
-        assert_eq!(nearest(left().filter(|_| false), Simple), None);
-    }
-}
+mod tests;

@@ -110,16 +110,20 @@ impl Rem<'_> {
             engine, request, ..
         } = *self;
         let planner = Planner::new(engine, request, tools.model().is_some());
+        let planner = self.permit.race(planner).await??;
+        let learned = Learned::load(
+            &engine.store,
+            self.session,
+            request.complexity,
+            tools.libraries(),
+            &night::night_of(&clock::local()).to_string(),
+        )?;
+        let arms = tools.writers.iter().map(|w| w.arm.clone()).collect();
         Ok(Course {
-            planner: self.permit.race(planner).await??,
-            learned: Learned::load(
-                &engine.store,
-                self.session,
-                request.complexity,
-                tools.libraries(),
-                &night::night_of(&clock::local()).to_string(),
-            )?,
-            arms: Arms::new(tools.writers.iter().map(|w| w.arm.clone()).collect()),
+            planner,
+            // What a person wants never asked is nobody's stand-in either.
+            arms: Arms::new(learned.allowed(arms)),
+            learned,
             budget: Budget {
                 scenarios: request.max_scenarios,
                 time: request.for_duration,

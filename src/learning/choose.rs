@@ -1,21 +1,26 @@
-//! Which topic to dream of next: by what can be learned there, how new it is and how long a try takes, and never less
-//! than one draw in twenty for any that stands for choice. Pure.
+//! Which topic to dream of next: by what can be learned there, how new it is and how long a try takes. Of up to twenty
+//! topics none is drawn less often than one time in twenty. Pure.
 
 use std::fmt::Write as _;
 
+use super::offline::Approach;
 use super::outlook::Outlook;
 use crate::chance::{Bounds, Chance, bounded};
 use crate::dream::{Alternative, Decision};
 
-/// No alternative is drawn less often.
+/// No alternative is drawn less often: a share of the draws, 0 to 1.
 pub const LEAST_SHARE: f64 = 0.05;
-/// So many alternatives at most stand for choice: with each its least share, half of all draws still go by merit.
+/// Up to so many topics stand for choice all at once, so that each has its least share of all draws; of twenty each has just
+/// that, and merit decides nothing. Of more no rule could give it to each: the shares would sum to more than 1.
+pub const MOST_STRATA: usize = 20;
+/// Where there are more, so many of them stand at once: with each its least share, half of the draws still go by merit.
 pub const MOST_ALTERNATIVES: usize = 10;
-/// Of the modules with documented functions so many stand for choice because it is their turn, and so many by merit; the
-/// rest of the places are the clusters'.
+/// Of the modules with documented functions so many stand because it is their turn, and so many by merit; the rest of the
+/// places are the clusters'. Where one kind has too few, the other takes its places.
 const MODULES_IN_TURN: usize = 2;
 const MODULES_BY_MERIT: usize = 4;
-pub const MOST_CLUSTERS: usize = MOST_ALTERNATIVES - MODULES_IN_TURN - MODULES_BY_MERIT;
+/// Of the clusters that stand because they are new, so many stand because it is their turn.
+const CLUSTERS_IN_TURN: usize = 1;
 /// How sharply merit decides: twice the worth is drawn eight times as often.
 const SHARPNESS: i32 = 3;
 
@@ -25,7 +30,7 @@ pub struct Candidate {
     pub topic: String,
     /// `source` or `llm`.
     pub way: &'static str,
-    /// Often it was dreamed of, as the knowledge counts; tries that are recorded count beside it.
+    /// How often it was dreamed of, as the knowledge counts; tries that are recorded count beside it.
     pub dreamed: u64,
 }
 
@@ -37,6 +42,9 @@ impl Candidate {
         }
     }
 }
+
+/// The pass rate of which a try is worth the most.
+const BEST_RATE: f64 = 0.625;
 
 /// What a try at a pass rate is worth: nothing where it never passes, most where it passes often but not always, half of
 /// that where it always does (half of it the rate itself, half the learnability 4p(1 - p)).
@@ -57,27 +65,84 @@ pub(super) fn novelty(times: u64) -> f64 {
 
 /// The places of a list of so many from the one whose turn it is. The turn goes round by one with every try, so that within as
 /// many tries as there are places each of them comes first once, whatever is believed of it.
-pub fn turned(places: usize, turn: u64) -> impl Iterator<Item = usize> {
+pub(super) fn turned(places: usize, turn: u64) -> impl Iterator<Item = usize> {
     let first = turn.checked_rem(places as u64).unwrap_or_default();
     let first = usize::try_from(first).unwrap_or_default();
     (first..places).chain(0..first)
 }
 
-/// The places of those modules that stand for choice.
-#[must_use]
-pub fn standing(modules: &[Candidate], turn: u64, outlook: &Outlook) -> Vec<usize> {
-    let mut places: Vec<usize> = turned(modules.len(), turn).collect();
-    let mut rest = places.split_off(places.len().min(MODULES_IN_TURN));
-    rest.sort_by(|a, b| merit(&modules[*b], outlook).total_cmp(&merit(&modules[*a], outlook)));
-    places.extend(rest.into_iter().take(MODULES_BY_MERIT));
+/// The places of those that stand for choice: all, up to `MOST_STRATA`. Of more than that nobody can have one draw in twenty:
+/// ten stand then, modules and clusters by the rules of each, and the turn comes to each module, and to each cluster, equally
+/// often.
+fn standing(candidates: &[Candidate], turn: u64, outlook: &Outlook) -> Vec<usize> {
+    if candidates.len() <= MOST_STRATA {
+        return (0..candidates.len()).collect();
+    }
+    let is_module = |place: &usize| candidates[*place].way == "source";
+    let (modules, clusters): (Vec<usize>, Vec<usize>) = (0..candidates.len()).partition(is_module);
+    let least = MODULES_IN_TURN + MODULES_BY_MERIT;
+    let for_modules = least.max(MOST_ALTERNATIVES.saturating_sub(clusters.len()));
+    let mut places = modules_standing(&modules, for_modules, candidates, turn, outlook);
+    let left = MOST_ALTERNATIVES - places.len();
+    places.extend(clusters_standing(
+        &clusters, left, candidates, turn, outlook,
+    ));
     places
 }
 
-/// Each candidate's share of the draws.
-#[must_use]
-pub fn shares(candidates: &[Candidate], outlook: &Outlook) -> Vec<f64> {
-    let merits: Vec<f64> = candidates.iter().map(|c| merit(c, outlook)).collect();
-    sharpened(&merits, LEAST_SHARE)
+/// Those whose turn it is. It goes round by name: the lists themselves change their order with every try.
+fn in_turn(places: &[usize], count: usize, candidates: &[Candidate], turn: u64) -> Vec<usize> {
+    let mut by_name = places.to_vec();
+    by_name.sort_by(|a, b| candidates[*a].topic.cmp(&candidates[*b].topic));
+    let turned = turned(by_name.len(), turn).take(count);
+    turned.map(|n| by_name[n]).collect()
+}
+
+/// Whose turn it is, and of the rest the best.
+fn modules_standing(
+    modules: &[usize],
+    places: usize,
+    candidates: &[Candidate],
+    turn: u64,
+    outlook: &Outlook,
+) -> Vec<usize> {
+    let mut standing = in_turn(modules, MODULES_IN_TURN, candidates, turn);
+    let mut rest = modules.to_vec();
+    rest.retain(|place| !standing.contains(place));
+    let left = places.saturating_sub(standing.len());
+    standing.extend(best(rest, candidates, outlook).into_iter().take(left));
+    standing
+}
+
+/// One half for what is new: whose turn it is, and what was dreamed of the least, in the order in which they are given. The
+/// other half for the best of those that were dreamed of, so that what was measured there acts.
+fn clusters_standing(
+    clusters: &[usize],
+    places: usize,
+    candidates: &[Candidate],
+    turn: u64,
+    outlook: &Outlook,
+) -> Vec<usize> {
+    let mut standing = in_turn(clusters, CLUSTERS_IN_TURN.min(places), candidates, turn);
+    let dreamed = |place: &usize| times(&candidates[*place], outlook);
+    let mut known = clusters.to_vec();
+    known.retain(|place| dreamed(place) > 0 && !standing.contains(place));
+    let known = best(known, candidates, outlook).into_iter();
+    standing.extend(known.take(places / 2));
+    let mut new = clusters.to_vec();
+    new.retain(|place| !standing.contains(place));
+    new.sort_by_cached_key(dreamed);
+    let left = places.saturating_sub(standing.len());
+    standing.extend(new.into_iter().take(left));
+    standing
+}
+
+/// By merit, the best first.
+fn best(places: Vec<usize>, candidates: &[Candidate], outlook: &Outlook) -> Vec<usize> {
+    let of = |place: usize| (place, merit(&candidates[place], outlook));
+    let mut weighed: Vec<(usize, f64)> = places.into_iter().map(of).collect();
+    weighed.sort_by(|a, b| b.1.total_cmp(&a.1));
+    weighed.into_iter().map(|(place, _)| place).collect()
 }
 
 /// Shares by merit, sharply, and none below the least.
@@ -100,24 +165,56 @@ pub(super) fn sharpened(merits: &[f64], least: f64) -> Vec<f64> {
     bounded(&sharp, bounds)
 }
 
-/// What a try there is worth per second, new topics before old ones.
-#[must_use]
-pub fn merit(candidate: &Candidate, outlook: &Outlook) -> f64 {
+/// How often it was dreamed of, by the tries that are recorded or as the knowledge counts.
+fn times(candidate: &Candidate, outlook: &Outlook) -> u64 {
+    let (.., times) = outlook.expected(&candidate.topic, candidate.way);
+    times.max(candidate.dreamed)
+}
+
+/// What a try there is worth per second at the rate that is believed, new topics before old ones.
+fn merit(candidate: &Candidate, outlook: &Outlook) -> f64 {
     let (rate, seconds, times) = outlook.expected(&candidate.topic, candidate.way);
     worth(rate) * novelty(times.max(candidate.dreamed)) / seconds
 }
 
-fn figures(candidate: &Candidate, outlook: &Outlook) -> String {
+/// The pass rate, 0 to 1, that a strategy goes by in one draw where `rate` is believed with the weight of so many `tries`.
+/// Greedy: that rate. ucb1: of those within so many deviations of it the one that is worth the most. Thompson: one that is
+/// drawn from what is believed.
+fn gone_by(approach: Approach, rate: f64, tries: f64, chance: &mut Chance) -> f64 {
+    match approach {
+        Approach::Greedy => rate,
+        Approach::Ucb1 { deviations } => {
+            let variance = rate * (1.0 - rate) / (tries + 1.0);
+            let reach = deviations * variance.max(0.0).sqrt();
+            BEST_RATE.max(rate - reach).min(rate + reach)
+        }
+        Approach::Thompson => chance.beta(rate * tries, (1.0 - rate) * tries),
+    }
+}
+
+/// A candidate's merit in one draw, and its figures in plain words.
+fn weighed(candidate: &Candidate, outlook: &Outlook, chance: &mut Chance) -> (f64, String) {
     let (rate, seconds, times) = outlook.expected(&candidate.topic, candidate.way);
+    let times = times.max(candidate.dreamed);
     let mut words = format!(
-        "{:.0} % believed to pass at {seconds:.0} s a try, dreamed of {} times",
-        rate * 100.0,
-        times.max(candidate.dreamed)
+        "{:.0} % believed to pass at {seconds:.0} s a try, dreamed of {times} times",
+        rate * 100.0
     );
     if let Some(floor) = outlook.advice(&candidate.topic, candidate.way) {
         _ = write!(words, ", offline analysis: at least {:.0} %", floor * 100.0);
     }
-    words
+    let mut by = rate;
+    if let Some(approach) = outlook.approach(&candidate.topic) {
+        let tries = outlook.weight_of_belief(&candidate.topic, candidate.way);
+        by = gone_by(approach, rate, tries, chance);
+        _ = write!(
+            words,
+            ", weighed at {:.0} % by its strategy {}",
+            by * 100.0,
+            approach.as_str()
+        );
+    }
+    (worth(by) * novelty(times) / seconds, words)
 }
 
 /// Whether a decision fell on what only the least share kept in the draw: against the figures, to see whether they hold.
@@ -138,21 +235,30 @@ pub fn is_against_the_figures(decision: &Decision) -> bool {
     })
 }
 
-/// The place of the next topic, and why. `None` where there is none.
+/// The place of the next topic among all that there are, and why: the alternatives are those that stand for choice. `None`
+/// where there is none.
 pub fn decide(
     candidates: &[Candidate],
     outlook: &Outlook,
     chance: &mut Chance,
 ) -> Option<(usize, Decision)> {
-    let shares = shares(candidates, outlook);
-    let place = chance.pick(&shares)?;
-    let alternatives = candidates
+    let standing = standing(candidates, outlook.tries(), outlook);
+    let (mut merits, mut figures) = (Vec::new(), Vec::new());
+    for place in &standing {
+        let (merit, words) = weighed(&candidates[*place], outlook, chance);
+        merits.push(merit);
+        figures.push(words);
+    }
+    let shares = sharpened(&merits, LEAST_SHARE);
+    let place = standing[chance.pick(&shares)?];
+    let alternatives = standing
         .iter()
-        .zip(&shares)
-        .map(|(candidate, weight)| Alternative {
-            name: candidate.name(),
-            weight: *weight,
-            figures: figures(candidate, outlook),
+        .zip(shares)
+        .zip(figures)
+        .map(|((place, weight), figures)| Alternative {
+            name: candidates[*place].name(),
+            weight,
+            figures,
         })
         .collect();
     let chosen = candidates[place].name();
@@ -161,169 +267,4 @@ pub fn decide(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chance::cases;
-    use crate::dream::AttemptFact;
-
-    fn fact(n: i64, topic: &str, saved: bool, seconds: f64) -> AttemptFact {
-        AttemptFact {
-            topic: topic.to_owned(),
-            seconds,
-            ..AttemptFact::example(n, saved)
-        }
-    }
-
-    fn candidate(topic: &str) -> Candidate {
-        Candidate {
-            topic: topic.to_owned(),
-            way: "llm",
-            dreamed: 0,
-        }
-    }
-
-    fn outlook(rates: &[(&str, i64)]) -> Outlook {
-        let facts: Vec<AttemptFact> = rates
-            .iter()
-            .enumerate()
-            .flat_map(|(t, (topic, of_ten))| {
-                let base = 100 * i64::try_from(t).unwrap();
-                (0..10).map(move |n| fact(base + n, topic, n < *of_ten, 30.0))
-            })
-            .collect();
-        Outlook::of(&facts, &[])
-    }
-
-    /// What each of many seeds chooses, and what it chooses once one fact among these is another.
-    fn moved(one: &Outlook, other: &Outlook) -> (usize, usize) {
-        let candidates = [candidate("lists"), candidate("dates")];
-        let chosen = |outlook: &Outlook, seed| {
-            let (place, decision) =
-                decide(&candidates, outlook, &mut Chance::seeded(seed)).unwrap();
-            assert_eq!(decision.chosen, candidates[place].name());
-            place
-        };
-        let pairs = (0..400).map(|seed| (chosen(one, seed), chosen(other, seed)));
-        let (mut to_first, mut to_second) = (0, 0);
-        for (before, after) in pairs {
-            to_first += usize::from(before == 1 && after == 0);
-            to_second += usize::from(before == 0 && after == 1);
-        }
-        (to_first, to_second)
-    }
-
-    #[test]
-    fn one_fact_changes_and_the_same_seed_chooses_another_topic() {
-        // The same tries but for one outcome: one try of lists that was lost is saved now.
-        let before = outlook(&[("lists", 2), ("dates", 3)]);
-        let after = outlook(&[("lists", 3), ("dates", 3)]);
-        let (to_lists, to_dates) = moved(&before, &after);
-        assert!(to_lists >= 10, "{to_lists} of 400 seeds choose lists now");
-        assert_eq!(to_dates, 0, "and none turns away from it");
-        let chosen = |outlook: &Outlook| {
-            let candidates = [candidate("lists"), candidate("dates")];
-            let (_, decision) = decide(&candidates, outlook, &mut Chance::seeded(FLIPS)).unwrap();
-            decision.chosen
-        };
-        assert_eq!(chosen(&before), "weaving from dates");
-        assert_eq!(chosen(&after), "weaving from lists");
-    }
-
-    /// A seed whose draw lies between the two shares.
-    const FLIPS: u64 = 8;
-
-    #[test]
-    fn what_only_the_least_share_kept_is_drawn_against_the_figures() {
-        let candidates = [candidate("lists"), candidate("dates")];
-        let uneven = outlook(&[("lists", 6), ("dates", 0)]);
-        let of_seed = |seed, outlook: &Outlook| {
-            decide(&candidates, outlook, &mut Chance::seeded(seed))
-                .unwrap()
-                .1
-        };
-        let decisions: Vec<Decision> = (0..400).map(|seed| of_seed(seed, &uneven)).collect();
-        let against = decisions
-            .iter()
-            .filter(|d| is_against_the_figures(d))
-            .count();
-        assert!(
-            (8..=40).contains(&against),
-            "one in twenty: {against} of 400"
-        );
-        let surprising = decisions.iter().filter(|d| is_against_the_figures(d));
-        assert!(
-            surprising
-                .into_iter()
-                .all(|d| d.chosen == "weaving from dates")
-        );
-        let even = outlook(&[("lists", 4), ("dates", 4)]);
-        assert!(!(0..100).any(|seed| is_against_the_figures(&of_seed(seed, &even))));
-    }
-
-    #[test]
-    fn the_words_name_choice_figures_and_runner_up() {
-        let candidates = [candidate("lists"), candidate("dates"), candidate("words")];
-        let (_, decision) = decide(
-            &candidates,
-            &outlook(&[("lists", 6), ("dates", 1)]),
-            &mut Chance::seeded(1),
-        )
-        .unwrap();
-        let words = decision.in_words();
-        assert!(
-            words.contains("runner-up") && words.contains("believed to pass at 3"),
-            "{words}"
-        );
-        assert!(words.contains("3 alternatives in all"), "{words}");
-    }
-
-    #[test]
-    fn nobody_falls_below_one_draw_in_twenty() {
-        for seed in 0..u64::from(cases()) {
-            let mut chance = Chance::seeded(seed);
-            let count = 1 + usize::try_from(chance.bits() % 10).unwrap();
-            let names: Vec<String> = (0..count).map(|n| format!("t{n}")).collect();
-            let facts: Vec<AttemptFact> = (0..30)
-                .map(|n| {
-                    let topic = &names[usize::try_from(chance.bits()).unwrap_or(0) % count];
-                    fact(n, topic, chance.happens(0.3), 1000.0 * chance.unit())
-                })
-                .collect();
-            let outlook = Outlook::of(&facts, &[]);
-            let candidates: Vec<Candidate> = names.iter().map(|name| candidate(name)).collect();
-            let shares = shares(&candidates, &outlook);
-            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-6);
-            assert!(
-                shares.iter().all(|s| *s >= LEAST_SHARE - 1e-9),
-                "{seed}: {shares:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_sometimes_solved_is_worth_the_most() {
-        assert!(worth(0.0).abs() < 1e-12);
-        assert!(worth(0.6) > worth(0.2) && worth(0.6) > worth(1.0) && worth(1.0) > worth(0.1));
-        assert!(worth(f64::NAN).abs() < 1e-12);
-    }
-
-    #[test]
-    fn every_module_stands_for_choice_within_as_many_tries_as_there_are_modules() {
-        let modules: Vec<Candidate> = (0..12).map(|n| candidate(&format!("m{n}"))).collect();
-        // All but one fare well, and that one stands where no turn of its own would bring it.
-        let facts: Vec<AttemptFact> = (0..240)
-            .map(|n| fact(n, &format!("m{}", n % 12), n % 12 != 7, 30.0))
-            .collect();
-        let outlook = Outlook::of(&facts, &[]);
-        let stood = |n| {
-            let turns = (0..12).map(|turn| standing(&modules, turn, &outlook));
-            turns.filter(|places| places.contains(&n)).count()
-        };
-        for n in 0..12 {
-            assert!(stood(n) >= 2, "m{n} stood {} times", stood(n));
-        }
-        assert_eq!(stood(7), 2, "by its turn alone");
-        assert_eq!(standing(&modules[..1], 5, &outlook), [0]);
-        assert!(standing(&[], 5, &outlook).is_empty());
-    }
-}
+mod tests;

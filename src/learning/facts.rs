@@ -220,15 +220,24 @@ impl<'a> LearningStore<'a> {
         text.map(read).transpose()
     }
 
-    /// Every topic's offline model; what cannot be read is left out with a warning.
+    /// Every topic's offline model, for choices to go by; what cannot be read, or has a rate that is none, is left out with
+    /// a warning.
     pub fn offline_models(&self) -> Result<Vec<(String, OfflineModel)>, LearningError> {
         let rows = self.store.offline_models()?.into_iter();
         Ok(rows
-            .filter_map(|(topic, text)| match serde_json::from_str(&text) {
-                Ok(model) => Some((topic, model)),
-                Err(error) => {
-                    tracing::warn!(%error, topic, "an offline model is left out");
-                    None
+            .filter_map(|(topic, text)| {
+                let read: Result<OfflineModel, _> = serde_json::from_str(&text);
+                // An earlier program kept the bounds that a file claimed.
+                match read.map(OfflineModel::checked) {
+                    Ok(Some(model)) => Some((topic, model)),
+                    Ok(None) => {
+                        tracing::warn!(topic, "an offline model whose rate is none is left out");
+                        None
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, topic, "an offline model is left out");
+                        None
+                    }
                 }
             })
             .collect())

@@ -56,7 +56,7 @@ pub fn alternatives(there: &[String], outlook: &Outlook) -> Vec<Vec<String>> {
     all
 }
 
-/// Each alternative's share of the draws, none below one in twenty.
+/// Each alternative's share of the draws, none of those that stand below one in twenty; there are at most ten of them.
 #[must_use]
 pub fn shares(alternatives: &[Vec<String>], outlook: &Outlook) -> Vec<f64> {
     let merits = alternatives.iter().map(|libraries| {

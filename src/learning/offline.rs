@@ -21,6 +21,8 @@ const LEAST_OBSERVATIONS: u64 = 5;
 const LEAST_FOR_SPREAD: u64 = 3;
 /// 97.5 % of a normal distribution lies below so many deviations.
 const Z: f64 = 1.959_964;
+/// Deviations that ucb1 reaches at most, whatever another program wrote: analysis here says 1 to 2.
+const MOST_DEVIATIONS: f64 = 4.0;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OfflineModel {
@@ -39,6 +41,7 @@ pub struct OfflineModel {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
+    /// How far ucb1 reaches, in standard deviations of what is believed here.
     pub ucb1_c: f64,
     pub learning_weight: f64,
     pub ngram_weight: f64,
@@ -47,9 +50,10 @@ pub struct Parameters {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecommendedPath {
     pub actions: Vec<String>,
+    /// 0 to 1.
     pub success_rate: f64,
     pub observations: u64,
-    /// The rate is above this with 97.5 % confidence.
+    /// The rate is above this with 97.5 % confidence: Wilson's bound of the two figures above, never what a file says.
     #[serde(default)]
     pub lower_bound: f64,
 }
@@ -58,24 +62,58 @@ pub struct RecommendedPath {
 pub struct StrategyConfig {
     pub maturity_threshold: u32,
     pub error_rate_threshold: f64,
+    /// How a choice weighs the topic: `greedy`, `ucb1` or `thompson`; another program's own word changes nothing.
     pub initial_strategy: String,
 }
 
+/// How what is believed of a topic enters a choice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Approach {
+    /// As it is, like a topic without an offline model.
+    Greedy,
+    /// For as much as it may be worth within so many standard deviations, 0 to 4.
+    Ucb1 { deviations: f64 },
+    /// Drawn anew for each choice.
+    Thompson,
+}
+
+impl Approach {
+    /// The word that a model holds.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Greedy => "greedy",
+            Self::Ucb1 { .. } => "ucb1",
+            Self::Thompson => "thompson",
+        }
+    }
+}
+
 impl OfflineModel {
-    /// Of another program, with the bounds that it did not write; `None` where a rate is none.
+    /// Of a file, with bounds that follow from its rates and observations alone: a choice goes by them, and nobody can tell
+    /// how others came about. `None` where a rate is none.
     #[must_use]
     pub fn checked(mut self) -> Option<Self> {
         for path in &mut self.recommended_paths {
-            if path.lower_bound <= 0.0 {
-                let observations = path.observations as f64;
-                path.lower_bound = wilson_lower(path.success_rate * observations, observations);
-            }
-            let is_rate = |rate: f64| (0.0..=1.0).contains(&rate);
-            if !is_rate(path.success_rate) || !is_rate(path.lower_bound) {
+            if !(0.0..=1.0).contains(&path.success_rate) {
                 return None;
             }
+            path.lower_bound = wilson(path.success_rate, path.observations as f64);
         }
         Some(self)
+    }
+
+    /// How a choice weighs its topic; `None` where the model names no strategy that there is here.
+    #[must_use]
+    pub fn approach(&self) -> Option<Approach> {
+        match self.strategy_config.initial_strategy.as_str() {
+            "greedy" => Some(Approach::Greedy),
+            "ucb1" => Some(Approach::Ucb1 {
+                deviations: self.parameters.ucb1_c.clamp(0.0, MOST_DEVIATIONS),
+            }),
+            "thompson" => Some(Approach::Thompson),
+            _ => None,
+        }
     }
 
     /// What a try that begins with this step passes at least as often as; `None` where nothing says so. Another program's
@@ -95,10 +133,14 @@ impl OfflineModel {
 /// Wilson's lower bound of a rate; 0 where nothing was seen.
 #[must_use]
 pub fn wilson_lower(successes: f64, tries: f64) -> f64 {
+    wilson(successes / tries, tries)
+}
+
+/// The same of a rate that was seen in so many tries.
+fn wilson(p: f64, tries: f64) -> f64 {
     if tries <= 0.0 {
         return 0.0;
     }
-    let p = successes / tries;
     let centre = p + Z * Z / (2.0 * tries);
     let margin = Z * (p * (1.0 - p) / tries + Z * Z / (4.0 * tries * tries)).sqrt();
     ((centre - margin) / (1.0 + Z * Z / tries)).clamp(0.0, 1.0)
@@ -245,6 +287,42 @@ mod tests {
             selection: super::super::Selection::default(),
             snapshot,
         }
+    }
+
+    #[test]
+    fn a_bound_that_a_file_claims_is_never_believed() {
+        let good: &[(&str, bool)] = &[("weave", true), ("code", true)];
+        let facts = [session(&[(good, true, 2), (good, false, 8)])];
+        let own = analyse(&facts, Timestamp::UNIX_EPOCH);
+        let mut claimed = own.clone();
+        let path = &mut claimed.recommended_paths[0];
+        assert!((path.success_rate - 0.2).abs() < 1e-12);
+        path.lower_bound = 0.99;
+        assert_eq!(claimed.floor_of("weave"), Some(0.99));
+        let checked = claimed.checked().unwrap();
+        assert_eq!(checked.floor_of("weave"), Some(wilson_lower(2.0, 10.0)));
+        assert_eq!(checked, own, "what was analysed here stays as it was");
+        for rate in [1.01, -0.01, f64::NAN, f64::INFINITY] {
+            let mut odd = own.clone();
+            odd.recommended_paths[0].success_rate = rate;
+            assert_eq!(odd.checked(), None, "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_strategy_that_there_is_none_of_here_is_none() {
+        let mut model = analyse(&[], Timestamp::UNIX_EPOCH);
+        let mut named = |name: &str, ucb1_c| {
+            name.clone_into(&mut model.strategy_config.initial_strategy);
+            model.parameters.ucb1_c = ucb1_c;
+            model.approach()
+        };
+        assert_eq!(named("thompson", 2.0), Some(Approach::Thompson));
+        assert_eq!(named("greedy", 2.0), Some(Approach::Greedy));
+        let ucb1 = |deviations| Some(Approach::Ucb1 { deviations });
+        assert_eq!(named("ucb1", 2.0), ucb1(2.0));
+        assert_eq!(named("ucb1", 1e300), ucb1(MOST_DEVIATIONS));
+        assert_eq!(named("softmax", 2.0), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ladder::{Ladder, rung};
 use super::libraries;
-use super::offline::OfflineModel;
+use super::offline::{Approach, OfflineModel};
 use super::session::SessionFact;
 use super::snapshot::Outcomes;
 use crate::dream::{AttemptFact, Difficulty, Generator};
@@ -96,6 +96,8 @@ pub struct Outlook {
     topics: BTreeMap<(String, String), Figures>,
     /// By topic and way: the least that offline analysis is sure of.
     advised: BTreeMap<(String, String), f64>,
+    /// By topic: how offline analysis wants it weighed.
+    approaches: BTreeMap<String, Approach>,
     everywhere: Ladder,
     /// By topic and library.
     ladders: BTreeMap<(String, String), Vec<Tried>>,
@@ -122,6 +124,9 @@ impl Outlook {
     #[must_use]
     pub fn advised(mut self, models: &[(String, OfflineModel)]) -> Self {
         for (topic, model) in models {
+            if let Some(approach) = model.approach() {
+                self.approaches.insert(topic.clone(), approach);
+            }
             for begin in ["source", "weave"] {
                 if let Some((floor, way)) = model.floor_of(begin).zip(way_from(begin)) {
                     self.advised.insert((topic.clone(), way.to_owned()), floor);
@@ -219,6 +224,20 @@ impl Outlook {
             None => of_topic.rate(prior.0),
         };
         (rate, of_topic.seconds_each(prior.1), of_topic.times)
+    }
+
+    /// How many tries' weight the believed pass rate has: those that are remembered, and what was believed before them.
+    #[must_use]
+    pub fn weight_of_belief(&self, topic: &str, way: Way) -> f64 {
+        let key = (topic.to_owned(), way.to_owned());
+        let of_topic = self.topics.get(&key).copied().unwrap_or_default();
+        of_topic.tries + PRIOR_TRIES
+    }
+
+    /// How offline analysis wants a topic weighed; `None` where there is none, or none that names a strategy of ours.
+    #[must_use]
+    pub fn approach(&self, topic: &str) -> Option<Approach> {
+        self.approaches.get(topic).copied()
     }
 
     /// What offline analysis is sure of, where there is one of this topic and way.

@@ -1,12 +1,12 @@
 //! Does it pay? Recorded tries become a simulated world, and several nights are played in it with learning on and off.
 //! Pure; called by the bench `pays`. The world gives back what was recorded of a topic, a difficulty and a model, or of
-//! the nearest of which enough is recorded; it invents nothing.
+//! the nearest of which enough is recorded; it invents nothing. Models are told apart by their names alone.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::choose::{self, Candidate, MOST_CLUSTERS};
+use super::choose::{self, Candidate};
 use super::outlook::Outlook;
 use crate::chance::Chance;
 use crate::dream::{ArmKey, AttemptFact, Difficulty, FactOutcome, Generator, LearningPhase, Step};
@@ -25,12 +25,15 @@ pub struct World {
     cells: BTreeMap<Cell, Vec<(bool, f64)>>,
     /// Topics of found and of woven tasks.
     topics: [Vec<String>; 2],
+    /// One for each name of a model, without address and prompts.
     pub arms: Vec<ArmKey>,
+    /// Tries that a model worked on.
     pub tries: usize,
 }
 
 impl World {
-    /// Of tries that a model worked on; others have no choice in them.
+    /// Of tries that a model worked on; others have no choice in them. A model is its name: the same one with the prompts of
+    /// another time, or at another address, is no other.
     #[must_use]
     pub fn of(facts: &[AttemptFact]) -> Self {
         let mut world = Self {
@@ -41,10 +44,11 @@ impl World {
         };
         for fact in facts {
             let Some(arm) = &fact.arm else { continue };
-            // Prompts of another time are no choice: nobody asks with them again.
+            // Nobody asks with the prompts of another time again, and a server that was started anew has another port.
             let arm = &ArmKey {
+                endpoint: String::new(),
+                model: arm.model.clone(),
                 prompt: String::new(),
-                ..arm.clone()
             };
             let found = fact.steps.first().is_some_and(|step| step.name == "source");
             let outcome = (fact.outcome.is_success(), fact.seconds.max(0.1));
@@ -105,6 +109,19 @@ impl World {
 
     fn knows(&self, found: bool) -> bool {
         !self.topics[usize::from(!found)].is_empty()
+    }
+}
+
+/// What several measurements come to, as a program's exit code: 1 where one missed (`Some(false)`), else 0 where one holds, else
+/// 2: nothing could be told.
+#[must_use]
+pub fn exit_code(told: &[Option<bool>]) -> u8 {
+    if told.contains(&Some(false)) {
+        1
+    } else if told.contains(&Some(true)) {
+        0
+    } else {
+        2
     }
 }
 
@@ -179,15 +196,8 @@ fn pick(world: &World, outlook: &Outlook, chance: &mut Chance) -> (bool, String)
         };
         topics.iter().map(candidate).collect()
     };
-    let turn = outlook.tries();
-    let modules = candidates(&world.topics[0], "source");
-    let clusters = candidates(&world.topics[1], "llm");
-    let standing = choose::standing(&modules, turn, outlook).into_iter();
-    let woven = choose::turned(clusters.len(), turn).take(MOST_CLUSTERS);
-    let all: Vec<Candidate> = standing
-        .map(|n| modules[n].clone())
-        .chain(woven.map(|n| clusters[n].clone()))
-        .collect();
+    let mut all = candidates(&world.topics[0], "source");
+    all.extend(candidates(&world.topics[1], "llm"));
     let chosen = choose::decide(&all, outlook, chance).map_or(0, |(place, _)| place);
     (all[chosen].way == "source", all[chosen].topic.clone())
 }
@@ -237,22 +247,41 @@ mod tests {
 
     fn arm(model: &str) -> ArmKey {
         ArmKey {
-            endpoint: "here".to_owned(),
+            endpoint: String::new(),
             model: model.to_owned(),
             prompt: String::new(),
         }
     }
 
     #[test]
-    fn prompts_of_another_time_are_no_choice() {
+    fn prompts_of_another_time_and_other_addresses_are_no_choice() {
         let mut facts = tries("a", "m", 1, 4);
         for (n, fact) in facts.iter_mut().enumerate() {
-            fact.arm.as_mut().unwrap().prompt = format!("weave-{}", n % 2);
+            let arm = fact.arm.as_mut().unwrap();
+            arm.prompt = format!("weave-{}", n % 2);
+            arm.endpoint = format!("http://127.0.0.1:{n}");
         }
         let world = World::of(&facts);
         assert!(world.arms == [arm("m")] && !world.has_a_choice());
         facts.extend(tries("b", "m", 1, 1));
         assert!(World::of(&facts).has_a_choice(), "another topic");
+        facts.extend(tries("a", "other", 1, 1));
+        assert_eq!(World::of(&facts).arms, [arm("m"), arm("other")]);
+    }
+
+    #[test]
+    fn what_nothing_was_measured_for_is_no_success() {
+        let cases = [
+            ([None, None], 2),
+            ([None, Some(true)], 0),
+            ([Some(false), None], 1),
+            ([Some(true), Some(false)], 1),
+            ([Some(true), Some(true)], 0),
+        ];
+        for (told, code) in cases {
+            assert_eq!(exit_code(&told), code, "{told:?}");
+        }
+        assert_eq!(exit_code(&[]), 2);
     }
 
     /// `saved` of `tries` on documented functions of a topic, ten seconds each.

@@ -29,8 +29,8 @@ pub struct Book {
     version: Version,
     rule: Rule,
     arms: BTreeSet<ArmKey>,
-    /// Those that are asked no more: their model was asked since then with other prompts or at another address.
-    retired: BTreeSet<ArmKey>,
+    /// Those of the newest session, where one is on record: only they would be asked.
+    newest: Option<BTreeSet<ArmKey>>,
     seen: BTreeSet<AttemptId>,
     outcomes: BTreeMap<ArmKey, Vec<(bool, f64)>>,
 }
@@ -43,7 +43,7 @@ impl Book {
             rule: Rule::new(&version.config.strategy, version.config.bounds),
             version: version.clone(),
             arms: BTreeSet::new(),
-            retired: BTreeSet::new(),
+            newest: None,
             seen: BTreeSet::new(),
             outcomes: BTreeMap::new(),
         };
@@ -120,6 +120,14 @@ impl Book {
         }
     }
 
+    /// Those of `arms` that a person lets be asked: without the ones that are set to 0, or all where they all are.
+    #[must_use]
+    pub fn allowed(&self, arms: Vec<ArmKey>) -> Vec<ArmKey> {
+        let never = |arm: &ArmKey| self.set_by_hand(arm).is_some_and(|set| set.weight <= 0.0);
+        let (never, allowed): (Vec<ArmKey>, Vec<ArmKey>) = arms.into_iter().partition(never);
+        if allowed.is_empty() { never } else { allowed }
+    }
+
     /// Which of `among` to ask, and why. `None` where there is none.
     pub fn decide(&self, among: &[ArmKey], chance: &mut Chance) -> Option<(usize, Decision)> {
         let weights = self.weights(among);
@@ -150,27 +158,26 @@ impl Book {
         }
     }
 
-    pub(super) fn retire(&mut self, arms: impl IntoIterator<Item = ArmKey>) {
-        self.retired.extend(arms);
+    /// These alone were there to be asked in the newest session; all others are told without a weight.
+    pub(super) fn newest_are(&mut self, arms: impl IntoIterator<Item = ArmKey>) {
+        self.newest = Some(arms.into_iter().collect());
     }
 
     /// Every model that ever answered; the weights are those of the ones that would be asked.
     #[must_use]
     pub fn views(&self) -> Vec<ArmView> {
-        let live: Vec<ArmKey> = self.arms.difference(&self.retired).cloned().collect();
-        let weights = self.weights(&live);
-        let retired = self.arms.intersection(&self.retired).cloned();
-        live.iter()
-            .cloned()
-            .zip(weights)
-            .chain(retired.map(|arm| (arm, 0.0)))
+        let is_live = |arm: &ArmKey| self.newest.as_ref().is_none_or(|all| all.contains(arm));
+        let (live, others): (Vec<ArmKey>, Vec<ArmKey>) =
+            self.arms.iter().cloned().partition(is_live);
+        let weights = self.weights(&live).into_iter().map(Some);
+        let live = live.into_iter().zip(weights);
+        live.chain(others.into_iter().map(|arm| (arm, None)))
             .map(|(arm, weight)| ArmView {
-                weight,
+                weight: weight.unwrap_or_default(),
                 set_by_hand: self.set_by_hand(&arm).is_some(),
-                figures: if self.retired.contains(&arm) {
-                    "earlier prompts or another address: not asked any more".to_owned()
-                } else {
-                    self.figures(&arm)
+                figures: match weight {
+                    Some(_) => self.figures(&arm),
+                    None => "not asked in the newest session".to_owned(),
                 },
                 metrics: metrics(self.outcomes.get(&arm).map_or(&[], Vec::as_slice)),
                 arm,

@@ -44,7 +44,8 @@ impl Strategy {
     }
 }
 
-/// A weight that a person set: it stays until the person takes it away. 0 means: never ask it.
+/// A weight, 0 to 1, that a person set: it stays until the person takes it away. 0 means: never ask it, not even where
+/// another one fails, unless all that a session found are set to 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {

@@ -123,22 +123,17 @@ pub fn left_out(facts: &[AttemptFact]) -> Option<String> {
         .then(|| format!("the newest {MOST_FACTS} tries are counted; older ones, if any, are not"))
 }
 
-/// The book over these facts, under the version in force, with every model that ever answered.
+/// The book over these facts, under the version in force, with every model that ever answered. Only those of the newest
+/// session have a weight: others the settings no longer name, or they did not answer then.
 pub fn book(store: &Store, facts: &[AttemptFact]) -> Result<Book, ModelsError> {
     let seen = store.models()?;
-    // Its model was asked since then, with other prompts or at another address.
-    let later = |(arm, at): &&(ArmKey, Timestamp)| {
-        let mut all = seen.iter();
-        all.any(|(other, then)| then > at && other.model == arm.model)
-    };
-    let retired: Vec<ArmKey> = seen
-        .iter()
-        .filter(later)
-        .map(|(arm, _)| arm.clone())
-        .collect();
     let arms: Vec<ArmKey> = seen.iter().map(|(arm, _)| arm.clone()).collect();
     let mut book = Book::replay(facts, &current(store)?, &arms);
-    book.retire(retired);
+    // A session notes all its models with one moment.
+    if let Some(newest) = seen.iter().map(|(_, at)| *at).max() {
+        let of_newest = seen.into_iter().filter(|(_, at)| *at == newest);
+        book.newest_are(of_newest.map(|(arm, _)| arm));
+    }
     Ok(book)
 }
 
@@ -300,6 +295,57 @@ mod tests {
             (ended.status, ended.replayed),
             (RunState::Completed, REPLAY_STEP as u64 + 1)
         );
+    }
+
+    fn arm(endpoint: &str, model: &str) -> ArmKey {
+        ArmKey {
+            endpoint: endpoint.to_owned(),
+            model: model.to_owned(),
+            prompt: "2".to_owned(),
+        }
+    }
+
+    /// Name and address of those that would be asked, and that the others are told as what they are.
+    fn live(store: &Store) -> Vec<(String, String)> {
+        let mut live = Vec::new();
+        for view in weights(store).unwrap().weights {
+            if view.figures == "not asked in the newest session" {
+                assert!(view.weight.abs() < 1e-12, "{view:?}");
+            } else {
+                assert!(view.weight > 0.0, "{view:?}");
+                live.push((view.arm.endpoint, view.arm.model));
+            }
+        }
+        live
+    }
+
+    #[test]
+    fn only_the_models_of_the_newest_session_have_a_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("d.db")).unwrap();
+        // Of nights before facts were kept; which server answered then is not on record.
+        let earlier = AttemptFact {
+            arm: Some(arm("unknown", "m")),
+            ..AttemptFact::example(1, true)
+        };
+        store.record_fact(&earlier).unwrap();
+        let pair = |endpoint: &str, model: &str| (endpoint.to_owned(), model.to_owned());
+        assert_eq!(live(&store), [pair("unknown", "m")], "nobody else is known");
+        let session = |arms: &[(&str, &str)], second| {
+            let at = Timestamp::from_second(second).unwrap();
+            for (endpoint, model) in arms {
+                store.note_model(&arm(endpoint, model), at).unwrap();
+            }
+        };
+        // One model at two addresses, in one session: both are asked.
+        session(&[("here", "m"), ("there", "m")], 100);
+        assert_eq!(live(&store), [pair("here", "m"), pair("there", "m")]);
+        // The settings name another one now.
+        session(&[("here", "n")], 200);
+        assert_eq!(live(&store), [pair("here", "n")]);
+        session(&[("there", "m"), ("here", "n")], 300);
+        assert_eq!(live(&store), [pair("here", "n"), pair("there", "m")]);
+        assert_eq!(weights(&store).unwrap().weights.len(), 4, "all are shown");
     }
 
     #[test]

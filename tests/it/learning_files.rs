@@ -255,3 +255,45 @@ fn what_was_imported_is_shown_as_what_it_is() {
         "{text}"
     );
 }
+
+#[test]
+fn offline_analysis_says_what_its_strategy_does_and_an_imported_bound_is_none() {
+    let world = World::new();
+    let (data, other) = (world.path().join("data"), world.path().join("other"));
+    let own = store(&data);
+    analysed(&own, "t");
+    let (code, text) = told(&data, &["learning", "offline", "t"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("choices weigh it by thompson: a rate drawn from what is believed"),
+        "{text}"
+    );
+    let out = world.path().join("out");
+    LearningStore::new(&own).export(&out).expect("exported");
+    let path = out.join("scenarios/t/offline_model.json");
+    let text = std::fs::read_to_string(&path).expect("it is there");
+    let mut model: Json = serde_json::from_str(&text).expect("JSON");
+    for path in model["recommended_paths"].as_array_mut().expect("a list") {
+        path["success_rate"] = json!(0.2);
+        path["lower_bound"] = json!(0.99);
+    }
+    std::fs::write(&path, model.to_string()).expect("written");
+    let other = store(&other);
+    let learning = LearningStore::new(&other);
+    assert_eq!(learning.import(&out).expect("imported").models, 1);
+    let model = learning.load_offline_model("t").expect("read");
+    for path in model.expect("it is there").recommended_paths {
+        let bound = dreamer::learning::wilson_lower(0.2 * 10.0, 10.0);
+        assert_eq!(path.observations, 10);
+        assert!((path.lower_bound - bound).abs() < 1e-12, "{path:?}");
+    }
+    // What an earlier program kept as it was claimed is not believed either.
+    let rows = rusqlite::Connection::open(world.path().join("other/dreamer.db")).expect("the file");
+    rows.execute(
+        "UPDATE offline_models SET record = json_set(record, '$.recommended_paths[0].lower_bound', 0.99)",
+        [],
+    )
+    .expect("claimed");
+    let (_, model) = learning.offline_models().expect("read").remove(0);
+    assert!(model.recommended_paths[0].lower_bound < 0.2, "{model:?}");
+}

@@ -6,7 +6,7 @@ use crate::cli::text::clean_line;
 use crate::cli::{Context, Exit, UsageError, say};
 use crate::clock;
 use crate::models::kept::{self, ModelsError, Weights};
-use crate::models::{Change, ModelConfig};
+use crate::models::{Change, ModelConfig, WeightChange};
 use crate::store::Store;
 use anyhow::Context as _;
 
@@ -17,7 +17,7 @@ const VERSIONS: usize = 5;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
-    /// Give a model a fixed weight from 0 to 1, until it is freed; ENDPOINT#MODEL where two endpoints have it
+    /// Give a model a fixed weight from 0 (never ask it) to 1, until it is freed; ENDPOINT#MODEL where two endpoints have it
     #[arg(long, value_name = "MODEL=WEIGHT")]
     set: Vec<String>,
     /// Free a model that was set by hand; MODEL frees it everywhere, ENDPOINT#MODEL there alone
@@ -117,6 +117,18 @@ fn asked(args: &Args) -> anyhow::Result<Change> {
     Ok(change)
 }
 
+/// One line of the history; its reason may hold a person's own words.
+fn moved(change: &WeightChange) -> String {
+    format!(
+        "{}  {} {:.0} % -> {:.0} %: {}",
+        clock::stamp(change.at),
+        clean_line(&change.arm.model),
+        100.0 * change.old,
+        100.0 * change.new,
+        clean_line(&change.reason)
+    )
+}
+
 fn show(told: &Weights, context: &Context) -> anyhow::Result<()> {
     if context.json {
         return say(&serde_json::to_string(told)?);
@@ -148,14 +160,7 @@ fn show(told: &Weights, context: &Context) -> anyhow::Result<()> {
         say("\nwhat moved, newest first")?;
     }
     for change in history.iter().rev().take(SHOWN) {
-        say(&format!(
-            "{}  {} {:.0} % -> {:.0} %: {}",
-            clock::stamp(change.at),
-            clean_line(&change.arm.model),
-            100.0 * change.old,
-            100.0 * change.new,
-            change.reason
-        ))?;
+        say(&moved(change))?;
     }
     if !told.versions.is_empty() {
         say("\nversions of the configuration, newest first")?;
@@ -170,4 +175,31 @@ fn show(told: &Weights, context: &Context) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::dream::ArmKey;
+
+    #[test]
+    fn a_reason_of_a_persons_own_words_cannot_write_over_the_screen() {
+        let told = moved(&WeightChange {
+            at: Timestamp::UNIX_EPOCH,
+            session: None,
+            arm: ArmKey {
+                endpoint: "here".to_owned(),
+                model: "m\u{1b}[2J".to_owned(),
+                prompt: "1".to_owned(),
+            },
+            old: 0.25,
+            new: 0.75,
+            reason: "version 2: \u{1b}[2Jquite\nanother".to_owned(),
+        });
+        assert!(!told.contains(char::is_control), "{told:?}");
+        assert!(told.contains("25 % -> 75 %: version 2: "), "{told:?}");
+        assert!(told.contains("quite"), "{told:?}");
+    }
 }
