@@ -114,6 +114,11 @@ impl App {
         let new = &mut settings;
         if keep(&mut new.data_dir, &old.data_dir) {
             kept.push("DREAMING_DATA_DIR");
+            // The dreams stay beside their rows, and the libraries where they were prepared.
+            keep(&mut new.sandbox.libraries_dir, &old.sandbox.libraries_dir);
+            if keep(&mut new.output_dir, &old.output_dir) {
+                kept.push("DREAMING_OUTPUT_DIR");
+            }
         }
         if keep(&mut new.sandbox.namespace, &old.sandbox.namespace) {
             kept.push("DREAMING_DOCKER_NAMESPACE");

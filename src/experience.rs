@@ -280,8 +280,11 @@ impl Drop for Inner {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(writer) = threads.pop() {
-            // Ends once the intake is empty; nobody holds a handle to fill it with any more.
-            let _ = writer.join();
+            // Ends once the intake is empty, in milliseconds; nobody holds a handle to fill it with any more.
+            let until = clock::monotonic() + CLOSING;
+            while !writer.is_finished() && clock::monotonic() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         self.accounts.close();
         // The database last and with time of its own: it holds the accounts of the others.
@@ -407,3 +410,6 @@ fn thread(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenEr
     let builder = std::thread::Builder::new().name("experience".to_owned());
     builder.spawn(work).map_err(OpenError::Thread)
 }
+
+#[cfg(test)]
+mod tests;

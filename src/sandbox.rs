@@ -358,10 +358,11 @@ fn hint(backend: Backend, why: &str) -> &'static str {
         Backend::Bubblewrap
             if says(&["amespace", "uid map", "ermission denied", "not permitted"]) =>
         {
-            "unprivileged user namespaces must be allowed (on Ubuntu an AppArmor profile for bwrap, elsewhere the \
+            "allow unprivileged user namespaces (on Ubuntu by an AppArmor profile for bwrap, elsewhere by the \
              setting kernel.unprivileged_userns_clone or user.max_user_namespaces)"
         }
-        Backend::Bubblewrap => "`dreamer doctor` looks closer",
+        // The doctor itself shows this: it must not send anybody to the doctor.
+        Backend::Bubblewrap => "see whether `bwrap --ro-bind / / true` runs for this user",
     }
 }
 
@@ -375,8 +376,9 @@ mod tests {
         assert!(hint(Backend::Bubblewrap, &slow).contains("busy"));
         assert!(hint(Backend::Docker, &slow).contains("busy"));
         let refused = "bwrap: No permissions to create new namespace";
-        assert!(hint(Backend::Bubblewrap, refused).contains("user namespaces must be allowed"));
+        assert!(hint(Backend::Bubblewrap, refused).contains("allow unprivileged user namespaces"));
         let other = "bwrap: Can't find source path /opt/x";
         assert!(!hint(Backend::Bubblewrap, other).contains("namespaces"));
+        assert!(!hint(Backend::Bubblewrap, other).contains("doctor"));
     }
 }

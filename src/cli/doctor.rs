@@ -1,5 +1,5 @@
-//! `dreamer doctor`: asks each room what it finds and prints it. Decides nothing: what is well and what mends it is the
-//! rooms' business, each in one function.
+//! `dreamer doctor`: asks each room and the service what they find and prints it. Decides nothing: what is well and what
+//! mends it is the rooms' business, each in one function.
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use crate::dream::{Finding, Health};
 use crate::supervisor::permit::{self, WorkPermit};
 use crate::tree::Tree;
 use crate::{clock, energy, llm, sandbox, store};
+
+mod service;
 
 pub async fn run(context: &Context) -> anyhow::Result<Exit> {
     let tree = Tree::open(&context.settings.sandbox.namespace).context("the process tree")?;
@@ -51,6 +53,7 @@ async fn look(context: &Context, permit: &WorkPermit) -> Vec<Finding> {
     found.extend(sensed.await.unwrap_or_default());
     found.extend(store::doctor::findings(&folders));
     found.push(clock::finding());
+    found.extend(service::findings(&context.settings.data_dir).await);
     found
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
-use super::stop::{Reload, Stop, service_asked_to_stop};
+use super::stop::{Reload, service_asked_to_stop};
 use super::{Context, Exit, duration, hint, say};
 use crate::app::{App, pages};
 use crate::clock;
@@ -23,7 +23,8 @@ use crate::sandbox;
 use crate::store::Store;
 use crate::supervisor::memory::Memory;
 use crate::supervisor::{
-    Counts, Judged, Purpose, Snapshot, StateName, StateWord, Status, Supervisor, Why,
+    Counts, Judged, Purpose, Snapshot, StateName, StateWord, Status, Supervisor, SupervisorHandle,
+    Why,
 };
 use crate::tree::Tree;
 
@@ -31,22 +32,13 @@ mod changes;
 pub mod install;
 mod notify;
 pub mod simulate;
+mod stopping;
 mod texts;
 mod unit;
 
 use notify::Manager;
+use stopping::{STOPPED_WITHIN, end_all, until_asked};
 use texts::{pause_text, status_text, why_text};
-
-/// An event loop that has not come round for this long is stuck: it never waits for anything.
-const ANSWERS: Duration = Duration::from_secs(2);
-
-/// For a service manager that does not ask whether we live.
-const NEVER: Duration = Duration::from_hours(24);
-
-/// From the request to stop until nothing of ours is left, whatever hangs: 5 s are promised.
-const STOPPED_WITHIN: Duration = Duration::from_millis(4500);
-/// The control socket has answers of milliseconds to finish.
-const CLOSING: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
@@ -99,8 +91,39 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
     });
     tracing::info!(data_dir = %context.settings.data_dir.display(), "the service is up");
     manager.ready();
+    let attending = attend(
+        &mut app,
+        &supervisor,
+        &manager,
+        &swept,
+        &mut reload,
+        sources,
+    );
+    let exit = until_asked(service_asked_to_stop(), supervisor.gone(), attending).await;
+    manager.stopping();
+    let latest = clock::monotonic() + STOPPED_WITHIN;
+    let servers = app.servers().clone();
+    // Who keeps a connection, or a server that does not hear, goes with this process.
+    let others = async move {
+        stop.cancel();
+        tokio::join!(servers.stop_all(), serving.join_all());
+    };
+    end_all(supervisor.shutdown(), others, app, latest).await;
+    Ok(exit)
+}
+
+/// What the service does beside its supervisor's work until that is gone: says that it lives and what it does, keeps its
+/// memory small, reads its settings again.
+async fn attend(
+    app: &mut App,
+    supervisor: &SupervisorHandle,
+    manager: &Manager,
+    swept: &Notify,
+    reload: &mut Reload,
+    sources: &Sources,
+) {
     let mut states = supervisor.watch();
-    let mut pulse = tokio::time::interval(manager.every().unwrap_or(NEVER));
+    let mut pulse = manager.pulse();
     let mut tidy = std::pin::pin!(tokio::time::sleep(pages::AFTER));
     // A dream's own code stays: it is what a wake needs at once.
     let tidy_up = || {
@@ -108,24 +131,21 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
             pages::give_back();
         }
     };
-    let mut asked = std::pin::pin!(service_asked_to_stop());
-    let exit = loop {
+    loop {
         tokio::select! {
             biased;
-            asked = &mut asked => break match asked {
-                Stop::Interrupt => Exit::Interrupted,
-                Stop::Terminate => Exit::Done,
-            },
-            () = supervisor.gone() => break Exit::Undecided,
-            _ = pulse.tick(), if manager.every().is_some() => {
+            () = pulse.due() => {
                 // Only a loop that comes round lives.
-                if tokio::time::timeout(ANSWERS, supervisor.answers()).await == Ok(true) {
+                if pulse.lives(supervisor.answers()).await {
                     manager.alive();
                 }
             }
-            changed = states.changed() => if changed.is_ok() {
-                let now = states.borrow_and_update().clone();
-                manager.status(&told(&now));
+            changed = states.changed() => match changed {
+                Ok(()) => {
+                    let now = states.borrow_and_update().clone();
+                    manager.status(&told(&now));
+                }
+                Err(_) => return,
             },
             () = &mut tidy => {
                 tidy_up();
@@ -148,22 +168,7 @@ pub async fn run(context: &Context, sources: &Sources) -> anyhow::Result<Exit> {
                 }
             },
         }
-    };
-    manager.stopping();
-    let latest = clock::monotonic() + STOPPED_WITHIN;
-    // The dreams first: whoever follows a session still hears of its end.
-    let dreams = tokio::time::timeout_at(latest, supervisor.shutdown());
-    if dreams.await.is_err() {
-        tracing::error!("the supervisor did not stop in time");
     }
-    stop.cancel();
-    let closing = latest.min(clock::monotonic() + CLOSING);
-    // Who keeps a connection, or a server that does not hear, goes with this process.
-    let _ = tokio::join!(
-        tokio::time::timeout_at(closing, app.servers().stop_all()),
-        tokio::time::timeout_at(closing, serving.join_all()),
-    );
-    Ok(exit)
 }
 
 /// The state in the words of a service manager's one line.

@@ -40,8 +40,11 @@ pub(super) fn collect(sources: &Sources) -> Layers {
     };
     layers.config_file = layers.find_file(sources);
     if let Some(path) = layers.config_file.clone() {
+        let top = top_of_checkout(&path);
         layers.add_file(&path);
-        layers.add_dot_env(&dot_env_of(&path));
+        layers.add_dot_env(&dot_env_of(&path, top.as_deref()));
+        // A service starts in its owner's home; the paths in a checkout's own file mean there what they mean here.
+        layers.checkout = layers.checkout.take().or(top);
     }
     layers.add_environment(sources);
     layers
@@ -229,12 +232,16 @@ pub(super) fn plain(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// Beside the file; for a checkout's own file at the checkout's top, wherever the process was started.
-fn dot_env_of(file: &Path) -> PathBuf {
+/// The checkout whose own file this is, wherever the process was started.
+fn top_of_checkout(file: &Path) -> Option<PathBuf> {
     let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let top = real.ancestors().nth(2).filter(|top| {
-        is_checkout(top) && real.strip_prefix(top) == Ok(Path::new("config/dreamer.toml"))
-    });
+    let top = real.ancestors().nth(2)?;
+    let is_its_own = real.strip_prefix(top) == Ok(Path::new("config/dreamer.toml"));
+    (is_its_own && is_checkout(top)).then(|| top.to_owned())
+}
+
+/// Beside the file; for a checkout's own file at the checkout's top.
+fn dot_env_of(file: &Path, top: Option<&Path>) -> PathBuf {
     match top {
         Some(top) => top.join(".env"),
         None => file.with_file_name(".env"),

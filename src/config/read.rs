@@ -142,9 +142,7 @@ impl Reader<'_> {
             SETTLING.as_secs(),
             SHORTEST_WORK.as_secs()
         );
-        let text = self.origins.text(id).unwrap_or_default();
-        let error = ConfigError::of(id.key(), text, self.origins.of(id), problem);
-        self.errors.push(error);
+        self.refuse(id, problem);
     }
 
     /// The value of a setting that has a default.
@@ -174,15 +172,26 @@ impl Reader<'_> {
         strongest
     }
 
+    /// Of a value that was found: it cannot be used after all.
+    fn refuse(&mut self, id: Id, problem: impl Into<String>) {
+        let text = self.origins.text(id).unwrap_or_default();
+        let error = ConfigError::of(id.key(), text, self.origins.of(id), problem);
+        self.errors.push(error);
+    }
+
     fn data_dir(&mut self, sources: &Sources) -> PathBuf {
         let checkout = self.layers.checkout.as_deref();
         let given = self.find(Id::DataDir, |reader, text| {
             let path = reader.expand(text);
-            match checkout {
-                Some(top) => Ok(absolute(&path, top)),
-                None if path.is_absolute() => Ok(path),
-                None => Err("is relative, and there is no checkout for it to start at".to_owned()),
+            Ok(checkout.map_or_else(|| path.clone(), |top| absolute(&path, top)))
+        });
+        // Only the one that counts has to start somewhere: a service's file says in full what its settings say short.
+        let given = given.filter(|path| {
+            if path.is_relative() {
+                let problem = "is relative, and there is no checkout for it to start at";
+                self.refuse(Id::DataDir, problem);
             }
+            path.is_absolute()
         });
         let was_given = self.layers.given.contains_key(&Id::DataDir);
         let usual = || match (checkout, &sources.data_home) {
@@ -203,8 +212,14 @@ impl Reader<'_> {
 
     fn api_key(&mut self, base: &Path) -> Option<String> {
         let direct = self.find(Id::LlmApiKey, |_, text| api_key(text));
-        let from_file = self.find(Id::LlmApiKeyFile, |reader, text| {
-            key_file(&absolute(&reader.expand(text), base))
+        let file = self.find(Id::LlmApiKeyFile, |reader, text| {
+            Ok(absolute(&reader.expand(text), base))
+        });
+        // Only the one that counts is read: a weaker one may lie where this process does not look.
+        let from_file = file.and_then(|path| {
+            let key = key_file(&path);
+            key.map_err(|problem| self.refuse(Id::LlmApiKeyFile, problem))
+                .ok()
         });
         let both = [Id::LlmApiKey, Id::LlmApiKeyFile].map(|id| self.layers.given.get(&id));
         if let [Some(_), Some(files)] = both

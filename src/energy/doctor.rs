@@ -95,7 +95,8 @@ fn load(reading: &Reading, threshold: f64) -> Finding {
         "load",
         &reading.load_of_others,
         |share| format!("other programs use {:.0} %", share * 100.0),
-        "without it presence, memory, heat and battery alone end a dream",
+        "see that /proc is mounted and that its `stat` can be read here, then run `dreamer doctor` again; until it is known, \
+         presence, memory, heat and battery alone end a dream",
     );
     let calm = threshold * gate::CALM_PART;
     if reading.load().is_none_or(|share| share < calm) {
@@ -108,7 +109,7 @@ fn load(reading: &Reading, threshold: f64) -> Finding {
             used.detail,
             calm * 100.0
         ),
-        "while this stays so nothing begins: where it is always so, raise DREAMING_CPU_THRESHOLD",
+        "wait until they are done; where it is always so, raise DREAMING_CPU_THRESHOLD, for nothing begins while it is",
     )
 }
 
@@ -135,7 +136,7 @@ fn memory(reading: &Reading, threshold: f64) -> Finding {
             used.detail,
             threshold * 100.0
         ),
-        "while this stays so nothing begins: end what holds the memory, or raise DREAMING_MEMORY_THRESHOLD",
+        "end what holds the memory, or raise DREAMING_MEMORY_THRESHOLD: while this stays so nothing begins",
     )
 }
 
@@ -199,7 +200,7 @@ fn temperature(reading: &Reading, settings: &Settings) -> Finding {
                 "{now:.0} °C; dreams begin below {:.0} °C only",
                 limit - gate::COOL_MARGIN_C
             ),
-            "while this stays so nothing begins: where the machine is as warm at rest, raise DREAMING_TEMPERATURE_LIMIT_C",
+            "let it cool; where the machine is as warm at rest, raise DREAMING_TEMPERATURE_LIMIT_C, for nothing begins while it is",
         ),
         Sensed::Known(now) => Finding::ok(
             "temperature",
@@ -223,7 +224,8 @@ fn power(reading: &Reading) -> Finding {
         Sensed::Unknown(why) => Finding::warn(
             "power",
             format!("unknown: {why}"),
-            "without it a dream goes on when the machine is unplugged",
+            "install and start UPower, which is asked where the kernel does not tell (`upower -d` shows what it knows); until \
+             it is known a dream goes on when the machine is unplugged, so end it first with `dreamer wake`",
         ),
     }
 }
@@ -273,6 +275,26 @@ mod tests {
         assert!(format!("{short:?}").contains("DREAMING_MEMORY_THRESHOLD"));
         reading.memory_pressure = Some(0.5);
         assert!(memory(&reading, 0.8).detail.contains("waiting"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_comes_with_what_to_do_and_not_only_with_what_follows() {
+        let reading = Reading::unknown("a test");
+        for (found, remedy) in [
+            (load(&reading, 0.7), "see that /proc is mounted"),
+            (memory(&reading, 0.8), "see whether /proc is mounted"),
+            (power(&reading), "start UPower"),
+        ] {
+            assert_eq!(found.status, Health::Warn, "{found:?}");
+            assert!(found.fix.contains(remedy), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_way_to_the_keys_says_what_else_it_opens_and_where_a_narrower_one_is() {
+        let fix = Mend::Devices.fix();
+        assert!(fix.contains("every program of that user"), "{fix}");
+        assert!(fix.contains("SupplementaryGroups=input"), "{fix}");
     }
 
     #[test]

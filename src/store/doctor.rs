@@ -1,6 +1,7 @@
 //! Whether the folders that we write to can be written to and have room, for `dreamer doctor`.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
@@ -25,11 +26,7 @@ pub fn findings(folders: &[(&str, &Path)]) -> Vec<Finding> {
 fn finding(check: &str, folder: &Path) -> Finding {
     let shown = folder.display();
     if let Err(error) = try_to_write(folder) {
-        return Finding::fail(
-            check,
-            format!("{shown} cannot be written to: {error}"),
-            "give this user the folder, or set DREAMING_DATA_DIR and DREAMING_OUTPUT_DIR",
-        );
+        return refused(check, &shown.to_string(), &error);
     }
     let free = match statvfs(folder) {
         Ok(about) => about.blocks_available() * about.fragment_size(),
@@ -42,6 +39,17 @@ fn finding(check: &str, folder: &Path) -> Finding {
         }
     };
     judge(check, &shown.to_string(), free)
+}
+
+/// Rights mend nothing where the whole file system is for reading only, as all but its state is to the machine's unit.
+fn refused(check: &str, shown: &str, error: &io::Error) -> Finding {
+    let fix = if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "name the folder in `ReadWritePaths=` of the service's unit (`systemctl edit dreamer`), mount its file system for \
+         writing, or set DREAMING_DATA_DIR and DREAMING_OUTPUT_DIR to another"
+    } else {
+        "give this user the folder, or set DREAMING_DATA_DIR and DREAMING_OUTPUT_DIR"
+    };
+    Finding::fail(check, format!("{shown} cannot be written to: {error}"), fix)
 }
 
 fn judge(check: &str, shown: &str, free: u64) -> Finding {
@@ -58,7 +66,7 @@ fn judge(check: &str, shown: &str, free: u64) -> Finding {
 }
 
 /// Makes the folder where it is not there: dreaming would too.
-fn try_to_write(folder: &Path) -> std::io::Result<()> {
+fn try_to_write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let probe = folder.join(format!(".doctor-{}", std::process::id()));
     fs::write(&probe, b"dreamer doctor\n")?;
@@ -85,5 +93,14 @@ mod tests {
         let found = finding("disk", Path::new("/proc/nothing/here"));
         assert_eq!(found.status, Health::Fail);
         assert!(found.fix.contains("DREAMING_DATA_DIR"));
+    }
+
+    #[test]
+    fn a_file_system_for_reading_only_is_no_matter_of_rights() {
+        let fix = |kind: io::ErrorKind| refused("disk", "/srv/dreams", &kind.into()).fix;
+        let read_only = fix(io::ErrorKind::ReadOnlyFilesystem);
+        assert!(read_only.contains("ReadWritePaths"), "{read_only}");
+        assert!(!read_only.contains("give this user"), "{read_only}");
+        assert!(fix(io::ErrorKind::PermissionDenied).contains("give this user"));
     }
 }

@@ -199,6 +199,49 @@ fn a_service_finds_the_dot_env_of_the_checkout_that_it_was_installed_from() {
 }
 
 #[test]
+fn a_service_takes_the_relative_paths_of_its_checkout_as_the_checkout_does() {
+    let mut machine = Machine::in_checkout();
+    machine.write("checkout/secrets/key", "sk-of-the-clone\n");
+    machine.write("checkout/config/dreamer.toml", "data_dir = \"state\"\n");
+    machine.write(
+        "checkout/.env",
+        "DREAMING_LLM_API_KEY_FILE=secrets/key\nDREAMING_OUTPUT_DIR=out\n",
+    );
+    let (here, _) = machine.load();
+    assert_eq!(here.data_dir, machine.at("checkout/state"));
+    assert_eq!(here.output_dir, machine.at("checkout/out"));
+    assert_eq!(here.llm.api_key.as_deref(), Some("sk-of-the-clone"));
+    // As its unit starts it: in the home folder, with the file by its name and some paths in full.
+    machine.sources.cwd = machine.at("home");
+    let file = machine.at("checkout/config/dreamer.toml");
+    let machine = machine.env("DREAMING_CONFIG", file);
+    let (there, _) = machine.load();
+    assert_eq!(there.data_dir, here.data_dir);
+    assert_eq!(there.output_dir, here.output_dir);
+    assert_eq!(there.llm.api_key, here.llm.api_key);
+    let machine = machine.env("DREAMING_DATA_DIR", &here.data_dir);
+    assert_eq!(machine.load().0.llm.api_key_file, here.llm.api_key_file);
+}
+
+#[test]
+fn a_weaker_path_that_could_start_nowhere_does_not_stop_a_service() {
+    let machine = Machine::new();
+    let key = machine.write("keys/key", "sk-of-mine\n");
+    machine.write(
+        "home/.config/dreamer/dreamer.toml",
+        "data_dir = \"data\"\nllm_api_key_file = \"secrets/key\"\n",
+    );
+    assert_has(&machine.refused(), &["data_dir = \"data\": is relative"]);
+    let state = machine.at("state");
+    let machine = machine
+        .env("DREAMING_DATA_DIR", &state)
+        .env("DREAMING_LLM_API_KEY_FILE", key);
+    let (settings, _) = machine.load();
+    assert_eq!(settings.data_dir, state);
+    assert_eq!(settings.llm.api_key.as_deref(), Some("sk-of-mine"));
+}
+
+#[test]
 fn a_value_that_wants_quotes_is_named_and_never_shown() {
     let machine = Machine::in_checkout();
     machine.write("checkout/.env", "# mine\nDREAMING_LLM_API_KEY=top secret\n");

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::World;
+use crate::support::backends::NAMESPACE;
 use crate::support::senses::{Script, wall};
 
 struct Service {
@@ -243,5 +244,30 @@ async fn a_request_that_makes_no_sense_is_refused_in_words() {
         assert!(problem["error"].is_string());
     }
     assert_eq!(service.supervisor.snapshot().session, None);
+    service.end().await;
+}
+
+/// The doctor has eyes of its own; what counts is what the service sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_what_the_service_says_of_itself() {
+    let service = Service::start().await;
+    service.world.write("dreamer.toml", "");
+    let mut doctor = crate::service::dreamer(&service.world);
+    doctor
+        .env("DREAMING_DATA_DIR", service.world.path())
+        .env("DREAMING_SANDBOX", "bubblewrap")
+        .env("DREAMING_DOCKER_NAMESPACE", NAMESPACE)
+        .args(["doctor", "--json"])
+        .stdout(std::process::Stdio::piped());
+    let output = tokio::task::spawn_blocking(move || doctor.output()).await;
+    let output = output.expect("no panic").expect("it runs");
+    let found: Vec<serde_json::Value> =
+        serde_json::from_slice(&output.stdout).expect("a list of findings");
+    let said = found.iter().find(|finding| finding["check"] == "service");
+    let detail = said.expect("it is asked")["detail"].as_str();
+    assert!(
+        detail.is_some_and(|detail| detail.starts_with("awake: ")),
+        "{found:?}"
+    );
     service.end().await;
 }

@@ -216,9 +216,30 @@ fn a_stop_in_the_middle_of_a_dream_leaves_nothing(machine: &Machine) {
     assert_eq!(machine.property("Result"), "success");
     let left = machine.until("pgrep -c -u dreamer; true", |count| count.trim() == "0");
     assert_eq!(left.trim(), "0");
-    let half =
-        machine.run("find /var/lib/dreamer -name '*.sock' -o -name '*.tmp' -o -name '.*tmp*'");
+    // Found where they are, first: what looks for nothing finds nothing.
+    let names = "control.sock supervisor.json.new .dream_1.json.tmp events.jsonl.gz.tmp set.pins .doctor-1 \
+                 .dreamer-canary-1 .current-1 .staging-1";
+    machine.run(&format!("mkdir /tmp/half && cd /tmp/half && touch {names}"));
+    let found = half_files(machine, "/tmp/half");
+    assert_eq!(found.lines().count(), names.split(' ').count(), "{found}");
+    let half = half_files(machine, "/var/lib/dreamer");
     assert_eq!(half, "", "nothing is left half");
+}
+
+/// Sockets, and files and folders by the names that they have while they are being made.
+fn half_files(machine: &Machine, folder: &str) -> String {
+    let names = [
+        "*.sock",
+        "*.new",
+        "*.tmp",
+        "*.pins",
+        ".doctor-*",
+        ".dreamer-canary-*",
+        ".current-*",
+        ".staging-*",
+    ];
+    let any = names.map(|name| format!("-name '{name}'")).join(" -o ");
+    machine.run(&format!("find {folder} {any}"))
 }
 
 fn a_user_installs_the_service_and_takes_it_back(machine: &Machine) {

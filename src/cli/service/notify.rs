@@ -5,7 +5,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use tokio::time::Interval;
+
 use crate::config::Sources;
+
+/// An event loop that has not come round for this long is late: it never waits for anything.
+const ANSWERS: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Manager {
@@ -37,9 +42,14 @@ impl Manager {
         }
     }
 
-    /// How often to say that we live: twice in the time after which the manager gives us up.
-    pub(super) fn every(&self) -> Option<Duration> {
-        self.watchdog.map(|limit| limit / 2)
+    /// When to say that we live.
+    pub(super) fn pulse(&self) -> Pulse {
+        // Twice in the time after which the manager gives us up.
+        let every = self.watchdog.map(|limit| limit / 2);
+        Pulse {
+            ticks: every.map(tokio::time::interval),
+            patience: every.map_or(ANSWERS, |every| ANSWERS.min(every / 4)),
+        }
     }
 
     pub(super) fn ready(&self) {
@@ -68,6 +78,35 @@ impl Manager {
     }
 }
 
+/// The moments at which the manager is to hear that we live; none where it does not ask.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    ticks: Option<Interval>,
+    patience: Duration,
+}
+
+impl Pulse {
+    /// Returns at the next of them.
+    pub(super) async fn due(&mut self) {
+        match &mut self.ticks {
+            Some(ticks) => {
+                ticks.tick().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the event loop comes round in time. Where it does not, the next moment is near: it may be late once, and at
+    /// the usual moment the manager's time is over.
+    pub(super) async fn lives(&mut self, comes_round: impl Future<Output = bool>) -> bool {
+        let lives = tokio::time::timeout(self.patience, comes_round).await == Ok(true);
+        if let (false, Some(ticks)) = (lives, &mut self.ticks) {
+            ticks.reset_after(self.patience);
+        }
+        lives
+    }
+}
+
 fn address(name: &str) -> Option<SocketAddr> {
     match name.strip_prefix('@') {
         Some(abstracted) => SocketAddr::from_abstract_name(abstracted).ok(),
@@ -79,6 +118,7 @@ fn address(name: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     fn manager(pairs: &[(&str, &str)]) -> Manager {
         let env = pairs
@@ -95,11 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("notify");
         let listening = UnixDatagram::bind(&path).expect("a socket");
-        let told = manager(&[
-            ("NOTIFY_SOCKET", path.to_str().expect("a name")),
-            ("WATCHDOG_USEC", "10000000"),
-        ]);
-        assert_eq!(told.every(), Some(Duration::from_secs(5)));
+        let told = manager(&[("NOTIFY_SOCKET", path.to_str().expect("a name"))]);
         told.ready();
         told.status("dreaming\nREADY=0");
         told.alive();
@@ -124,6 +160,24 @@ mod tests {
         manager(&[]).ready();
         manager(&[("NOTIFY_SOCKET", "relative")]).ready();
         let other = manager(&[("WATCHDOG_USEC", "10"), ("WATCHDOG_PID", "1")]);
-        assert_eq!(other.every(), None);
+        assert!(other.pulse().ticks.is_none(), "another process is meant");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_is_late_once_is_asked_again_before_the_manager_gives_us_up() {
+        let mut pulse = manager(&[("WATCHDOG_USEC", "30000000")]).pulse();
+        pulse.due().await;
+        assert!(pulse.lives(async { true }).await);
+        let said = clock::monotonic();
+        pulse.due().await;
+        assert!(said.elapsed() >= Duration::from_secs(15), "half its time");
+        assert!(!pulse.lives(std::future::pending()).await);
+        pulse.due().await;
+        assert!(pulse.lives(async { true }).await);
+        let again = said.elapsed();
+        assert!(again < Duration::from_secs(20), "{again:?}");
+        let usual = clock::monotonic();
+        pulse.due().await;
+        assert!(usual.elapsed() >= Duration::from_secs(15));
     }
 }

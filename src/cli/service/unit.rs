@@ -9,6 +9,12 @@ const USER: &str = include_str!("../../../deploy/dreamer.service");
 const SYSTEM: &str = include_str!("../../../deploy/dreamer-system.service");
 const LAUNCHD: &str = include_str!("../../../deploy/dev.dreamer.plist");
 
+/// Home and data folder of the machine's own service, as its unit has them.
+pub(super) const STATE: &str = "/var/lib/dreamer";
+
+/// The line that leaves a unit nothing to write to but its state.
+const STRICT: &str = "ProtectSystem=strict";
+
 /// Who starts the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -77,15 +83,28 @@ fn launchctl(word: &str, path: &Path) -> Vec<String> {
 }
 
 /// What the file says. Paths that the settings give relative are written out in full, because a service starts in a
-/// folder of its own.
-pub(super) fn render(kind: Kind, program: &Path, settings: &Settings, enable: bool) -> String {
+/// folder of its own; `output` is where that service will write its dreams.
+pub(super) fn render(
+    kind: Kind,
+    program: &Path,
+    settings: &Settings,
+    enable: bool,
+    output: &Path,
+) -> String {
+    let pairs = environment(kind, settings, enable);
     match kind {
-        Kind::User | Kind::System => systemd(kind, program, settings, enable),
-        Kind::Launchd => launchd(program, settings, enable),
+        Kind::User => systemd(USER, program, &pairs, output),
+        Kind::System => systemd(SYSTEM, program, &pairs, output),
+        Kind::Launchd => launchd(program, settings, &pairs),
     }
 }
 
-fn environment(kind: Kind, settings: &Settings, enable: bool) -> Vec<(&'static str, String)> {
+/// The settings that the file itself holds.
+pub(super) fn environment(
+    kind: Kind,
+    settings: &Settings,
+    enable: bool,
+) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     if enable {
         all.push(("ENABLE_DREAMING", "true".to_owned()));
@@ -104,44 +123,55 @@ fn environment(kind: Kind, settings: &Settings, enable: bool) -> Vec<(&'static s
     all
 }
 
-fn systemd(kind: Kind, program: &Path, settings: &Settings, enable: bool) -> String {
-    let template = if kind == Kind::User { USER } else { SYSTEM };
+fn systemd(template: &str, program: &Path, pairs: &[(&str, String)], output: &Path) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in template.lines() {
         if line.starts_with("ExecStart=") {
             let program = quoted(&program.display().to_string());
             lines.push(format!("ExecStart={program} run"));
-            let pairs = environment(kind, settings, enable).into_iter();
-            lines.extend(pairs.map(|(name, value)| {
+            lines.extend(pairs.iter().map(|(name, value)| {
                 format!("Environment={}", quoted(&format!("{name}={value}")))
             }));
         } else {
             lines.push(line.to_owned());
+        }
+        if line == STRICT {
+            lines.extend(writable(output));
         }
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-/// One word of a unit file, whatever is in it: systemd takes `%` and `\` for its own.
+/// One word of a unit file, whatever is in it: systemd takes `%` and `\` for its own. A `$` means something in a command's
+/// arguments only, and neither a variable nor the program's own path is one.
 fn quoted(word: &str) -> String {
     let escaped = word
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
-        .replace('%', "%%")
-        .replace('$', "$$");
+        .replace('%', "%%");
     format!("\"{escaped}\"")
 }
 
-fn launchd(program: &Path, settings: &Settings, enable: bool) -> String {
+/// The line that opens this folder to a unit that may write to nothing but its state; none where it needs none. A folder
+/// that is not there keeps no unit from starting: the preflight says it then.
+fn writable(folder: &Path) -> Option<String> {
+    let text = folder.display().to_string();
+    // In a list of paths these cannot be written.
+    let plain = !text.contains(['"', '\\', '\n']);
+    let needed = plain && !folder.starts_with(STATE);
+    needed.then(|| format!("ReadWritePaths=\"-{}\"", text.replace('%', "%%")))
+}
+
+fn launchd(program: &Path, settings: &Settings, pairs: &[(&str, String)]) -> String {
     let mut plist = LAUNCHD.replace(
         "/Users/USER/.cargo/bin/dreamer",
         &xml(&program.display().to_string()),
     );
-    let pairs: Vec<String> = environment(Kind::Launchd, settings, enable)
-        .into_iter()
+    let pairs: Vec<String> = pairs
+        .iter()
         .map(|(name, value)| {
-            let value = xml(&value);
+            let value = xml(value);
             format!("        <key>{name}</key>\n        <string>{value}</string>\n")
         })
         .collect();
@@ -166,124 +196,4 @@ fn xml(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> Settings {
-        Settings::defaults_in(Path::new("/srv/my dreams/100%"))
-    }
-
-    fn lines(commands: Vec<Vec<String>>) -> Vec<String> {
-        commands.into_iter().map(|words| words.join(" ")).collect()
-    }
-
-    #[test]
-    fn a_service_that_runs_is_started_anew_from_the_file_that_was_written() {
-        let path = Path::new("/f");
-        for again in [false, true] {
-            assert_eq!(
-                lines(Kind::User.start(path, again)),
-                [
-                    "systemctl --user daemon-reload",
-                    "systemctl --user enable dreamer",
-                    "systemctl --user restart dreamer",
-                ]
-            );
-        }
-        assert_eq!(
-            lines(Kind::System.start(path, false)),
-            [
-                "systemctl daemon-reload",
-                "systemctl enable dreamer",
-                "systemctl restart dreamer",
-            ]
-        );
-        let load = "launchctl load -w /f";
-        assert_eq!(lines(Kind::Launchd.start(path, false)), [load]);
-        assert_eq!(
-            lines(Kind::Launchd.start(path, true)),
-            ["launchctl unload -w /f", load]
-        );
-    }
-
-    #[test]
-    fn a_service_that_is_taken_back_is_ended_and_its_file_forgotten() {
-        let path = Path::new("/f");
-        assert_eq!(
-            lines(Kind::User.stop(path)),
-            ["systemctl --user disable --now dreamer"]
-        );
-        assert_eq!(
-            lines(Kind::System.stop(path)),
-            ["systemctl disable --now dreamer"]
-        );
-        assert_eq!(lines(Kind::Launchd.stop(path)), ["launchctl unload -w /f"]);
-        assert_eq!(
-            lines(Kind::User.forget()),
-            ["systemctl --user daemon-reload"]
-        );
-        assert_eq!(lines(Kind::System.forget()), ["systemctl daemon-reload"]);
-        assert!(Kind::Launchd.forget().is_empty());
-    }
-
-    #[test]
-    fn a_unit_names_the_program_and_every_path_in_full() {
-        let unit = render(Kind::User, Path::new("/opt/d/dreamer"), &settings(), true);
-        assert!(
-            unit.contains("ExecStart=\"/opt/d/dreamer\" run\n"),
-            "{unit}"
-        );
-        assert!(unit.contains("Environment=\"ENABLE_DREAMING=true\"\n"));
-        assert!(unit.contains("Environment=\"DREAMING_DATA_DIR=/srv/my dreams/100%%\"\n"));
-        assert!(unit.contains("Type=notify\n") && unit.contains("WatchdogSec="));
-        assert!(unit.contains("KillMode=mixed\n"));
-        let asked_nothing = render(Kind::User, Path::new("/d"), &settings(), false);
-        assert!(!asked_nothing.contains("\"ENABLE_DREAMING=true\""));
-    }
-
-    #[test]
-    fn the_machines_unit_keeps_its_own_folder() {
-        let unit = render(Kind::System, Path::new("/d"), &settings(), false);
-        assert!(unit.contains("DREAMING_DATA_DIR=/var/lib/dreamer"));
-        assert!(!unit.contains("my dreams"));
-    }
-
-    #[test]
-    fn an_agent_is_escaped_for_its_own_format() {
-        let plist = render(Kind::Launchd, Path::new("/a&b/dreamer"), &settings(), true);
-        assert!(plist.contains("<string>/a&amp;b/dreamer</string>"));
-        assert!(plist.contains("<key>ENABLE_DREAMING</key>"));
-        assert!(!plist.contains("/Users/USER"));
-    }
-
-    #[test]
-    fn an_agents_log_is_one_that_is_turned() {
-        let plist = render(Kind::Launchd, Path::new("/d"), &settings(), true);
-        let log =
-            "<string>--log</string>\n        <string>/srv/my dreams/100%/logs/service.log</string>";
-        assert!(plist.contains(log), "{plist}");
-        let kept = "<key>StandardErrorPath</key>\n    <string>/dev/null</string>";
-        assert!(plist.contains(kept), "{plist}");
-    }
-
-    #[test]
-    fn a_users_unit_gives_up_what_a_program_with_sandboxes_can() {
-        let unit = render(Kind::User, Path::new("/d"), &settings(), false);
-        for line in [
-            "NoNewPrivileges=yes",
-            "LockPersonality=yes",
-            "RestrictRealtime=yes",
-            "RestrictSUIDSGID=yes",
-            "SystemCallArchitectures=native",
-            "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-        ] {
-            assert!(unit.lines().any(|one| one == line), "{line}");
-        }
-        // Bubblewrap makes namespaces.
-        assert!(
-            !unit
-                .lines()
-                .any(|one| one.starts_with("RestrictNamespaces"))
-        );
-    }
-}
+mod tests;

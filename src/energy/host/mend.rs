@@ -38,7 +38,9 @@ impl Mend {
     pub fn fix(self) -> &'static str {
         match self {
             Self::Devices => {
-                "let the user of the service read the input devices (`usermod -aG input USER`, then log in again)"
+                "let the service read the input devices: a system unit alone by `SupplementaryGroups=input` in a drop-in \
+                 (`systemctl edit dreamer`), a user's by `usermod -aG input USER` and a new login, after which every program \
+                 of that user may read every key"
             }
             Self::Watches => {
                 "allow more watches (`sysctl fs.inotify.max_user_watches fs.inotify.max_user_instances` shows how many), \

@@ -1,5 +1,5 @@
 //! Long tests with small counts: random jobs of the corpus in a row, and the program killed at random moments. The
-//! environment variables DREAMER_SOAK_JOBS and DREAMER_SOAK_KILLS give the full counts; `scripts/soak` sets them.
+//! environment variables DREAMER_SOAK_JOBS and DREAMER_SOAK_KILLS give the full counts; `scripts/soak sandbox` sets them.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
