@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{ExperienceSink, Settings};
+use crate::dream::Finding;
 use crate::energy::host::{self, HostSenses};
 use crate::energy::own::OwnWork;
 use crate::engine::{DreamEngine, Processors};
@@ -198,9 +199,19 @@ impl App {
                     saved_dreams_count: counts.saved_dreams_count,
                 })
             }),
+            troubles: {
+                // Weak: whoever asks late must not keep the experience stream open.
+                let engine = Arc::downgrade(&self.engine.0);
+                Arc::new(move || {
+                    let engine = engine.upgrade().map(CurrentEngine);
+                    engine.map_or_else(Vec::new, |engine| troubles_of(&engine.get().experience))
+                })
+            },
             preflight: (purpose == Purpose::Service).then(|| self.preflight()),
-            run_chore: (purpose == Purpose::Service)
-                .then(|| chores::runner(self.settings.database())),
+            run_chore: (purpose == Purpose::Service).then(|| {
+                let limits = self.settings.experience.limits.into();
+                chores::runner(self.settings.database(), limits)
+            }),
             note: (purpose == Purpose::Service)
                 .then(|| self.record())
                 .flatten(),
@@ -208,6 +219,23 @@ impl App {
             cron: purpose == Purpose::Service,
         }
     }
+}
+
+/// Sinks that take no experience now, each with what mends it. They dream on without.
+fn troubles_of(stream: &ExperienceStream) -> Vec<Finding> {
+    let in_words = |(sink, why): (&str, String)| {
+        let fix = match sink {
+            "sqlite" => "free some room for the data folder, and end what holds its database",
+            "http" => "start that server, or change DREAMING_EXPERIENCE_SINKS",
+            _ => "make it writable, or change DREAMING_EXPERIENCE_SINKS",
+        };
+        Finding::warn(
+            &format!("experience_{sink}"),
+            format!("experiences wait for their sink {sink}, or are lost ({why})"),
+            fix,
+        )
+    };
+    stream.troubles().into_iter().map(in_words).collect()
 }
 
 /// What a model server says goes to the data folder, bounded.
@@ -243,13 +271,7 @@ fn options_of(settings: &Settings) -> experience::Options {
     });
     experience::Options {
         sinks: sinks.collect(),
-        limits: experience::Limits {
-            hot: asked.hot_events,
-            events: asked.window_events,
-            age: Duration::from_hours(asked.window_hours),
-            alpha: asked.alpha,
-            ..usual.limits
-        },
+        limits: asked.into(),
         batching: experience::Batching {
             events: asked.batch_events,
             interval: Duration::from_secs_f64(asked.flush_seconds),

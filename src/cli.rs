@@ -17,6 +17,7 @@ pub mod knowledge;
 pub mod learning;
 pub mod lessons;
 pub mod models;
+pub mod moment;
 pub mod report;
 mod root;
 pub mod sandbox;

@@ -40,7 +40,7 @@ pub use batch::{Batch, Drawn};
 pub use event::{Event, EventId, EventIds, Record, TRAJECTORY};
 pub use foreign::EventError;
 pub use line::{Line, LineError};
-pub use recall::{event_of, recall, with_effects};
+pub use recall::{event_of, recall, recall_newest, with_effects};
 pub use sample::{Ask, RECENT, Strategy};
 pub use sink::durable::{ArchivingError, Retention, archive_due};
 pub use sink::jsonl::Rotation;
@@ -224,7 +224,8 @@ impl ExperienceStream {
         Trajectory::begin(self.clone(), kind)
     }
 
-    /// Draws a batch of what is in memory. Holds up the writer for as long, but no producer.
+    /// Draws a batch of what is in memory. Holds up the writer for as long, but no producer. For whoever holds the stream; the
+    /// program's own draws, by hand and by the replay, are of a window that knows earlier runs too ([`recall_newest`]).
     pub fn sample(&self, ask: &Ask, draw: &mut Draw) -> Batch {
         let mut window = self.0.shared.window();
         // Nothing may have been written for a day.
@@ -248,7 +249,7 @@ impl ExperienceStream {
         self.0.shared.figures()
     }
 
-    /// What keeps sinks from writing now, in words.
+    /// What keeps sinks from writing now, in words; `status` and `doctor` show it.
     #[must_use]
     pub fn troubles(&self) -> Vec<(&'static str, String)> {
         let sinks = self.0.shared.sinks.iter();

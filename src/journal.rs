@@ -18,6 +18,7 @@ use crate::store::{DreamRow, DreamState, Store};
 mod error;
 pub mod escape;
 mod files;
+mod forget;
 pub mod night;
 mod page;
 pub mod plain;
@@ -27,6 +28,7 @@ mod shelf;
 
 pub use crate::dream::DreamRecord;
 pub use error::JournalError;
+pub use forget::forget_derived;
 pub use night::{night_of, write_night};
 pub use recover::{Recovery, recover};
 
@@ -165,6 +167,7 @@ fn row_of(dirs: &Dirs, proof: Proof, publication: Publication) -> DreamRow {
         code_text,
         test_text,
         thought: publication.thought,
+        choice: publication.fact.and_then(|fact| fact.choice),
         sketch: publication.sketch,
     }
 }
@@ -223,7 +226,7 @@ pub fn withdraw(store: &Store, dirs: &Dirs, dream: &DreamId) -> Result<(), Journ
     Ok(())
 }
 
-/// Withdraws every dream that names one of these documents among its sources; returns their ids.
+/// Withdraws every dream that names one of these documents, or one below these folders, among its sources; returns their ids.
 ///
 /// # Errors
 /// As `withdraw`; the dreams before the failing one are gone.
@@ -234,11 +237,7 @@ pub fn withdraw_derived(
 ) -> Result<Vec<DreamId>, JournalError> {
     let mut withdrawn = Vec::new();
     for row in store.published_dreams(usize::MAX)? {
-        let sources = &row.record.provenance.sources;
-        if sources
-            .iter()
-            .any(|source| documents.contains(&source.path))
-        {
+        if row.record.provenance.comes_of(documents) {
             withdraw(store, dirs, &row.record.dream_id)?;
             withdrawn.push(row.record.dream_id);
         }

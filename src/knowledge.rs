@@ -160,17 +160,22 @@ impl Knowledge {
         Ok(self.store.document(id)?)
     }
 
-    /// Removes the documents at or below a path, which need not exist any more, with everything derived from them here;
-    /// returns them, so that dreams made from them can be found.
-    pub fn forget(&self, path: &Path) -> Result<Vec<RemovedDocument>, KnowledgeError> {
+    /// A path as documents are named, also where nothing stands there any more; `None` where no document can be.
+    pub fn place(path: &Path) -> Result<Option<String>, KnowledgeError> {
         let path = walk::absolute(path).map_err(|source| KnowledgeError::Path {
             path: path.to_owned(),
             source,
         })?;
-        let Some(name) = path.to_str() else {
+        Ok(path.into_os_string().into_string().ok())
+    }
+
+    /// Removes the documents at or below a path, which need not exist any more, with everything derived from them here, and
+    /// returns them. What was dreamed of them is the journal's to forget.
+    pub fn forget(&self, path: &Path) -> Result<Vec<RemovedDocument>, KnowledgeError> {
+        let Some(name) = Self::place(path)? else {
             return Ok(Vec::new());
         };
-        let removed = self.store.forget_documents(name)?;
+        let removed = self.store.forget_documents(&name)?;
         community::refresh(&self.store)?;
         Ok(removed)
     }

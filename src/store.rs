@@ -9,6 +9,7 @@ mod compact;
 pub mod doctor;
 mod dreams;
 mod experience;
+mod forget;
 mod knowledge;
 mod learning;
 mod lessons;
@@ -20,6 +21,7 @@ mod sessions;
 pub use compact::Compacted;
 pub use dreams::{DreamRow, DreamState, Unfinished};
 pub use experience::{ArchiveRow, ExperienceQuery, ExperienceRow, NewExperience, SinkCount};
+pub use forget::Forgotten;
 pub use knowledge::{
     Change, ClusterRow, GraphChunk, GraphRows, KnowledgeCounts, KnownDocument, NewChunk,
     NewCluster, NewDocument, RemovedDocument,
@@ -77,6 +79,7 @@ fn migrations() -> Migrations<'static> {
         M::up(experience::SCHEMA),
         M::up(learning::SCHEMA),
         M::up(learning::MARKS),
+        M::up(dreams::CHOICE),
     ])
 }
 
@@ -117,6 +120,21 @@ impl Store {
         Ok(Self {
             connection: Mutex::new(connection),
         })
+    }
+
+    /// Removes rows so that their bytes are overwritten in the file too.
+    fn erasing<T>(
+        &self,
+        erase: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.lock();
+        connection.pragma_update(None, "secure_delete", "on")?;
+        let erased = erase(&mut connection);
+        connection.pragma_update(None, "secure_delete", "off")?;
+        let erased = erased?;
+        // The log still holds the old pages; a reader in another process may delay this, never fail it.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(erased)
     }
 
     /// The connection, also after a panic elsewhere: a transaction that was open then has been rolled back.

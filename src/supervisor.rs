@@ -35,7 +35,7 @@ pub mod view;
 pub mod wake_test;
 
 pub use chores::{Chore, RunChore};
-pub use handle::{ReadCounts, Refusal, SupervisorHandle};
+pub use handle::{ReadCounts, ReadTroubles, Refusal, SupervisorHandle};
 pub use looks::Judged;
 pub use parts::{
     CloseSession, NoteTransition, Preflight, Purpose, RunSession, SupervisorParts, Transition,
@@ -189,6 +189,7 @@ impl Supervisor {
             nudge: Arc::clone(&nudge),
             root: root.clone(),
             counts: parts.counts,
+            troubles: parts.troubles,
             settings: settings_out,
         };
         let now = clock::monotonic();

@@ -1,17 +1,16 @@
 //! `dreamer experience`: what the experience stream kept, its accounts, and draws from it. Called by `main` through the
 //! command line; only reads.
 
-use std::time::Duration;
-
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::text::{clean_line, clean_short};
-use super::{Context, Exit, say};
+use super::{Context, Exit, hint, moment, say};
 use crate::clock;
 use crate::config::SampleBy;
 use crate::experience::draw::Draw;
 use crate::experience::{
-    Ask, Event, Limits, Record, Scope, Strategy, event_of, recall, with_effects,
+    Ask, Event, Limits, Options, Record, Scope, Strategy, event_of, recall_newest, with_effects,
 };
 use crate::store::{ExperienceQuery, SinkCount, Store};
 
@@ -37,6 +36,9 @@ pub enum Command {
         /// Only events of this trajectory
         #[arg(long, value_name = "ID")]
         trajectory: Option<String>,
+        /// None from before this: a day here such as 2026-11-20, or a time such as 2026-11-20T03:00Z
+        #[arg(long, value_name = "TIMESTAMP", value_parser = moment::since)]
+        since: Option<Timestamp>,
     },
     /// Draw a batch of events
     Sample(SampleArgs),
@@ -50,7 +52,7 @@ pub struct SampleArgs {
     /// How many
     #[arg(long, short = 'n', value_name = "N", default_value_t = BATCH)]
     count: usize,
-    /// From the newest 100,000 or from the newest million
+    /// From the newest 100,000, or from all that the window holds: a million, or 256 MB of them
     #[arg(long, value_enum, default_value_t = From::Hot)]
     from: From,
     /// Each event at most once
@@ -91,12 +93,13 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
             limit,
             event_type,
             trajectory,
+            since,
         } => {
             let query = ExperienceQuery {
                 limit,
                 event_type,
                 trajectory,
-                since: None,
+                since,
             };
             tail(&store, &query, context)
         }
@@ -186,15 +189,10 @@ fn tail(store: &Store, query: &ExperienceQuery, context: &Context) -> anyhow::Re
 
 fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result<Exit> {
     let asked = context.settings.experience.limits;
-    let usual = Limits {
-        hot: asked.hot_events,
-        events: asked.window_events,
-        alpha: asked.alpha,
-        ..Limits::default()
-    };
+    let limits: Limits = asked.into();
     let (scope, most) = match args.from {
-        From::Hot => (Scope::Hot, usual.hot),
-        From::Window => (Scope::Window, usual.events),
+        From::Hot => (Scope::Hot, limits.hot),
+        From::Window => (Scope::Window, limits.events),
     };
     let strategy = match (args.strategy, asked.sample) {
         (Some(Choice::Uniform), _) | (None, SampleBy::Uniform) => Strategy::Uniform,
@@ -202,20 +200,11 @@ fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result
         (Some(Choice::Recent), _) | (None, SampleBy::Recent) => Strategy::Recent,
         (Some(Choice::Diverse), _) | (None, SampleBy::Diverse) => Strategy::Diverse,
     };
-    // What the database keeps may be older than what a running stream holds in memory.
-    let limits = Limits {
-        age: Duration::MAX,
-        ..usual
-    };
     let needed = match strategy {
         Strategy::Recent => asked.recent_events.min(most),
         Strategy::Uniform | Strategy::Prioritized | Strategy::Diverse => most,
     };
-    let query = ExperienceQuery {
-        limit: needed,
-        ..ExperienceQuery::default()
-    };
-    let mut window = recall(store, &query, limits, clock::utc())?;
+    let mut window = recall_newest(store, needed, limits, clock::utc())?;
     let ask = Ask {
         replace: !args.without_replacement,
         beta: asked.beta,
@@ -256,6 +245,20 @@ fn sample(store: &Store, args: &SampleArgs, context: &Context) -> anyhow::Result
     } else {
         Exit::Done
     })
+}
+
+/// Says what forgetting does not reach, where some of it is there.
+pub(super) fn hint_at_archives(store: &Store, context: &Context) -> anyhow::Result<()> {
+    let archives = store.experience_archives()?.len();
+    if archives > 0 {
+        let folder = Options::usual(&context.settings.data_dir).archives();
+        hint(&format!(
+            "archives of old experiences keep what they hold: {archives} of them in {}; remove those that you do not want \
+             to keep",
+            folder.display()
+        ));
+    }
+    Ok(())
 }
 
 fn shown(event: &Event) -> String {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::text::{clean, clean_line, clean_short};
-use super::{Context, Exit, say};
+use super::{Context, Exit, experience, say};
 use crate::clock;
-use crate::journal::{Dirs, withdraw_derived};
+use crate::journal::{Dirs, forget_derived};
 use crate::knowledge::{IngestReport, Knowledge, KnowledgeError, Progress};
-use crate::store::Store;
+use crate::store::{Forgotten, Store};
 
 /// Clusters that a list shows unless told otherwise.
 const LISTED: usize = 20;
@@ -36,7 +36,8 @@ pub enum KnowledgeCommand {
         #[arg(long, value_name = "N", default_value_t = LISTED)]
         limit: usize,
     },
-    /// Removes a file or a folder with everything derived from it
+    /// Removes a file or a folder with everything derived from it: topics, dreams with their files, tries, what was learned of
+    /// them and their experiences; archives of old experiences stay as they are
     Forget {
         #[arg(value_name = "PATH")]
         path: PathBuf,
@@ -141,25 +142,30 @@ fn clusters(knowledge: &Knowledge, limit: usize, context: &Context) -> anyhow::R
 
 fn forget(knowledge: &Knowledge, path: &Path, context: &Context) -> anyhow::Result<Exit> {
     let removed = knowledge.forget(path)?;
-    let paths: Vec<String> = removed
-        .iter()
-        .map(|document| document.path.clone())
-        .collect();
     let store = Store::open(&context.settings.database())?;
-    let dreams = withdraw_derived(&store, &Dirs::of(&context.settings), &paths)?;
+    // By the path, not by what was found there: what an earlier end in the middle left goes too.
+    let places: Vec<String> = Knowledge::place(path)?.into_iter().collect();
+    let (dirs, now) = (Dirs::of(&context.settings), clock::local());
+    let gone = forget_derived(&store, &dirs, &places, now.time_zone())?;
+    let nothing = removed.is_empty() && gone == Forgotten::default();
+    if !nothing {
+        experience::hint_at_archives(&store, context)?;
+    }
     if context.json {
         say(&serde_json::to_string(&removed)?)?;
-    } else if removed.is_empty() {
+    } else if nothing {
         say(&format!(
             "nothing is known of {}",
             shown(&path.to_string_lossy())
         ))?;
     } else {
         say(&format!(
-            "forgot {} with everything derived from {}, {} among it",
+            "forgot {} with everything derived from {}: {}, {} and {}",
             counted(removed.len(), "document"),
             if removed.len() == 1 { "it" } else { "them" },
-            counted(dreams.len(), "dream"),
+            counted_u64(gone.dreams, "dream"),
+            counted_u64(gone.attempts, "other attempt"),
+            counted_u64(gone.experiences, "experience"),
         ))?;
         for document in removed.iter().take(NAMED) {
             say(&format!("  {}", shown(&document.path)))?;
@@ -168,11 +174,7 @@ fn forget(knowledge: &Knowledge, path: &Path, context: &Context) -> anyhow::Resu
             say(&format!("  and {} more", removed.len() - NAMED))?;
         }
     }
-    Ok(if removed.is_empty() {
-        Exit::No
-    } else {
-        Exit::Done
-    })
+    Ok(if nothing { Exit::No } else { Exit::Done })
 }
 
 /// The report for a person; pure.

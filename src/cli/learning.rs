@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::text::{clean_line, clean_short, short_id};
-use super::{Context, Exit, UsageError, say};
+use super::{Context, Exit, UsageError, experience, moment, say};
 use crate::clock;
 use crate::dream::{AttemptFact, Decision, Difficulty};
 use crate::learning::{
@@ -17,6 +17,8 @@ use crate::learning::{
 };
 use crate::models::kept;
 use crate::store::Store;
+
+mod sessions;
 
 /// Choices and paths that are shown.
 const SHOWN: usize = 8;
@@ -41,8 +43,20 @@ pub enum Command {
         sessions: usize,
     },
     /// Sessions of a topic, oldest first
-    Sessions { topic: String },
-    /// Forget a topic, or one session of it, with everything that was counted from it and the topic's offline model
+    Sessions {
+        topic: String,
+        /// None from before this: a day here such as 2026-11-20, or a time such as 2026-11-20T03:00Z
+        #[arg(long, value_name = "TIMESTAMP", value_parser = moment::since)]
+        since: Option<Timestamp>,
+        /// None from after this; a day counts to its end
+        #[arg(long, value_name = "TIMESTAMP", value_parser = moment::until)]
+        until: Option<Timestamp>,
+        /// The newest of them, so many at most
+        #[arg(long, value_name = "N")]
+        newest: Option<usize>,
+    },
+    /// Forget a topic, or one session of it, with everything that was counted from it, the topic's offline model and the
+    /// experiences of its tries; archives of old experiences stay as they are
     Forget {
         topic: String,
         session: Option<String>,
@@ -70,7 +84,15 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
             merge,
         } => show_topic(&store, &topic, strategy(&merge)?, context),
         Command::Offline { topic, sessions } => offline(learning, &topic, sessions, context),
-        Command::Sessions { topic } => sessions(learning, &topic, context),
+        Command::Sessions {
+            topic,
+            since,
+            until,
+            newest,
+        } => {
+            let names = sessions::named(learning, &topic, (since, until), newest)?;
+            sessions::show(&names, context)
+        }
         Command::Forget { topic, session } => {
             let key = match session {
                 None => SnapshotKey::Scenario(topic),
@@ -79,11 +101,11 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<Exit> {
                     session_id,
                 },
             };
-            Ok(if usable(learning.delete(&key))? {
-                Exit::Done
-            } else {
-                Exit::No
-            })
+            if !usable(learning.delete(&key))? {
+                return Ok(Exit::No);
+            }
+            experience::hint_at_archives(&store, context)?;
+            Ok(Exit::Done)
         }
         Command::Export { dir } => {
             let sessions = usable(learning.export(&dir))?;
@@ -399,18 +421,4 @@ fn offline(
         ))?;
     }
     Ok(Exit::Done)
-}
-
-fn sessions(learning: LearningStore<'_>, topic: &str, context: &Context) -> anyhow::Result<Exit> {
-    let names = usable(learning.list_sessions(topic))?;
-    if context.json {
-        say(&serde_json::to_string(&names)?)?;
-    } else {
-        names.iter().try_for_each(|name| say(&clean_line(name)))?;
-    }
-    Ok(if names.is_empty() {
-        Exit::No
-    } else {
-        Exit::Done
-    })
 }

@@ -32,6 +32,8 @@ pub struct ExperienceLimits {
     pub hot_events: usize,
     pub window_events: usize,
     pub window_hours: u64,
+    /// Text of the window's events at most, in megabytes of 2^20 bytes. Of the three bounds the one that is met first holds.
+    pub window_mb: u64,
     pub batch_events: usize,
     pub flush_seconds: f64,
     /// Events that wait for one sink at most.
@@ -51,12 +53,14 @@ pub struct ExperienceLimits {
 }
 
 impl Default for ExperienceLimits {
-    /// The last three are ours, all others the original's.
+    /// The megabytes and the days are ours, all others the original's.
     fn default() -> Self {
         Self {
             hot_events: 100_000,
             window_events: 1_000_000,
             window_hours: 24,
+            // What a desktop can spare by night; some four hundred thousand of our own events.
+            window_mb: 256,
             batch_events: 256,
             flush_seconds: 1.0,
             buffered_events: 10_000,
@@ -94,7 +98,7 @@ fn count(number: u32) -> usize {
 
 const TEN_MILLION: u32 = 10_000_000;
 
-const NAMES: [(&str, Takes); 13] = [
+const NAMES: [(&str, Takes); 14] = [
     (
         "hot_events",
         Takes::Whole(1, TEN_MILLION, |l, n| l.hot_events = count(n)),
@@ -106,6 +110,10 @@ const NAMES: [(&str, Takes); 13] = [
     (
         "window_hours",
         Takes::Whole(1, 8760, |l, n| l.window_hours = n.into()),
+    ),
+    (
+        "window_mb",
+        Takes::Whole(1, 1_000_000, |l, n| l.window_mb = n.into()),
     ),
     (
         "batch_events",
@@ -318,6 +326,7 @@ mod tests {
         assert_eq!(ours, theirs);
         assert_eq!(ours.unwrap().batch_events, 64);
         assert_eq!(limits(""), Ok(ExperienceLimits::default()));
+        assert_eq!(limits("window_mb=8").unwrap().window_mb, 8);
     }
 
     #[test]
@@ -336,6 +345,7 @@ mod tests {
             ("batch_size=64,batch_events=65", "given twice"),
             ("default_strategy=best", "uniform, prioritized"),
             ("hot_events=2000000", "window_events"),
+            ("window_mb=0", "a whole number from 1 to 1000000"),
         ] {
             let told = limits(text).unwrap_err();
             assert!(told.contains(expected), "{text}: {told}");

@@ -331,10 +331,11 @@ pub static KEYS: [Key; 27] = [
         Quoted,
         (
             "",
-            "100000 hot events, a window of 1000000 events or 24 hours, batches of 256 or 1 second, 10000 waiting for a sink, \
-             uniform draws, 10000 recent events, alpha 0.6, beta 0.4, archives after 90 days or 256 MB, files of 64 MB",
+            "100000 hot events, a window of 1000000 events, 24 hours or 256 MB, whichever is met first, batches of 256 or 1 \
+             second, 10000 waiting for a sink, uniform draws, 10000 recent events, alpha 0.6, beta 0.4, archives after 90 days \
+             or 256 MB, files of 64 MB",
         ),
-        "NAME=VALUE with commas between: hot_events, window_events, window_hours, batch_events, flush_seconds, \
+        "NAME=VALUE with commas between: hot_events, window_events, window_hours, window_mb, batch_events, flush_seconds, \
          buffered_events, sample (uniform, prioritized, recent or diverse), recent_events, alpha, beta, archive_days, \
          archive_mb, file_mb, or the original's names such as batch_size and flush_interval; a file may hold the original's \
          own tables instead, such as [experience.stream]",

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Difficulty, GateReport, Generator, Scenario, Source, Suite, Tier, Tokens};
+use super::{
+    Check, Choice, Difficulty, GateReport, Generator, Scenario, Source, Suite, Tier, Tokens,
+};
 use crate::ids::{AttemptId, DreamId, LessonId, SessionId};
 
 /// What a dream was made from and by whom; enough to find each input again and to make the dream once more.
@@ -32,6 +34,19 @@ pub struct Provenance {
     /// Digest of what the interpreter ran on.
     #[serde(default)]
     pub image_digest: String,
+}
+
+impl Provenance {
+    /// Whether one of its documents is one of these, or lies below one of them. Paths are absolute.
+    #[must_use]
+    pub fn comes_of(&self, places: &[String]) -> bool {
+        let below = |path: &str, place: &str| {
+            let rest = path.strip_prefix(place.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut paths = self.sources.iter().map(|source| source.path.as_str());
+        paths.any(|path| places.iter().any(|place| below(path, place)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -183,6 +198,9 @@ pub struct Attempt {
     /// The weaver's worked line of thought; stays in the database.
     #[serde(default)]
     pub thought: Option<String>,
+    /// Why it was tried. A fact says it too, but an undecided try leaves none, and a fact can be forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
 }
 
 #[cfg(test)]
@@ -208,6 +226,7 @@ impl Attempt {
             seconds: 1.0,
             tokens: Tokens::default(),
             thought: None,
+            choice: None,
         }
     }
 }

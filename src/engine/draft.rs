@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::clock;
 use crate::dream::{
-    Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, Suite, Topic,
+    Candidate, Check, CheckKind, Generator, Origin, Outcome, Provenance, Source, Suite, Topic,
 };
 use crate::guardian::inputs::{Question, edge_questions, questions};
 use crate::pack::offline::PackTask;
@@ -83,13 +83,20 @@ pub(super) enum Drafted {
         why: String,
         /// Remembered as tried: asking again would give the same.
         key: Option<String>,
+        /// Documents that its words came from: who forgets one forgets this too.
+        sources: Vec<Source>,
     },
 }
 
 impl Drafted {
+    /// Of no document and no task that is remembered.
     fn refused(title: String, why: impl Into<String>) -> Self {
-        let (why, key) = (why.into(), None);
-        Self::Refused { title, why, key }
+        Self::Refused {
+            title,
+            why: why.into(),
+            key: None,
+            sources: Vec::new(),
+        }
     }
 }
 
@@ -132,11 +139,7 @@ impl Scene<'_> {
         let answers = self.ask_oracle(&task.oracle, calls.collect()).await?;
         let Some(expected) = answers.into_iter().collect::<Option<Vec<_>>>() else {
             let why = format!("the oracle of {} gave no plain value", task.file);
-            return Ok(Drafted::Refused {
-                title: task.scenario.title,
-                why,
-                key: None,
-            });
+            return Ok(Drafted::refused(task.scenario.title, why));
         };
         let candidate = task.with_expectations(&expected)?;
         let mut draft = self.begin(candidate, Generator::Offline);
@@ -187,6 +190,7 @@ impl Scene<'_> {
                     title: draft.candidate.scenario.title,
                     why: format!("every call gives {answer}: nothing can be told from that"),
                     key: draft.key,
+                    sources: draft.provenance.sources,
                 });
             }
             let checks = draft.candidate.all_checks().count();
@@ -197,6 +201,7 @@ impl Scene<'_> {
                         "only {checks} calls could be answered; {ENOUGH_EXAMPLES} are needed"
                     ),
                     key: draft.key,
+                    sources: draft.provenance.sources,
                 });
             }
         }

@@ -4,7 +4,7 @@
 use crate::clock;
 use crate::dream::{
     Attempt, AttemptOutcome, Candidate, DroppedCheck, FactOutcome, GateReport, Generator, Reason,
-    Scenario, Tier, Tokens, Tries,
+    Scenario, Source, Tier, Tokens, Tries,
 };
 use crate::guardian::{self, Benchmarks, Context, Judgement, Known, VerifiedDream};
 use crate::ids::{AttemptId, DreamId};
@@ -80,9 +80,12 @@ impl Scene<'_> {
         let before = tally.tokens();
         let draft = match self.draft(plan, tally).await? {
             Drafted::Ready(draft) => *draft,
-            Drafted::Refused { title, why, key } => {
-                return self.not_woven(title, why, key, tally);
-            }
+            Drafted::Refused {
+                title,
+                why,
+                key,
+                sources,
+            } => return self.not_woven(title, why, (key, sources), tally),
         };
         tally.woven();
         self.story.woven(&draft, tally.tokens_since(before));
@@ -277,7 +280,7 @@ impl Scene<'_> {
         &self,
         title: String,
         why: String,
-        key: Option<String>,
+        (key, sources): (Option<String>, Vec<Source>),
         tally: &mut Tally,
     ) -> Result<Outcome, EngineError> {
         tally.not_woven();
@@ -293,6 +296,7 @@ impl Scene<'_> {
         };
         let mut draft = self.begin(candidate.clone(), crate::dream::Generator::Llm);
         draft.key = key;
+        draft.provenance.sources = sources;
         let reasons = vec!["not_woven".to_owned()];
         let fallen = Fallen::rejected(&candidate, reasons, why, Tokens::default());
         self.fell(&draft, fallen)
@@ -322,6 +326,7 @@ impl Scene<'_> {
             seconds: (clock::monotonic() - draft.began).as_secs_f64(),
             tokens: fallen.tokens,
             thought: draft.thought.clone(),
+            choice: Some(self.told.choice.clone()),
         };
         self.engine.store.record_attempt(&attempt)?;
         let decided = attempt.outcome == AttemptOutcome::Rejected;

@@ -36,22 +36,29 @@ pub enum ArchiveError {
     Damaged(PathBuf),
 }
 
-/// Writes lines (each with its break) as an archive. Temporary file, checksum, rename, folder: in this order.
+/// Writes lines (each with its break) as an archive. Temporary files, checksum, rename, folder: in this order. Where it fails,
+/// an earlier archive of this name stays as it was.
 pub fn pack(lines: &mut dyn Read, path: &Path) -> io::Result<Archive> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let (temporary, noted) = (beside(path, ".tmp"), beside(path, ".sha256"));
+    let noted = beside(path, ".sha256");
+    // Not under its own name before both are on the disk: there lies the checksum of an earlier one.
+    let (temporary, note) = (beside(path, ".tmp"), beside(path, ".sha256.tmp"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let made = press(lines, &temporary).and_then(|(sha256, bytes)| {
-        let mut note = File::create(&noted)?;
-        note.write_all(format!("{sha256}  {name}\n").as_bytes())?;
-        note.sync_all()?;
+        let mut file = File::create(&note)?;
+        file.write_all(format!("{sha256}  {name}\n").as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&note, &noted)?;
         fs::rename(&temporary, path)?;
         Ok((sha256, bytes))
     });
     if made.is_err() {
         // On a full disk half an archive is the last thing that anybody needs.
-        drop((fs::remove_file(&temporary), fs::remove_file(&noted)));
+        drop((fs::remove_file(&temporary), fs::remove_file(&note)));
+        if !path.is_file() {
+            drop(fs::remove_file(&noted));
+        }
     }
     let (sha256, bytes) = made?;
     File::open(folder)?.sync_all()?;
@@ -143,19 +150,22 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 mod tests {
     use super::*;
 
+    /// Lines that end in the middle, as on a disk that is full.
+    struct Breaks(u32);
+
+    impl Read for Breaks {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            if self.0 > 3 {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            into.fill(b'x');
+            Ok(into.len())
+        }
+    }
+
     #[test]
     fn what_cannot_be_packed_leaves_nothing_behind() {
-        struct Breaks(u32);
-        impl Read for Breaks {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                self.0 += 1;
-                if self.0 > 3 {
-                    return Err(io::Error::from(io::ErrorKind::StorageFull));
-                }
-                into.fill(b'x');
-                Ok(into.len())
-            }
-        }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl.gz");
         assert!(pack(&mut Breaks(0), &path).is_err());
@@ -164,6 +174,16 @@ mod tests {
         fs::create_dir(beside(&path, ".sha256")).unwrap();
         assert!(pack(&mut "{}\n".as_bytes(), &path).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_try_that_fails_leaves_an_earlier_archive_of_its_name_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl.gz");
+        pack(&mut "{}\n".as_bytes(), &path).unwrap();
+        assert!(pack(&mut Breaks(0), &path).is_err());
+        assert_eq!(read(&path).unwrap(), "{}\n");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -146,7 +146,8 @@ pub struct Event {
     /// The last of its trajectory.
     #[serde(default, skip_serializing_if = "is_false")]
     pub done: bool,
-    /// How much it is worth drawing again; see `priority.rs` for what stands in for it.
+    /// How much it is worth drawing again, from a millionth to a million, beyond which nothing is told apart; see
+    /// `priority.rs` for what stands in for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<f64>,
     #[serde(default, skip_serializing_if = "Map::is_empty")]

@@ -1,5 +1,6 @@
 //! What an experience is worth drawing again: the original's rule, its power, and the whole number that the sum tree
-//! holds. Pure; called by the window and the prioritized sampler.
+//! holds. Priorities from a millionth to a million are told apart; what lies beyond counts as the nearer end. Pure; called
+//! by the window and the prioritized sampler.
 
 use super::event::Event;
 
@@ -12,8 +13,9 @@ pub const BETA: f64 = 0.4;
 const UNKNOWN: f64 = 0.1;
 /// Below this nothing is told apart; keeps everything drawable. The original's figure.
 const LEAST: f64 = 1e-6;
-/// Steps of the whole numbers: the least priority is 263 of them at the usual alpha, and the most that fits into 32 bits
-/// stands for a priority of a million.
+/// Above this nothing is told apart: at the usual alpha it is what fits into 32 bits.
+const MOST: f64 = 1e6;
+/// Steps of the whole numbers up to the usual alpha: the least priority is 263 of them there.
 const STEPS: f64 = 1_048_576.0;
 
 /// The priority that was given, else the one in the metadata, else the size of the reward, else a tenth.
@@ -24,7 +26,7 @@ pub fn of(event: &Event) -> f64 {
     value.filter(|v| v.is_finite()).map_or(UNKNOWN, f64::abs)
 }
 
-/// The weight of a priority in whole steps: `max(p, 1e-6)^alpha`, never 0.
+/// The weight of a priority in whole steps: `p^alpha` with `p` kept from 1e-6 to 1e6, never 0.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
@@ -32,8 +34,18 @@ pub fn of(event: &Event) -> f64 {
     reason = "the cast saturates, which is meant, and nothing is negative"
 )]
 pub fn weight(priority: f64, alpha: f64) -> u32 {
-    let power = priority.max(LEAST).powf(alpha);
-    ((power * STEPS).round() as u32).max(1)
+    let power = priority.clamp(LEAST, MOST).powf(alpha);
+    ((power * steps(alpha)).round() as u32).max(1)
+}
+
+/// Steps of a weight of 1. A greater alpha than the usual one makes the heaviest larger: then the steps are coarser, so that
+/// it still fits into 32 bits and every priority keeps its order. The price is paid by the least, which share few steps.
+fn steps(alpha: f64) -> f64 {
+    if alpha <= ALPHA {
+        STEPS
+    } else {
+        f64::from(u32::MAX) / MOST.powf(alpha)
+    }
 }
 
 /// The probability of a draw of this weight, and how much it is to count: `(n * P)^-beta`, scaled so that a draw of the
@@ -66,7 +78,7 @@ mod tests {
         let rising = [0.0, 1e-6, 1e-3, 0.1, 1.0, 50.0, 1e5, 1e9, f64::INFINITY];
         let weights = rising.map(|p| weight(p, ALPHA));
         assert!(weights.is_sorted());
-        assert_eq!((weights[0], weights[8]), (263, u32::MAX));
+        assert_eq!((weights[0], weights[8]), (263, weight(MOST, ALPHA)));
         assert_eq!(weight(0.0, 1.0), 1, "what is there can be drawn");
         // Off by less than a fifth of a percent where it matters least, and far less elsewhere.
         for p in [1e-6_f64, 0.01, 0.1, 1.0, 100.0] {
@@ -76,5 +88,17 @@ mod tests {
                 "{p}"
             );
         }
+    }
+
+    #[test]
+    fn the_heaviest_keep_their_order_and_their_proportion_at_every_alpha() {
+        let [less, more] = [5e3, 5e4].map(|p| f64::from(weight(p, 1.0)));
+        assert!((more / less - 10.0).abs() < 1e-6, "{less} and {more}");
+        for alpha in [0.3, 0.6, 0.61, 0.8, 1.0] {
+            let weights = [0.1, 1.0, 50.0, 5e3, 5e4, 5e5, MOST].map(|p| weight(p, alpha));
+            assert!(weights.is_sorted_by(|a, b| a < b), "{alpha}: {weights:?}");
+        }
+        // Beyond it nothing is told apart.
+        assert_eq!([MOST, 2.0 * MOST].map(|p| weight(p, 1.0)), [u32::MAX; 2]);
     }
 }

@@ -1,4 +1,7 @@
-//! Experiences of earlier runs, from the database back into a window that can be drawn from. Called by the command line.
+//! Experiences of earlier runs, from the database back into a window that can be drawn from. Called by `experience sample` and
+//! by the replay between two dreams.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -29,6 +32,28 @@ pub fn recall(
         }
     }
     Ok(window)
+}
+
+/// The newest `most` events that the database keeps, of any age: they may be older than what a running stream holds in memory.
+/// The other limits bound the window as usual.
+///
+/// # Errors
+/// As [`recall`].
+pub fn recall_newest(
+    store: &Store,
+    most: usize,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Window, StoreError> {
+    let query = ExperienceQuery {
+        limit: most,
+        ..ExperienceQuery::default()
+    };
+    let limits = Limits {
+        age: Duration::MAX,
+        ..limits
+    };
+    recall(store, &query, limits, now)
 }
 
 /// The event of a row.

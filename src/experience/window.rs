@@ -11,13 +11,14 @@ use super::event::EventId;
 use super::line::Line;
 use super::priority::{self, ALPHA};
 use super::sum_tree::SumTree;
+use crate::config::ExperienceLimits;
 
 /// Types, components and strata that are told apart, of each so many; a stranger's names must not fill the memory.
 const MAX_NAMES: usize = 4096;
 /// Slots of the first tree; it doubles as the window fills.
 const FIRST_SLOTS: usize = 1024;
 
-/// Bounds of the window.
+/// Bounds of the window; the one that is met first holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// Newest events that count as hot.
@@ -26,7 +27,7 @@ pub struct Limits {
     pub events: usize,
     /// Age at most.
     pub age: Duration,
-    /// Texts of this size at most.
+    /// Texts of this size together at most.
     pub bytes: usize,
     /// See [`priority::weight`].
     pub alpha: f64,
@@ -41,6 +42,18 @@ impl Default for Limits {
             age: Duration::from_hours(24),
             bytes: 256 << 20,
             alpha: ALPHA,
+        }
+    }
+}
+
+impl From<ExperienceLimits> for Limits {
+    fn from(asked: ExperienceLimits) -> Self {
+        Self {
+            hot: asked.hot_events,
+            events: asked.window_events,
+            age: Duration::from_hours(asked.window_hours),
+            bytes: usize::try_from(asked.window_mb << 20).unwrap_or(usize::MAX),
+            alpha: asked.alpha,
         }
     }
 }
@@ -314,4 +327,33 @@ fn nanoseconds(at: Timestamp) -> i64 {
     } else {
         i64::MAX
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experience::event::Event;
+
+    const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
+    #[test]
+    fn the_megabytes_of_the_settings_bound_the_window_before_its_events_do() {
+        assert_eq!(
+            Limits::from(ExperienceLimits::default()),
+            Limits::default(),
+            "both know the same defaults"
+        );
+        let mut window = Window::new(Limits::from(ExperienceLimits {
+            window_mb: 1,
+            ..ExperienceLimits::default()
+        }));
+        for number in 0..30_u64 {
+            let mut event = Event::new("a", "test");
+            event.data = "x".repeat(100_000).into();
+            let line = Line::of(event, EventId::of(&number.to_string()), NOW).unwrap();
+            window.push(&line, NOW);
+        }
+        // Ten of them are nearly a megabyte.
+        assert_eq!(window.range(Scope::Window), 20..30);
+    }
 }

@@ -14,7 +14,7 @@ use super::error::{JournalError, at};
 use super::{Dirs, page, shelf};
 use crate::dream::{Attempt, Decision, DreamRecord};
 use crate::ids::SessionId;
-use crate::store::{SessionRow, Store};
+use crate::store::{DreamRow, SessionRow, Store};
 
 /// From this hour on a session belongs to the next day's page: nobody's working day ends a night at six in the
 /// evening, and a night that begins earlier ends on the same day.
@@ -68,19 +68,21 @@ pub fn night(store: &Store, night: Date) -> Result<Night, JournalError> {
     let mut sessions = Vec::new();
     for session in store.sessions_of_night(night)? {
         let id = &session.report.session_id;
-        let dreams = store.dreams_of_session(id)?.into_iter();
-        let choices = choices(store, id)?;
+        let mut dreams = store.dreams_of_session(id)?;
+        let mut attempts = store.attempts_of_session(id)?;
+        let choices = choices(store, id, &mut dreams, &mut attempts)?;
         let in_words =
             |decisions: &Vec<Decision>| decisions.iter().map(Decision::in_words).collect();
         sessions.push(NightSession {
             dreams: dreams
+                .into_iter()
                 .map(|row| NightDream {
                     record: row.record,
                     code: row.code,
                     thought: row.thought,
                 })
                 .collect(),
-            attempts: store.attempts_of_session(id)?,
+            attempts,
             why: choices
                 .iter()
                 .map(|(id, decisions)| (id.clone(), in_words(decisions)))
@@ -92,14 +94,26 @@ pub fn night(store: &Store, night: Date) -> Result<Night, JournalError> {
     Ok(Night { night, sessions })
 }
 
-/// What was weighed before each scenario of a session.
+/// What was weighed before each scenario of a session. The fact says it; of a try that left none, or whose fact was forgotten,
+/// the dream or the attempt itself, which gives it up here: it stands in one place of the page's `.json`.
 fn choices(
     store: &Store,
     session: &SessionId,
+    dreams: &mut [DreamRow],
+    attempts: &mut [Attempt],
 ) -> Result<BTreeMap<String, Vec<Decision>>, JournalError> {
+    let saved = dreams
+        .iter_mut()
+        .map(|row| (row.record.dream_id.to_string(), row.choice.take()));
+    let fallen = attempts
+        .iter_mut()
+        .map(|attempt| (attempt.attempt_id.to_string(), attempt.choice.take()));
     let facts = store.facts_of_session(session)?.into_iter();
-    Ok(facts
-        .filter_map(|fact| Some((fact.attempt_id.to_string(), fact.choice?.decisions)))
+    let learned = facts.map(|fact| (fact.attempt_id.to_string(), fact.choice));
+    // The last of one name is kept.
+    let all = saved.chain(fallen).chain(learned);
+    Ok(all
+        .filter_map(|(id, choice)| Some((id, choice?.decisions)))
         .collect())
 }
 

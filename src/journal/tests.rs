@@ -1,6 +1,7 @@
 //! Publishing against a real database and a real folder, stopped after every step.
 
 mod crashes;
+mod forgetting;
 mod pages;
 
 use std::collections::BTreeSet;

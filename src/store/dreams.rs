@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::row::{from_json, from_word, id, path, path_bytes, to_json};
 use super::{Store, StoreError};
-use crate::dream::{AttemptFact, DreamRecord, Lesson, Sketch};
+use crate::dream::{AttemptFact, Choice, DreamRecord, Lesson, Sketch};
 use crate::ids::DreamId;
 
 pub(super) const SCHEMA: &str = "
@@ -42,6 +42,9 @@ CREATE INDEX dreams_by_session ON dreams (session);
 CREATE INDEX dreams_by_state ON dreams (state);
 ";
 
+/// Why it was dreamed, as JSON; a fact says it too, but a fact can be forgotten while the dream stands.
+pub(super) const CHOICE: &str = "ALTER TABLE dreams ADD COLUMN choice TEXT;";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DreamState {
@@ -62,6 +65,8 @@ pub struct DreamRow {
     pub test_text: String,
     /// The weaver's line of thought; never leaves the database but for the journal.
     pub thought: Option<String>,
+    /// Why it was dreamed; for the night's page alone.
+    pub choice: Option<Choice>,
     pub sketch: Sketch,
 }
 
@@ -74,7 +79,7 @@ pub enum Unfinished {
 }
 
 const COLUMNS: &str =
-    "record, state, folder, code, code_text, test_text, thought, words, calls, code_hash";
+    "record, state, folder, code, code_text, test_text, thought, words, calls, code_hash, choice";
 
 struct Raw {
     record: String,
@@ -85,6 +90,7 @@ struct Raw {
     test_text: String,
     thought: Option<String>,
     sketch: Sketch,
+    choice: Option<String>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -101,6 +107,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             calls: row.get(8)?,
             code_hash: row.get(9)?,
         },
+        choice: row.get(10)?,
     })
 }
 
@@ -116,6 +123,8 @@ impl TryFrom<Raw> for DreamRow {
             code_text: raw.code_text,
             test_text: raw.test_text,
             thought: raw.thought,
+            // One that cannot be read must not hide the dream.
+            choice: raw.choice.and_then(|text| from_json(&text).ok()),
             sketch: raw.sketch,
         })
     }
@@ -134,8 +143,8 @@ impl Store {
         let transaction = connection.transaction()?;
         transaction.execute(
             "INSERT INTO dreams (id, session, state, created, title, tier, generator, review, cluster, topic,
-                code_hash, words, calls, folder, record, code, code_text, test_text, thought)
-             VALUES (?1, ?2, 'staged', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                code_hash, words, calls, folder, record, code, code_text, test_text, thought, choice)
+             VALUES (?1, ?2, 'staged', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
             params![
                 record.dream_id.as_str(),
                 record.session_id.as_str(),
@@ -155,6 +164,7 @@ impl Store {
                 row.code_text,
                 row.test_text,
                 row.thought,
+                row.choice.as_ref().map(to_json).transpose()?,
             ],
         )?;
         if let Some(fact) = fact {
@@ -250,7 +260,7 @@ impl Store {
         let mut statement = connection.prepare(&format!(
             "SELECT {COLUMNS}, todo FROM dreams WHERE state = 'staged' OR todo IS NOT NULL ORDER BY id"
         ))?;
-        let rows = statement.query_map([], |row| Ok((raw(row)?, row.get(10)?)))?;
+        let rows = statement.query_map([], |row| Ok((raw(row)?, row.get("todo")?)))?;
         rows.map(|row| {
             let (raw, todo): (Raw, Option<String>) = row?;
             let row = DreamRow::try_from(raw)?;

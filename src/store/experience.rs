@@ -1,10 +1,11 @@
 //! The experience that lasts: events as they were written, what each run's sinks made of theirs, and the archives that old
 //! events went to.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::row::time;
 use super::{Store, StoreError};
@@ -95,6 +96,19 @@ pub struct ExperienceQuery {
     pub event_type: Option<String>,
     pub trajectory: Option<String>,
     pub since: Option<Timestamp>,
+}
+
+/// Inside the caller's transaction: every event of these courses goes; how many.
+pub(super) fn forget_courses(
+    connection: &Connection,
+    courses: &BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut delete = connection.prepare_cached("DELETE FROM experience WHERE trajectory = ?1")?;
+    let mut gone = 0;
+    for course in courses {
+        gone += delete.execute([course])? as u64;
+    }
+    Ok(gone)
 }
 
 impl Store {

@@ -1,11 +1,14 @@
 //! The learning tables: immutable facts of tries and sessions, and what offline analysis came to. Statistics are views over
 //! these rows; no row is ever changed by a count. What is kept of models stands beside it in `store/models.rs`.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use serde::Deserialize;
 
 use super::row::{from_json, time, to_json};
-use super::{Store, StoreError};
+use super::{Store, StoreError, experience};
 use crate::dream::AttemptFact;
 use crate::ids::SessionId;
 
@@ -111,12 +114,40 @@ pub(super) fn insert_fact(connection: &Connection, fact: &AttemptFact) -> Result
     Ok(written == 1)
 }
 
+/// What a fact says of the events that it came of, whatever else is in its record.
+#[derive(Deserialize)]
+struct Told {
+    #[serde(default)]
+    trajectory: Option<String>,
+}
+
+/// The course of events that a fact's record names.
+pub(super) fn course_of(record: &str) -> Option<String> {
+    from_json::<Told>(record).ok()?.trajectory
+}
+
 fn is_marked(connection: &Connection) -> Result<bool, StoreError> {
     Ok(connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM learning_marks WHERE name = ?1)",
         [BACKFILLED],
         |row| row.get(0),
     )?)
+}
+
+/// The courses of events that the facts under a condition name.
+fn courses_of(
+    connection: &Connection,
+    condition: &str,
+    parameters: [&str; 2],
+) -> Result<BTreeSet<String>, StoreError> {
+    let select = format!("SELECT record FROM attempt_facts WHERE {condition}");
+    let mut statement = connection.prepare(&select)?;
+    let records = statement.query_map(parameters, |row| row.get::<_, String>(0))?;
+    let mut courses = BTreeSet::new();
+    for record in records {
+        courses.extend(course_of(&record?));
+    }
+    Ok(courses)
 }
 
 impl Store {
@@ -226,29 +257,33 @@ impl Store {
         .collect()
     }
 
-    /// Forgets facts, of tries and of whole sessions, and the offline models that were made of them; how many rows went.
-    /// Views have forgotten them at once.
+    /// Forgets facts, of tries and of whole sessions, the offline models that were made of them, and the events that the
+    /// tries came of; how many rows went, events aside. Views have forgotten them at once.
     pub fn forget_facts(&self, which: FactsOf<'_>) -> Result<u64, StoreError> {
         let (condition, [topic, session]) = which.condition();
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut gone = 0;
-        for table in ["attempt_facts", "session_facts"] {
-            gone += transaction.execute(
-                &format!("DELETE FROM {table} WHERE {condition}"),
-                params![topic, session],
-            )?;
-        }
-        gone += match which {
-            FactsOf::All => transaction.execute("DELETE FROM offline_models", [])?,
-            // A session that was not there left nothing in the model.
-            FactsOf::Session(..) if gone == 0 => 0,
-            FactsOf::Topic(topic) | FactsOf::Session(topic, _) => {
-                transaction.execute("DELETE FROM offline_models WHERE topic = ?1", [topic])?
+        self.erasing(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let courses = courses_of(&transaction, condition, [&topic, &session])?;
+            experience::forget_courses(&transaction, &courses)?;
+            let mut gone = 0;
+            for table in ["attempt_facts", "session_facts"] {
+                gone += transaction.execute(
+                    &format!("DELETE FROM {table} WHERE {condition}"),
+                    params![topic, session],
+                )?;
             }
-        };
-        transaction.commit()?;
-        Ok(gone as u64)
+            gone += match which {
+                FactsOf::All => transaction.execute("DELETE FROM offline_models", [])?,
+                // A session that was not there left nothing in the model.
+                FactsOf::Session(..) if gone == 0 => 0,
+                FactsOf::Topic(topic) | FactsOf::Session(topic, _) => {
+                    transaction.execute("DELETE FROM offline_models WHERE topic = ?1", [topic])?
+                }
+            };
+            transaction.commit()?;
+            Ok(gone as u64)
+        })
     }
 
     /// Keeps a topic's offline model; the one before it goes.

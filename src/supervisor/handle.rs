@@ -11,12 +11,15 @@ use super::state_store::StateStore;
 use super::view::{self, Counts, Snapshot, Status, Told, Why};
 use crate::clock;
 use crate::config::Settings;
-use crate::dream::{RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
+use crate::dream::{Finding, RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
 use crate::energy::EnergyManager;
 use crate::ids::SessionId;
 
 /// Totals of all sessions, read from the store when somebody asks.
 pub type ReadCounts = Arc<dyn Fn() -> Result<Counts, String> + Send + Sync>;
+
+/// What does not work beside the dreaming now, each with what mends it; read when somebody asks. Must not wait.
+pub type ReadTroubles = Arc<dyn Fn() -> Vec<Finding> + Send + Sync>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -96,6 +99,7 @@ pub struct SupervisorHandle {
     pub(super) nudge: Arc<tokio::sync::Notify>,
     pub(super) root: CancellationToken,
     pub(super) counts: ReadCounts,
+    pub(super) troubles: ReadTroubles,
     pub(super) energy: EnergyManager,
     pub(super) settings: watch::Receiver<Arc<Settings>>,
 }
@@ -198,6 +202,7 @@ impl SupervisorHandle {
             true,
         );
         status.energy = Some(self.energy.get_status(clock::monotonic()));
+        status.troubles = (self.troubles)();
         if let Some(store) = self.store.upgrade() {
             status.transitions = view::transitions(&store.history(), &store.get());
         }

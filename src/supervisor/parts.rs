@@ -7,12 +7,12 @@ use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::chores::RunChore;
-use super::handle::ReadCounts;
+use super::handle::{ReadCounts, ReadTroubles};
 use super::permit::WorkPermit;
 use super::view::{Counts, StateName};
 use crate::clock;
 use crate::config::Settings;
-use crate::dream::{RemRequest, SessionReport};
+use crate::dream::{Finding, RemRequest, SessionReport};
 use crate::energy::Senses;
 use crate::engine::progress::Progress;
 use crate::ids::SessionId;
@@ -68,6 +68,8 @@ pub struct SupervisorParts {
     /// `None`: a session that could not write its end down has none.
     pub close_session: Option<CloseSession>,
     pub counts: ReadCounts,
+    /// For `status` and `doctor`.
+    pub troubles: ReadTroubles,
     /// Asked before the first look, and while the supervisor is in safe mode; `None` asks nothing.
     pub preflight: Option<Preflight>,
     /// Does what is due while nothing is to be dreamed; `None` does nothing.
@@ -98,6 +100,7 @@ impl SupervisorParts {
             run_session,
             close_session: None,
             counts: Arc::new(|| Ok(Counts::default())),
+            troubles: Arc::new(Vec::<Finding>::new),
             run_chore: None,
             preflight: None,
             note: None,

@@ -10,7 +10,7 @@ use super::original::Original;
 use super::parts::Transition;
 use super::proposals::Kind;
 use super::state::{SAFE_EXIT, State};
-use crate::dream::{SessionReport, Trigger, WakeReason};
+use crate::dream::{Finding, SessionReport, Trigger, WakeReason};
 use crate::energy::gate::{Gate, Pause};
 use crate::engine::progress::{Phase, ProgressEvent};
 use crate::ids::SessionId;
@@ -331,6 +331,9 @@ pub struct Status {
     /// The newest changes of state, the oldest first; where no supervisor runs those of the last one.
     #[serde(default)]
     pub transitions: Vec<Transition>,
+    /// What does not work beside the dreaming now, each with what mends it; empty where all is well or no supervisor runs.
+    #[serde(default)]
+    pub troubles: Vec<Finding>,
 }
 
 impl Status {
@@ -367,6 +370,7 @@ impl Status {
             tick: snapshot.tick,
             energy: None,
             transitions: Vec::new(),
+            troubles: Vec::new(),
         }
     }
 }

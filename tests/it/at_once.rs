@@ -7,6 +7,7 @@ use std::time::Duration;
 use dreamer::app::App;
 use dreamer::config::{LlmChoice, Settings};
 use dreamer::dream::{RemRequest, SessionStatus, WakeReason};
+use dreamer::store::{ExperienceQuery, Store};
 
 use crate::session::{backends, given, saved, settings, supervise_app};
 use crate::support::World;
@@ -66,6 +67,16 @@ async fn one_scenario_that_waits_holds_up_no_other_and_a_wake_puts_it_back() {
         );
         assert_eq!(counts, (3, 2, 1), "{backend:?}: {report:?}");
         assert_eq!(report.tiers.get("gold"), Some(&2));
+        let store = Store::open(&settings.database()).expect("the store opens");
+        let put_back = ExperienceQuery {
+            limit: 9,
+            event_type: Some("dream.requeued".to_owned()),
+            ..ExperienceQuery::default()
+        };
+        let told = store.experience(&put_back).expect("readable");
+        assert_eq!(told.len(), 1, "{backend:?}: {told:?}");
+        let event: serde_json::Value = serde_json::from_str(&told[0].record).expect("JSON");
+        assert_eq!(event["done"], true, "it is the last of its course: {event}");
     }
 }
 

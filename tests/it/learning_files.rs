@@ -4,14 +4,16 @@
 use std::path::Path;
 use std::process::Command;
 
-use dreamer::dream::Attempt;
+use dreamer::dream::{Attempt, AttemptFact};
 use dreamer::ids::{AttemptId, SessionId};
+use dreamer::knowledge::Knowledge;
 use dreamer::learning::{LearningStore, OfflineModel, SnapshotKey};
-use dreamer::store::Store;
+use dreamer::store::{ArchiveRow, ExperienceQuery, NewExperience, Store};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::learning::{fact, store};
-use crate::support::World;
+use crate::support::{World, facts};
 
 /// Exit code and output of a command over the database in `folder`.
 fn told(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
@@ -109,6 +111,158 @@ fn a_forgotten_topic_or_session_takes_the_offline_model_with_it() {
     assert!(model("v").is_some());
     learning.delete(&SnapshotKey::Global).expect("deleted");
     assert_eq!(model("v"), None);
+}
+
+/// Two events of a course.
+fn course(store: &Store, name: &str) {
+    let at = dreamer::clock::utc();
+    let records = [0, 1].map(|number| json!({"timestamp": at, "data": number}).to_string());
+    let rows: Vec<NewExperience<'_>> = records
+        .iter()
+        .enumerate()
+        .map(|(number, record)| NewExperience {
+            id: format!("{name} {number}"),
+            at,
+            event_type: "dream.woven",
+            source: "test",
+            trajectory: Some(name),
+            caused_by: None,
+            record,
+        })
+        .collect();
+    store.keep_experience(&rows, "test", &[], at).expect("kept");
+}
+
+fn events(store: &Store, course: &str) -> usize {
+    let query = ExperienceQuery {
+        limit: 9,
+        trajectory: Some(course.to_owned()),
+        ..ExperienceQuery::default()
+    };
+    store.experience(&query).expect("readable").len()
+}
+
+/// Notes an archive whose file nobody looks at.
+fn archived(store: &Store) {
+    let row = ArchiveRow {
+        file: "experience-000000000000-000000000000.jsonl.gz".to_owned(),
+        sha256: String::new(),
+        bytes: 1,
+        events: 1,
+        first: Timestamp::UNIX_EPOCH,
+        last: Timestamp::UNIX_EPOCH,
+    };
+    store.experience_archived(&row, 0).expect("noted");
+}
+
+#[test]
+fn a_forgotten_topic_takes_the_experiences_of_its_tries_with_it() {
+    let world = World::new();
+    let store = store(world.path());
+    for (n, topic) in [(1, "lists"), (2, "dates")] {
+        let fact = AttemptFact {
+            topic: topic.to_owned(),
+            trajectory: Some(format!("course of {topic}")),
+            ..facts::example(n, true)
+        };
+        assert!(store.record_fact(&fact).expect("kept"));
+        course(&store, &format!("course of {topic}"));
+    }
+    let (code, text) = told(world.path(), &["learning", "forget", "lists"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains("archive"), "nothing is left of it: {text}");
+    let left = |topic: &str| events(&store, &format!("course of {topic}"));
+    assert_eq!((left("lists"), left("dates")), (0, 2));
+    archived(&store);
+    let (code, text) = told(world.path(), &["learning", "forget", "dates"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("archives of old experiences keep"), "{text}");
+}
+
+#[test]
+fn a_forgotten_document_takes_tries_facts_and_experiences_with_it() {
+    let world = World::new();
+    let store = std::sync::Arc::new(store(world.path()));
+    let path = world.write("notes/diary.md", "# Diary\n\nCount the words in a text.\n");
+    let knowledge = Knowledge::new(std::sync::Arc::clone(&store));
+    knowledge
+        .ingest(std::slice::from_ref(&path), &mut |_| ())
+        .expect("it is ingested");
+    let real = path.canonicalize().expect("it is there");
+    let (id, session) = (AttemptId::new(), SessionId::new());
+    let attempt: Attempt = serde_json::from_value(json!({
+        "attempt_id": id, "session_id": session, "at": "2026-01-02T03:04:05Z", "outcome": "rejected",
+        "reasons": ["hidden_failed"], "scenario": dreamer::dream::Scenario::default(), "generator": "llm",
+        "provenance": {"sources": [{"path": real, "sha256": "", "lines": [1, 3]}]},
+    }))
+    .expect("an attempt");
+    store.record_attempt(&attempt).expect("it is kept");
+    let fact = AttemptFact {
+        attempt_id: id,
+        trajectory: Some("course".to_owned()),
+        ..facts::example(1, false)
+    };
+    store.record_fact(&fact).expect("it is kept");
+    course(&store, "course");
+    course(&store, "another");
+    archived(&store);
+
+    let notes = world.path().join("notes");
+    let notes = notes.to_str().expect("UTF-8");
+    let (code, text) = told(world.path(), &["knowledge", "forget", notes]);
+    assert_eq!(code, Some(0), "{text}");
+    let derived = "derived from it: 0 dreams, 1 other attempt and 2 experiences";
+    assert!(text.contains(derived), "{text}");
+    assert!(text.contains("archives of old experiences keep"), "{text}");
+    assert!(store.attempts(9).expect("read").is_empty());
+    assert!(store.facts(9).expect("read").is_empty());
+    let left = |course: &str| events(&store, course);
+    assert_eq!((left("course"), left("another")), (0, 2));
+    let (code, text) = told(world.path(), &["knowledge", "forget", notes]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("nothing is known of"), "{text}");
+}
+
+#[test]
+fn sessions_are_named_of_a_span_of_time_and_of_these_the_newest() {
+    let world = World::new();
+    let store = store(world.path());
+    let learning = LearningStore::new(&store);
+    for day in 0..5 {
+        let fact = fact("t", &format!("s{day}"), day * 86_400);
+        assert!(learning.save(&fact).expect("saved"));
+    }
+    let asked = |words: &[&str]| {
+        let all = ["learning", "sessions", "t", "--json"];
+        told(world.path(), &[all.as_slice(), words].concat())
+    };
+    let check = |words: &[&str], names: &[&str]| {
+        let (code, text) = asked(words);
+        let found: Vec<String> = serde_json::from_str(&text).expect("a list");
+        assert_eq!(found, names, "{words:?}");
+        let some = if names.is_empty() { Some(1) } else { Some(0) };
+        assert_eq!(code, some, "{words:?}");
+    };
+    let [second, third, ninth] = ["02", "03", "09"].map(|day| format!("1970-01-{day}T00:00:00Z"));
+    check(&[], &["s0", "s1", "s2", "s3", "s4"]);
+    check(&["--since", &third], &["s2", "s3", "s4"]);
+    check(&["--until", &second], &["s0", "s1"]);
+    check(&["--since", &second, "--until", &third], &["s1", "s2"]);
+    check(&["--newest", "2"], &["s3", "s4"]);
+    check(&["--since", &second, "--newest", "1"], &["s4"]);
+    check(&["--until", &third, "--newest", "2"], &["s1", "s2"]);
+    check(&["--since", &ninth], &[]);
+    for (words, problem) in [
+        (["--since", "yesterday"].as_slice(), "no moment such as"),
+        (
+            ["--since", third.as_str(), "--until", second.as_str()].as_slice(),
+            "lies after",
+        ),
+    ] {
+        let (code, text) = asked(words);
+        assert_eq!(code, Some(64), "{text}");
+        assert!(text.contains(problem), "{text}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use dreamer::app::App;
 use dreamer::clock;
 use dreamer::config::{LlmChoice, SandboxChoice, Settings};
-use dreamer::dream::{Complexity, FactOutcome, RemRequest, SessionReport, Trigger};
+use dreamer::dream::{Attempt, Complexity, FactOutcome, RemRequest, SessionReport, Trigger};
 use dreamer::journal::{Dirs, night};
 use dreamer::knowledge::Knowledge;
 use dreamer::models::kept;
@@ -127,6 +127,16 @@ async fn with_two_models_the_weights_move_to_the_good_one_and_the_commands_say_w
         "{shown}"
     );
     assert!(shown.contains("ladder"), "{shown}");
+
+    // What came to nothing knows its documents, so that who forgets them forgets it too, and why it was tried.
+    let attempts = store.attempts(1000).expect("attempts");
+    assert!(attempts.iter().all(|attempt| attempt.choice.is_some()));
+    let refused = |attempt: &&Attempt| attempt.reasons == ["not_woven"];
+    let refused: Vec<&Attempt> = attempts.iter().filter(refused).collect();
+    assert!(!refused.is_empty(), "{attempts:?}");
+    for attempt in refused {
+        assert!(!attempt.provenance.sources.is_empty(), "{attempt:?}");
+    }
 
     let facts = store.facts(1000).expect("facts");
     assert!(facts.iter().any(|fact| fact.outcome == FactOutcome::Saved));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dreamer::config::Settings;
-use dreamer::dream::{Complexity, Difficulty, RemRequest, TaskLine, Trigger, WakeReason};
+use dreamer::dream::{Complexity, Difficulty, Finding, RemRequest, TaskLine, Trigger, WakeReason};
 use dreamer::energy::gate::{Gate, GateKind, Pause};
 use dreamer::energy::{EnergyStatus, Metrics};
 use dreamer::engine::progress::{Phase, ProgressEvent};
@@ -170,6 +170,7 @@ fn status() -> impl Strategy<Value = Status> {
                 wake_reason,
                 current_session_id: session.clone(),
                 waiting: session,
+                troubles: vec![Finding::warn("experience_http", text.clone(), "start it")],
                 trigger: Some(Trigger::Night),
                 original_state: text.clone(),
                 success_rate: one,

@@ -38,6 +38,7 @@ async fn asked(data_dir: &Path) -> anyhow::Result<Option<(Status, Why)>> {
 fn judge(status: &Status, why: &Why) -> Vec<Finding> {
     let mut found = vec![state(status, why)];
     found.extend(senses(why));
+    found.extend(status.troubles.iter().cloned());
     found
 }
 
@@ -147,6 +148,15 @@ mod tests {
             assert!(found[0].detail.contains(part), "{found:?}");
         }
         assert!(found[0].fix.contains("unit"), "{found:?}");
+    }
+
+    #[test]
+    fn what_does_not_work_beside_the_dreaming_is_told_with_what_mends_it() {
+        let mut status = status();
+        let trouble = Finding::warn("experience_http", "it does not answer", "start it");
+        status.troubles = vec![trouble.clone()];
+        let found = judge(&status, &why(&[]));
+        assert_eq!(found[1..], [trouble]);
     }
 
     #[test]

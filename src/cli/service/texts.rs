@@ -69,6 +69,10 @@ pub(super) fn status_text(status: &Status) -> String {
         let reason = clean_line(reason);
         format!("safe     {reason}; {good} of {of} good checks in a row")
     }));
+    lines.extend(status.troubles.iter().map(|trouble| {
+        let told = format!("{}: {}", trouble.detail, trouble.fix);
+        format!("trouble  {}", clean_line(&told))
+    }));
     lines.extend(pause_text(status.paused).map(|text| format!("pause    {text}")));
     lines.push(format!(
         "dreams   {} saved of {} tried ({:.0} %), {} on the shelf",
@@ -133,7 +137,7 @@ fn energy_text(energy: &EnergyStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dream::{SessionReport, SessionStatus};
+    use crate::dream::{Finding, SessionReport, SessionStatus};
     use crate::energy::gate::{Gate, GateKind};
     use crate::ids::SessionId;
     use crate::supervisor::{Counts, Snapshot, StateName};
@@ -146,6 +150,8 @@ mod tests {
         let folder = String::new();
         let mut status = Status::new(&Snapshot::of_nobody(None), Counts::default(), folder, false);
         status.last_report = Some(report);
+        let hostile = "it failed \u{1b}[2J\nsafe     all is well";
+        status.troubles = vec![Finding::warn("experience_jsonl", hostile, "mend it")];
         let text = status_text(&status);
         assert!(
             !text.contains('\u{1b}') && !text.contains('\u{7}'),
@@ -155,6 +161,8 @@ mod tests {
             text.lines().all(|line| !line.starts_with("safe")),
             "{text:?}"
         );
+        let troubles = text.lines().filter(|line| line.starts_with("trouble "));
+        assert_eq!(troubles.count(), 1, "{text:?}");
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(super) enum Means {
 
 use Means::{Always, Backend, Endpoint, Hours, Limit, Megabytes, Passed};
 
-const SWITCH_OFF: &str = "experiences are always kept; `experience_sinks` says where, and `dreamer learning forget` forgets";
+const SWITCH_OFF: &str = "experiences are always kept; `experience_sinks` says where, and `dreamer knowledge forget` and \
+                          `dreamer learning forget` remove those of a document or a topic from the database";
 const ONE_ENVIRONMENT: &str = "there is one environment";
 const ALL_FOUR: &str = "all four strategies are always there";
 const TRACKED: &str = "causes and whole trajectories are always kept";

@@ -35,7 +35,12 @@ impl Scene<'_> {
         self.engine.knowledge.mark_dreamed(cluster.id)?;
         let refused = |error: WeaveError| match error {
             WeaveError::Llm(error) => Err(error.into()),
-            refusal => Ok(Drafted::refused(cluster.label.clone(), refusal.to_string())),
+            refusal => Ok(Drafted::Refused {
+                title: cluster.label.clone(),
+                why: refusal.to_string(),
+                key: None,
+                sources: cluster.fragments.iter().map(|f| f.source.clone()).collect(),
+            }),
         };
         let task = match task {
             Ok(task) => task,

@@ -133,7 +133,7 @@ fn a_million_prioritized_draws_fall_as_brute_force_says() {
     for (alpha, heaviest) in [
         (ALPHA, None),
         (ALPHA, Some(1e6)),
-        (1.0, Some(4e3)),
+        (1.0, Some(5e4)),
         (0.0, Some(1e6)),
     ] {
         let (mut window, mut priorities) = worn(alpha);

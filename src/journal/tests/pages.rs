@@ -1,6 +1,8 @@
 //! The pages of nights, attempts, and what is counted over all of them.
 
 use super::*;
+use crate::dream::AttemptOutcome;
+use crate::store::FactsOf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -166,6 +168,75 @@ fn the_night_holds_every_alternative_of_a_choice_with_its_figures() {
     assert!(
         line.contains("large") && !next.starts_with("    <details>"),
         "{line}"
+    );
+}
+
+#[test]
+fn a_try_without_a_fact_says_itself_why_it_was_tried() {
+    let place = place();
+    let night = dream_a_night(&place);
+    let session = publication().session_id;
+    let chosen = |topic: &str| Choice {
+        decisions: vec![Decision::drawn(
+            "topic",
+            topic.to_owned(),
+            "in turn",
+            Vec::new(),
+        )],
+    };
+    let undecided = Attempt {
+        outcome: AttemptOutcome::Undecided,
+        choice: Some(chosen("lists")),
+        ..attempt(&session, "nobody knows", &["undecided"])
+    };
+    let learned = Attempt {
+        choice: Some(chosen("trees")),
+        ..attempt(&session, "wrong", &["hidden_check_failed"])
+    };
+    for attempt in [&undecided, &learned] {
+        place.store.record_attempt(attempt).unwrap();
+    }
+    let fact = AttemptFact {
+        attempt_id: learned.attempt_id.clone(),
+        session_id: session.clone(),
+        choice: Some(chosen("dates")),
+        ..AttemptFact::example(1, false)
+    };
+    place.store.record_fact(&fact).unwrap();
+    let saved = AttemptFact {
+        session_id: session,
+        topic: "forgotten".to_owned(),
+        choice: Some(chosen("heaps")),
+        ..AttemptFact::example(2, true)
+    };
+    let row = row_of(
+        &place.dirs,
+        proof(),
+        Publication {
+            fact: Some(saved.clone()),
+            ..publication()
+        },
+    );
+    publish_row(&place.store, &place.dirs, row, Some(&saved)).unwrap();
+    let forgotten = FactsOf::Topic("forgotten");
+    assert_eq!(place.store.forget_facts(forgotten).unwrap(), 1);
+    let path = write_night(&place.store, &place.dirs, night, &TimeZone::UTC).unwrap();
+
+    let page = fs::read_to_string(&path).unwrap();
+    let why = |topic: &str| page.contains(&format!("- Why: topic {topic}, in turn"));
+    assert!(why("lists"), "an undecided try leaves no fact: {page}");
+    assert!(why("heaps"), "the dream stands: {page}");
+    // Where both are there the fact's holds.
+    assert!(why("dates") && !why("trees"), "{page}");
+    let json: Json =
+        serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+    let session = &json["sessions"][0];
+    assert!(session["choices"][undecided.attempt_id.as_str()].is_array());
+    let attempts = session["attempts"].as_array().unwrap();
+    assert!(
+        attempts
+            .iter()
+            .all(|attempt| attempt.get("choice").is_none())
     );
 }
 

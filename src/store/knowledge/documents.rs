@@ -144,16 +144,7 @@ impl Store {
 
     /// Removes the documents at or below a path with all that came from them, and overwrites their bytes in the file.
     pub fn forget_documents(&self, below: &str) -> Result<Vec<RemovedDocument>, StoreError> {
-        let mut connection = self.lock();
-        connection.pragma_update(None, "secure_delete", "on")?;
-        let removed = forget(&mut connection, below);
-        connection.pragma_update(None, "secure_delete", "off")?;
-        let removed = removed?;
-        if !removed.is_empty() {
-            // The log still holds the old pages; a reader in another process may delay this, never fail it.
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        }
-        Ok(removed)
+        self.erasing(|connection| forget(connection, below))
     }
 
     /// The next document after `after` (0 to begin) that may hold examples.

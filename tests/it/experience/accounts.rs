@@ -10,7 +10,7 @@ use dreamer::experience::{
     Ask, Event, EventId, Record, Retention, SinkChoice, Strategy, TRAJECTORY, WriteError, archive,
     archive_due, draw::Draw,
 };
-use dreamer::store::{ExperienceQuery, SinkCount};
+use dreamer::store::{ExperienceQuery, NewExperience, SinkCount};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -239,6 +239,57 @@ fn old_events_leave_for_archives_by_age_and_by_size() {
         (0..300).collect::<Vec<_>>(),
         "each event in one place"
     );
+}
+
+#[test]
+fn an_archive_that_a_kill_left_without_its_row_goes_before_its_events_are_archived_again() {
+    let world = World::new();
+    let folder = options(&world, Vec::new()).archives();
+    let store = super::store(&world);
+    let now = clock::utc();
+    let at = now - SignedDuration::from_hours(24 * 120);
+    let records: Vec<String> = (0..100)
+        .map(|number| json!({"timestamp": at, "data": number}).to_string())
+        .collect();
+    let rows: Vec<NewExperience<'_>> = (0..100)
+        .zip(&records)
+        .map(|(number, record)| NewExperience {
+            id: format!("{number:032x}"),
+            at,
+            event_type: "test.counted",
+            source: "test",
+            trajectory: None,
+            caused_by: None,
+            record,
+        })
+        .collect();
+    store.keep_experience(&rows, "run", &[], now).expect("kept");
+    let pack = |name: &str, records: &[String]| {
+        let lines = records.join("\n") + "\n";
+        let path = folder.join(name);
+        archive::pack(&mut lines.as_bytes(), &path).expect("packed");
+        path
+    };
+    // Fewer events were due then.
+    let left = pack(
+        "experience-000000000001-000000000050.jsonl.gz",
+        &records[..50],
+    );
+    let foreign = [json!({"data": 7}).to_string()];
+    let foreign = pack("experience-000000000001-000000000007.jsonl.gz", &foreign);
+
+    let gone = archive_due(&store, &folder, Retention::default(), now).expect("archived");
+    assert_eq!((gone, numbers_of(&store).len()), (100, 0));
+    assert!(!left.exists(), "no event lies in two archives");
+    assert!(foreign.exists(), "what another database left is not ours");
+    let archives = store.experience_archives().expect("rows");
+    let [row] = &archives[..] else {
+        panic!("{archives:?}");
+    };
+    let text = archive::read(&folder.join(&row.file)).expect("whole");
+    assert_eq!(numbers_in(&text), (0..100).collect::<Vec<_>>());
+    let again = archive_due(&store, &folder, Retention::default(), now).expect("nothing is due");
+    assert_eq!(again, 0);
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! A real `dreamer dream` leaves experiences, and the command line shows them.
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use dreamer::app::App;
+use dreamer::config::{ExperienceSink, LlmChoice, SandboxChoice};
+use dreamer::experience::SinkChoice;
+use jiff::SignedDuration;
 use serde_json::Value as Json;
 
-use crate::session::{TOOLS, backends, know, night, request, settings};
+use crate::session::{TOOLS, backends, know, night, request, settings, supervise_app};
 use crate::support::World;
-use dreamer::config::LlmChoice;
 
 pub(super) fn dreamer(world: &World, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dreamer"))
@@ -115,6 +119,64 @@ fn without_a_dream_there_is_nothing_and_that_is_said() {
     assert_eq!(sample.status.code(), Some(1));
     let wrong = dreamer(&world, &["experience", "sample", "--strategy", "best"]);
     assert_eq!(wrong.status.code(), Some(64));
+}
+
+#[test]
+fn the_tail_begins_where_it_is_told_to() {
+    let world = World::new();
+    let (stream, _) = super::open(&world, vec![SinkChoice::Durable]);
+    let now = dreamer::clock::utc();
+    let ago = |days: i64| now - SignedDuration::from_hours(24 * days);
+    for (number, days) in [(1, 3), (2, 1)] {
+        let mut old = super::event(number);
+        old.timestamp = Some(ago(days));
+        stream.write_event(old).expect("taken");
+    }
+    assert!(stream.flush(super::PATIENCE));
+    drop(stream);
+    let since = ago(2).to_string();
+    let tail = ["experience", "tail", "--json", "--since", since.as_str()];
+    let found = lines(&dreamer(&world, &tail));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["data"], 2);
+    let wrong = dreamer(&world, &["experience", "tail", "--since", "later"]);
+    assert_eq!(wrong.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(said.contains("no moment such as 2026-11-20"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_takes_nothing_is_named_by_the_status_with_what_mends_it() {
+    let world = World::new();
+    let mut settings = settings(&world, SandboxChoice::Auto, LlmChoice::Forbidden);
+    settings.experience.sinks = vec![ExperienceSink::Sqlite, ExperienceSink::Jsonl];
+    // A folder stands where the file should be.
+    let place = settings.data_dir.join("experience/experience.jsonl");
+    std::fs::create_dir_all(place).expect("a folder");
+    let (supervisor, _senses) = supervise_app(&App::open(&settings).expect("the parts join"));
+    assert!(supervisor.get_statistics().troubles.is_empty());
+    // It finds nothing to dream of, and says so to the stream.
+    let session = supervisor.request(request(1)).await.expect("accepted");
+    supervisor.finished(&session).await.expect("a report");
+    let told = async {
+        loop {
+            let troubles = supervisor.get_statistics().troubles;
+            if !troubles.is_empty() {
+                return troubles;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let told = tokio::time::timeout(super::PATIENCE, told).await;
+    let troubles = told.expect("it is told in time");
+    let [trouble] = &troubles[..] else {
+        panic!("{troubles:?}");
+    };
+    assert_eq!(trouble.check, "experience_jsonl");
+    assert!(trouble.detail.contains("experience.jsonl"), "{trouble:?}");
+    let fix = &trouble.fix;
+    assert!(fix.contains("DREAMING_EXPERIENCE_SINKS"), "{fix}");
+    supervisor.shutdown().await;
 }
 
 #[test]
