@@ -18,7 +18,7 @@ use crate::knowledge::Knowledge;
 use crate::llm::server::{OpenLog, Servers};
 use crate::pack::offline::OfflinePack;
 use crate::store::Store;
-use crate::supervisor::{Counts, NoteTransition, Preflight, Purpose, SupervisorParts};
+use crate::supervisor::{Counts, NAMED_JOBS, NoteTransition, Preflight, Purpose, SupervisorParts};
 use crate::telemetry::rotate::{FULL_BYTES, Rotating};
 use crate::tree::Tree;
 
@@ -151,13 +151,15 @@ impl App {
 
     fn preflight(&self) -> Preflight {
         let engine = self.engine.clone();
+        let folders = preflight::Folders::default();
         Arc::new(move |permit| {
-            let engine = engine.get();
-            Box::pin(async move { preflight::trouble(&engine.settings, &permit).await })
+            let (engine, folders) = (engine.get(), folders.clone());
+            Box::pin(async move { preflight::trouble(&engine.settings, &folders, &permit).await })
         })
     }
 
-    /// Every change of state, a line each, in the data folder.
+    /// Every change of state, a line each, in the data folder. One process at a time writes there: whoever has the control
+    /// socket of that folder, a service or a `dream` without one.
     fn record(&self) -> Option<NoteTransition> {
         let path = self.settings.data_dir.join("logs/transitions.jsonl");
         let opened = Rotating::open(&path, FULL_BYTES);
@@ -212,11 +214,15 @@ impl App {
                 let limits = self.settings.experience.limits.into();
                 chores::runner(self.settings.database(), limits)
             }),
-            note: (purpose == Purpose::Service)
+            note: (purpose != Purpose::Measuring)
                 .then(|| self.record())
                 .flatten(),
             wall: Arc::new(clock::local),
-            cron: purpose == Purpose::Service,
+            named_jobs: if purpose == Purpose::Service {
+                NAMED_JOBS
+            } else {
+                &[]
+            },
         }
     }
 }

@@ -320,7 +320,11 @@ impl LlmClient {
             let life = self.lives.as_ref().and_then(Lives::now);
             // After a fall it may answer at another port.
             let base = life.as_ref().map_or(&self.base, |life| &life.url);
-            let error = match self.ask_at(base, request, &mut watch).await {
+            let asked = {
+                let _busy = self.lives.as_ref().map(Lives::busy);
+                self.ask_at(base, request, &mut watch).await
+            };
+            let error = match asked {
                 Err(error) if error.may_be_a_fall() => error,
                 done => return done,
             };

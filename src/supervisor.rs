@@ -27,6 +27,7 @@ mod preflight;
 pub mod proposals;
 mod publish;
 mod reflex;
+mod saving;
 pub mod schedule;
 mod sessions;
 pub mod state;
@@ -36,6 +37,7 @@ pub mod wake_test;
 
 pub use chores::{Chore, RunChore};
 pub use handle::{ReadCounts, ReadTroubles, Refusal, SupervisorHandle};
+pub use jobs::{NAMED_JOBS, NamedJob};
 pub use looks::Judged;
 pub use parts::{
     CloseSession, NoteTransition, Preflight, Purpose, RunSession, SupervisorParts, Transition,
@@ -47,7 +49,6 @@ use crate::clock::{self, Instant};
 use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, Trigger, WakeReason};
 use crate::energy::disturb::Heavy;
-use crate::energy::gate::Pause;
 use crate::energy::{EnergyManager, Limits, Noticed, Reading};
 use crate::engine::progress::ProgressEvent;
 use crate::ids::SessionId;
@@ -58,6 +59,7 @@ use handle::{Command, Urgent};
 use memory::Memory;
 use permit::PermitHolder;
 use reflex::Reflex;
+use saving::Saving;
 use state::{Effect, Event, State};
 use state_store::StateStore;
 
@@ -97,6 +99,7 @@ enum Happening {
     Checked(Option<String>),
     Chored(Chore, chores::Done),
     Closed(SessionReport),
+    Saved(std::io::Result<()>),
     Told(SessionId, ProgressEvent),
     Nudged,
     Tick,
@@ -113,6 +116,7 @@ pub struct Supervisor {
     wall: WallClock,
     energy: EnergyManager,
     memory: Memory,
+    saving: Saving,
     root: CancellationToken,
 
     state: State,
@@ -205,6 +209,7 @@ impl Supervisor {
         });
         let supervisor = Self {
             memory,
+            saving: Saving::default(),
             settings,
             purpose: parts.purpose,
             tree: parts.tree,
@@ -247,20 +252,20 @@ impl Supervisor {
             clippy::disallowed_methods,
             reason = "the handle owns the loop: `shutdown` cancels it and waits until it is gone"
         )]
-        drop(tokio::spawn(supervisor.run(parts.cron)));
+        drop(tokio::spawn(supervisor.run(parts.named_jobs)));
         handle
     }
 
-    async fn run(mut self, cron: bool) {
-        let jobs = if cron {
-            jobs::Jobs::start(&self.nudge)
+    async fn run(mut self, named_jobs: &'static [NamedJob]) {
+        let jobs = if named_jobs.is_empty() {
+            None
+        } else {
+            jobs::Jobs::start(named_jobs, &self.nudge)
                 .await
                 .inspect_err(|error| {
                     tracing::warn!(%error, "the named jobs are off; the supervisor's own tick goes on");
                 })
                 .ok()
-        } else {
-            None
         };
         self.energy.start_monitoring();
         let now = clock::monotonic();
@@ -278,6 +283,7 @@ impl Supervisor {
         self.chores.stop();
         self.tree.kill();
         self.close_rest().await;
+        self.save_rest().await;
         self.checks.gone().await;
         self.tree.thaw();
         if let Some(jobs) = jobs {
@@ -309,6 +315,7 @@ impl Supervisor {
             Some(trouble) = self.checks.next() => Happening::Checked(trouble),
             (chore, done) = self.chores.next() => Happening::Chored(chore, done),
             Some(report) = self.closing.next() => Happening::Closed(report),
+            Some(written) = self.saving.next() => Happening::Saved(written),
             Some(look) = self.looks.join_next() => Happening::Looked(look.unwrap_or_else(|error| {
                 Reading::unknown(&format!("the senses failed: {error}"))
             })),
@@ -341,9 +348,9 @@ impl Supervisor {
             }
             Happening::Urgent(Urgent::Pause { length, reply }) => {
                 self.asked(now);
-                self.pause(length);
                 self.put_off(WakeReason::Pause, now);
                 self.step(Event::Wake(WakeReason::Pause), now);
+                self.pause(length);
                 answers.push(Box::new(move || {
                     reply.send(()).ok();
                 }));
@@ -386,9 +393,11 @@ impl Supervisor {
             }
             Happening::Checked(trouble) => {
                 self.step(Event::Checked { trouble }, now);
+                self.check_again(now);
             }
             Happening::Chored(chore, done) => self.chore_over(chore, done),
             Happening::Closed(report) => self.keep(report),
+            Happening::Saved(written) => self.saved(written),
             Happening::Told(session, event) => self.heard(&session, event),
             // The named jobs say that time has passed; where nothing can begin yet, that is known.
             Happening::Nudged if self.calm => {}
@@ -432,18 +441,5 @@ impl Supervisor {
             "a permit belongs to the session of the state"
         );
         effects
-    }
-
-    fn pause(&mut self, length: Option<Duration>) {
-        let now = (self.wall)().timestamp();
-        // A length beyond the calendar is as good as no end.
-        let until = length.and_then(|length| now.checked_add(length).ok());
-        self.remember(|memory| memory.pause = Some(Pause { until }));
-    }
-
-    fn remember(&mut self, change: impl FnOnce(&mut memory::Remembered)) {
-        if let Err(error) = self.memory.update(change) {
-            tracing::warn!(%error, "the supervisor's memory cannot be written; it holds until the next start");
-        }
     }
 }

@@ -15,14 +15,16 @@ use crate::engine::progress::ProgressEvent;
 use crate::http::api::{Accepted, PauseBody, Problem, RemBody, WakeBody, Woken};
 use crate::http::socket_path;
 use crate::ids::SessionId;
-use crate::llm::server::ServerStatus;
+use crate::llm::server::{Patience, ServerStatus};
 use crate::supervisor::{Status, Told, Why};
 
 /// A service that is there answers at once: it never waits for work. `why` waits for the senses, five seconds at most.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A model of some size takes its time to be read from a disk; the service itself gives up earlier.
-const SERVER_PATIENCE: Duration = Duration::from_mins(10);
+/// A model of some size takes its time to be read from a disk; the service itself gives up before this.
+const SERVER_PATIENCE: Duration = Patience::USUAL
+    .until_up()
+    .saturating_add(Duration::from_mins(2));
 
 /// How often a follower that lost the events asks whether its session is over.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::stop::{Reload, service_asked_to_stop};
+use super::text::clean_line;
 use super::{Context, Exit, duration, hint, say};
 use crate::app::{App, pages};
 use crate::clock;
@@ -173,9 +174,17 @@ async fn attend(
 
 /// The state in the words of a service manager's one line.
 fn told(now: &Snapshot) -> String {
-    match (now.name, now.waking) {
-        (name, Some(reason)) => format!("{} ({})", name.as_str(), reason.as_str()),
-        (name, None) => name.as_str().to_owned(),
+    let name = now.name.as_str();
+    match (&now.safe, now.waking) {
+        (Some(safe), _) => {
+            let reason = clean_line(&safe.reason);
+            format!(
+                "{name}: {reason} ({} of {} good checks)",
+                safe.good, safe.of
+            )
+        }
+        (None, Some(reason)) => format!("{name} ({})", reason.as_str()),
+        (None, None) => name.to_owned(),
     }
 }
 
@@ -235,27 +244,38 @@ pub async fn wake(context: &Context) -> anyhow::Result<Exit> {
 
 /// No session by itself for a while, or until `resume`; ends the one that runs.
 pub async fn pause(args: PauseArgs, context: &Context) -> anyhow::Result<Exit> {
-    let status = if let Some(client) = service(context).await? {
-        client.pause(args.length).await?
-    } else {
-        let until = args
-            .length
-            .and_then(|length| clock::utc().checked_add(length).ok());
-        remember(context, Some(Pause { until }))?;
-        status_here(context)?
-    };
+    let length = args.length;
+    let until = length.and_then(|length| clock::utc().checked_add(length).ok());
+    let connect = async || service(context).await;
+    let tell = async |client: Client| client.pause(length).await;
+    let status = set_pause(Some(Pause { until }), context, connect, tell).await?;
     say_pause(&status, context)
 }
 
 /// Ends a pause.
 pub async fn resume(context: &Context) -> anyhow::Result<Exit> {
-    let status = if let Some(client) = service(context).await? {
-        client.resume().await?
-    } else {
-        remember(context, None)?;
-        status_here(context)?
-    };
+    let connect = async || service(context).await;
+    let tell = async |client: Client| client.resume().await;
+    let status = set_pause(None, context, connect, tell).await?;
     say_pause(&status, context)
+}
+
+/// Tells the service, or writes it down where none answers. One that starts in the same moment may have read the file before
+/// that, and would write over it: it is looked for once more afterwards.
+async fn set_pause(
+    pause: Option<Pause>,
+    context: &Context,
+    mut connect: impl AsyncFnMut() -> anyhow::Result<Option<Client>>,
+    tell: impl AsyncFn(Client) -> anyhow::Result<Status>,
+) -> anyhow::Result<Status> {
+    if let Some(client) = connect().await? {
+        return tell(client).await;
+    }
+    remember(context, pause)?;
+    match connect().await? {
+        Some(client) => tell(client).await,
+        None => status_here(context),
+    }
 }
 
 async fn service(context: &Context) -> anyhow::Result<Option<Client>> {
@@ -318,4 +338,83 @@ fn nobody_answers(context: &Context) {
     hint(&format!(
         "no service runs for {folder}; another folder's is meant by DREAMING_DATA_DIR"
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origins;
+    use crate::energy::{Reading, Senses};
+    use crate::supervisor::{Safe, SupervisorHandle, SupervisorParts};
+
+    struct Blind;
+
+    impl Senses for Blind {
+        fn read(&mut self, _: clock::Instant) -> Reading {
+            Reading::unknown("a test")
+        }
+    }
+
+    /// A service that has read what is remembered, and serves until it is dropped.
+    async fn start(context: &Context) -> (SupervisorHandle, JoinSet<()>) {
+        let control = Control::bind(&context.settings.data_dir).await;
+        let supervisor = Supervisor::start(SupervisorParts::new(
+            Purpose::Service,
+            context.settings.clone(),
+            Box::new(Blind),
+            Arc::new(Tree::without_groups(0)),
+            Arc::new(|_, _, _| Box::pin(std::future::pending())),
+        ));
+        let control = control.expect("the socket is free");
+        let mut serving = JoinSet::new();
+        serving.spawn(control.serve(supervisor.clone(), CancellationToken::new()));
+        (supervisor, serving)
+    }
+
+    #[tokio::test]
+    async fn a_pause_holds_for_a_service_that_starts_in_the_same_moment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = Context {
+            settings: Settings::defaults_in(folder.path()),
+            origins: Origins::default(),
+            json: false,
+            colour: false,
+        };
+        let mut started = None;
+        let connect = async || {
+            if started.is_some() {
+                return service(&context).await;
+            }
+            // Nobody answers, and then somebody does.
+            started = Some(start(&context).await);
+            Ok(None)
+        };
+        let tell = async |client: Client| client.pause(None).await;
+        let pause = Some(Pause { until: None });
+        let status = set_pause(pause, &context, connect, tell).await;
+        assert!(status.expect("it is told").service);
+        let (supervisor, _serving) = started.expect("it was started");
+        assert_eq!(supervisor.snapshot().pause, pause);
+        supervisor.shutdown().await;
+        let known = Memory::load(&context.settings.data_dir).get();
+        assert_eq!(known.pause, pause, "also after the next start");
+    }
+
+    #[test]
+    fn a_service_manager_is_told_what_is_broken() {
+        let mut now = Snapshot::of_nobody(None);
+        assert_eq!(told(&now), "awake");
+        now.name = StateName::Safe;
+        now.safe = Some(Safe {
+            reason: "llm: no model answers\nat all".to_owned(),
+            good: 1,
+            of: 3,
+        });
+        let text = told(&now);
+        assert!(text.starts_with("safe: llm: no model answers"), "{text}");
+        assert!(
+            text.ends_with("(1 of 3 good checks)") && !text.contains('\n'),
+            "{text}"
+        );
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -17,12 +18,20 @@ use crate::tree::{Spawner, Tree};
 
 mod backoff;
 mod child;
+mod health;
+mod hold;
 mod keeper;
 mod lives;
+mod patience;
+mod run;
 mod status;
 
-use keeper::{Keeper, answers, url};
+use health::answers;
+pub use hold::Hold;
+use keeper::{Keeper, url};
 pub(super) use lives::Lives;
+pub use patience::Patience;
+use run::{Asking, Run};
 pub use status::ServerStatus;
 
 /// Opens the bounded log of a server.
@@ -74,6 +83,9 @@ struct Shared {
     spawner: Arc<Spawner>,
     http: reqwest::Client,
     open_log: OpenLog,
+    patience: Patience,
+    /// The lines of the settings as they are now.
+    wanted: Mutex<Vec<ModelServer>>,
     all: Mutex<BTreeMap<String, Arc<Server>>>,
     keepers: Mutex<JoinSet<()>>,
 }
@@ -82,14 +94,8 @@ struct Server {
     settings: ModelServer,
     state: watch::Sender<State>,
     run: Mutex<Run>,
-}
-
-/// What the present run is for.
-#[derive(Default)]
-struct Run {
-    stop: CancellationToken,
-    /// Permits that it works under; over with the first that ends.
-    permits: Vec<WorkPermit>,
+    /// Requests of ours that it works on.
+    in_flight: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Servers {
@@ -102,57 +108,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A server that a session works with; letting go of it ends the server, if it is ours.
-#[derive(Debug)]
-pub struct Hold {
-    url: String,
-    server: Option<Arc<Server>>,
-}
-
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Server")
     }
 }
 
-impl Hold {
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// A child of ours, not a server that was there already.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.server.is_some()
-    }
-
-    /// Whether it answers, and again after a fall, where it is ours.
-    pub(super) fn lives(&self) -> Option<Lives> {
-        self.server.as_deref().map(Lives::of)
-    }
-
-    /// Ends the server, if it is ours, and returns when nothing is left of it.
-    pub async fn gone(self) {
-        let Some(server) = self.server.clone() else {
-            return;
-        };
-        drop(self);
-        server.stopped().await;
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(server) = &self.server {
-            lock(&server.run).stop.cancel();
+impl Server {
+    fn new(settings: ModelServer) -> Self {
+        Self {
+            settings,
+            state: watch::Sender::new(State::Stopped),
+            run: Mutex::default(),
+            in_flight: Arc::default(),
         }
     }
-}
 
-impl Server {
     fn is_down(&self) -> bool {
         matches!(*self.state.borrow(), State::Stopped | State::Failed { .. })
+    }
+
+    /// It was told to stop and is not gone yet.
+    fn is_ending(&self) -> bool {
+        !self.is_down() && lock(&self.run).stop.is_cancelled()
+    }
+
+    /// A session holds it and nothing keeps it from answering a question: it is neither frozen nor at work.
+    fn is_free(&self) -> bool {
+        let run = lock(&self.run);
+        run.is_held() && !run.is_frozen() && self.in_flight.load(Ordering::Relaxed) == 0
     }
 
     async fn stopped(&self) {
@@ -171,6 +155,19 @@ impl Servers {
         tree: &Arc<Tree>,
         open_log: OpenLog,
     ) -> Result<Self, ServerError> {
+        Self::with_patience(settings, tree, open_log, Patience::USUAL)
+    }
+
+    /// As `new`, for who waits for a server as long as this.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn with_patience(
+        settings: &LlmSettings,
+        tree: &Arc<Tree>,
+        open_log: OpenLog,
+        patience: Patience,
+    ) -> Result<Self, ServerError> {
         let spawner = Arc::new(Spawner::start().map_err(ServerError::Setup)?);
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -182,6 +179,8 @@ impl Servers {
             spawner,
             http,
             open_log,
+            patience,
+            wanted: Mutex::default(),
             all: Mutex::default(),
             keepers: Mutex::default(),
         }));
@@ -189,25 +188,31 @@ impl Servers {
         Ok(servers)
     }
 
-    /// Goes by other settings from now on. A server that runs is stopped where its line has changed.
+    /// Goes by other settings from now on. A server that runs is stopped where its line has changed; one that a session
+    /// works with goes with that session.
     pub fn reload(&self, settings: &LlmSettings) {
+        lock(&self.0.wanted).clone_from(&settings.servers);
+        drop(self.known());
+    }
+
+    /// Every server by its name: as its line is now, or as it was, until what runs by the old one is gone. Two at once could
+    /// not have the same port.
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Server>>> {
+        let wanted = lock(&self.0.wanted);
         let mut all = lock(&self.0.all);
         all.retain(|_, server| {
-            let stays = settings.servers.contains(&server.settings);
-            if !stays {
-                lock(&server.run).stop.cancel();
+            let is_wanted = wanted.contains(&server.settings);
+            let run = lock(&server.run);
+            if !is_wanted && !run.is_held() {
+                run.stop.cancel();
             }
-            stays
+            is_wanted || !server.is_down()
         });
-        for server in &settings.servers {
-            all.entry(server.name.clone()).or_insert_with(|| {
-                Arc::new(Server {
-                    settings: server.clone(),
-                    state: watch::Sender::new(State::Stopped),
-                    run: Mutex::default(),
-                })
-            });
+        for line in &*wanted {
+            let new = || Arc::new(Server::new(line.clone()));
+            all.entry(line.name.clone()).or_insert_with(new);
         }
+        all
     }
 
     /// Where the servers run.
@@ -217,7 +222,7 @@ impl Servers {
     }
 
     fn find(&self, name: &str) -> Result<Arc<Server>, ServerError> {
-        let all = lock(&self.0.all);
+        let all = self.known();
         all.get(name).cloned().ok_or_else(|| {
             let names: Vec<_> = all.keys().map(String::as_str).collect();
             let known = if names.is_empty() {
@@ -232,10 +237,20 @@ impl Servers {
         })
     }
 
-    /// The server that the settings mean for a dream, with the address of it if that is known beforehand.
-    fn meant(&self, settings: &LlmSettings) -> Option<Arc<Server>> {
+    fn every(&self) -> Vec<Arc<Server>> {
+        self.known().values().cloned().collect()
+    }
+
+    /// The server that the settings mean for a dream, once one of its name that goes by an older line is gone.
+    async fn meant(&self, settings: &LlmSettings) -> Option<Arc<Server>> {
         let meant = settings.own_server()?;
-        lock(&self.0.all).get(&meant.name).cloned()
+        loop {
+            let server = self.known().get(&meant.name).cloned()?;
+            if lock(&self.0.wanted).contains(&server.settings) {
+                return Some(server);
+            }
+            server.stopped().await;
+        }
     }
 
     /// Brings up the server that `settings` mean, and returns once it answers. `None` where they mean none. A server
@@ -248,7 +263,7 @@ impl Servers {
         settings: &LlmSettings,
         permit: &WorkPermit,
     ) -> Result<Option<Hold>, ServerError> {
-        let Some(server) = self.meant(settings) else {
+        let Some(server) = permit.race(self.meant(settings)).await? else {
             return Ok(None);
         };
         permit.running().await?;
@@ -258,7 +273,11 @@ impl Servers {
                 server: None,
             }));
         }
-        self.begin(&server, Some(permit)).await;
+        self.begin(&server, |run| {
+            run.permits.push(permit.clone());
+            self.end_with(permit.clone(), run.stop.clone());
+        })
+        .await;
         // From here on the server ends with this.
         let mut hold = Hold {
             url: String::new(),
@@ -269,23 +288,27 @@ impl Servers {
     }
 
     /// Starts a server and returns once it answers or has failed for good. It ends with `stop`, with the next dream's
-    /// end, or with us.
+    /// end, or with us; and with the answer's future, where that is dropped before it is up and nobody else asked for it.
     ///
     /// # Errors
-    /// `Unknown` or `Failed`; `Interrupted` where the permit was over first, and then it is stopped.
+    /// `Unknown` or `Failed`; `Interrupted` where the permit was over first, and then it is stopped as if dropped.
     pub async fn start(
         &self,
         name: &str,
         permit: &WorkPermit,
     ) -> Result<ServerStatus, ServerError> {
-        let server = self.find(name)?;
+        let mut server = self.find(name)?;
         permit.ask()?;
+        if server.is_ending() {
+            // The next one may go by another line.
+            permit.race(server.stopped()).await?;
+            server = self.find(name)?;
+        }
         if self.somebody_elses(&server).await.is_none() {
-            self.begin(&server, None).await;
+            let asking = self.begin(&server, |run| Asking::of(&server, run)).await;
             // Why it failed is in its status too.
-            if let Err(ended) = permit.race(self.ready(&server)).await {
-                lock(&server.run).stop.cancel();
-                return Err(ended.into());
+            if permit.race(self.ready(&server)).await?.is_ok() {
+                asking.answered();
             }
         }
         let status = self.look(&server).await;
@@ -311,7 +334,7 @@ impl Servers {
 
     /// Stops all of them.
     pub async fn stop_all(&self) {
-        let all: Vec<_> = lock(&self.0.all).values().cloned().collect();
+        let all = self.every();
         for server in &all {
             lock(&server.run).stop.cancel();
         }
@@ -329,16 +352,15 @@ impl Servers {
 
     /// Every server, by name.
     pub async fn list(&self) -> Vec<ServerStatus> {
-        let all: Vec<_> = lock(&self.0.all).values().cloned().collect();
         let mut list = Vec::new();
-        for server in &all {
+        for server in &self.every() {
             list.push(self.look(server).await);
         }
         list
     }
 
-    /// Starts it, unless it runs already; one that is just ending is waited for first.
-    async fn begin(&self, server: &Arc<Server>, permit: Option<&WorkPermit>) {
+    /// Starts it, unless it runs already; one that is just ending is waited for first. `told` tells the run what it is for.
+    async fn begin<T>(&self, server: &Arc<Server>, told: impl FnOnce(&mut Run) -> T) -> T {
         loop {
             {
                 let mut run = lock(&server.run);
@@ -347,11 +369,7 @@ impl Servers {
                     self.keep(server, &run.stop);
                 }
                 if !run.stop.is_cancelled() {
-                    if let Some(permit) = permit {
-                        run.permits.push(permit.clone());
-                        self.end_with(permit.clone(), run.stop.clone());
-                    }
-                    return;
+                    return told(&mut run);
                 }
             }
             server.stopped().await;
@@ -359,21 +377,16 @@ impl Servers {
     }
 
     fn keep(&self, server: &Arc<Server>, stop: &CancellationToken) {
-        let weak = Arc::downgrade(server);
         let keeper = Keeper {
             server: server.settings.clone(),
+            owner: Arc::downgrade(server),
+            patience: self.0.patience,
             tree: Arc::clone(&self.0.tree),
             spawner: Arc::clone(&self.0.spawner),
             http: self.0.http.clone(),
             open_log: Arc::clone(&self.0.open_log),
             state: server.state.clone(),
             stop: stop.clone(),
-            is_over: Box::new(move || {
-                weak.upgrade().is_none_or(|server| {
-                    let run = lock(&server.run);
-                    run.permits.iter().any(WorkPermit::is_ended)
-                })
-            }),
         };
         // Not down from this moment on: a second start must not make a second process.
         let (pid, restarts) = (0, 0);

@@ -44,7 +44,9 @@ impl Refusal {
             Self::Stopping => (SessionId::new(), "the service is stopping".to_owned()),
             Self::Safe { reason } => {
                 status = SessionStatus::Error;
-                let hint = format!("safe mode: {reason}; `dreamer doctor` says what mends it");
+                let hint = format!(
+                    "safe mode: {reason}; it is tried again now, so ask once more in a minute; `dreamer doctor` says what mends it"
+                );
                 (SessionId::new(), hint)
             }
         };
@@ -114,7 +116,8 @@ impl SupervisorHandle {
     /// Asks for a session. Its trigger must be `Manual` or `WhenAway`; anything else is taken as `Manual`.
     ///
     /// # Errors
-    /// `Busy` while another session runs or waits, `Stopping` when it is too late.
+    /// `Busy` while another session runs or waits, `Safe` while something is broken, which is then tried again at once,
+    /// `Stopping` when it is too late.
     pub async fn request(&self, mut request: RemRequest) -> Result<SessionId, Refusal> {
         if request.trigger != Trigger::WhenAway {
             request.trigger = Trigger::Manual;

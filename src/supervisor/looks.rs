@@ -118,10 +118,11 @@ impl Supervisor {
         let reading = &reading;
         let wall = (self.wall)();
         let utc = wall.timestamp();
-        let known = self.memory.get();
-        if known.pause.is_some_and(|pause| !pause.holds(utc)) {
-            self.remember(|memory| memory.pause = None);
-        }
+        self.remember(|memory| {
+            memory.pause = memory.pause.filter(|pause| pause.holds(utc));
+            // What cannot be true now must not hold later either, when its moment comes.
+            memory.marks = memory.marks.believed(utc);
+        });
         let known = self.memory.get();
         let began = clock::monotonic();
         let judged = Judged::new(reading, &self.settings, &wall, known);
@@ -260,6 +261,9 @@ impl Supervisor {
                     state::SAFE_EXIT
                 )
             }
+            State::Awake { .. } | State::Settling { .. } if self.state.waiting().is_some() => {
+                judged.because_it_waits()
+            }
             State::Awake { .. } | State::Settling { .. } => judged.because(),
             State::Dreaming { run } => format!("session {} runs", run.session),
             State::Frozen { run, hold } => {
@@ -291,6 +295,8 @@ pub struct Judged {
     pub service: Leave,
     pub when_away: Leave,
     pub inside_window: bool,
+    /// The gates as they stand for what a person asked for.
+    asked: Vec<gate::Gate>,
 }
 
 impl Judged {
@@ -315,6 +321,7 @@ impl Judged {
             when_away: gate::leave_when_away(&asked),
             inside_window: window.inside,
             gates,
+            asked,
         }
     }
 
@@ -324,14 +331,25 @@ impl Judged {
         match self.service {
             Leave::May(Trigger::Night) => "may dream: the night holds".to_owned(),
             Leave::May(_) => "may dream: idle long enough".to_owned(),
-            Leave::Closed(kind) => {
-                let reason = self
-                    .gates
-                    .iter()
-                    .find(|gate| gate.gate == kind)
-                    .map_or("", |gate| gate.reason.as_str());
-                format!("{}: {reason}", kind.as_str())
-            }
+            Leave::Closed(kind) => closed(&self.gates, kind),
         }
     }
+
+    /// As `because`, for a request that waits until its owner is away: some of the service's own gates it passes by.
+    #[must_use]
+    pub fn because_it_waits(&self) -> String {
+        let held = match self.when_away {
+            Leave::May(_) => "it begins once every gate has stayed open".to_owned(),
+            Leave::Closed(kind) => closed(&self.asked, kind),
+        };
+        format!("a session waits until you are away; {held}")
+    }
+}
+
+fn closed(gates: &[gate::Gate], kind: GateKind) -> String {
+    let reason = gates
+        .iter()
+        .find(|gate| gate.gate == kind)
+        .map_or("", |gate| gate.reason.as_str());
+    format!("{}: {reason}", kind.as_str())
 }

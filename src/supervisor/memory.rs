@@ -30,7 +30,7 @@ pub struct Remembered {
 }
 
 /// The file and what stands in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Memory {
     path: PathBuf,
     now: Remembered,
@@ -65,17 +65,28 @@ impl Memory {
     /// # Errors
     /// Where the file cannot be written, with its path.
     pub fn update(&mut self, change: impl FnOnce(&mut Remembered)) -> io::Result<()> {
+        if self.change(change) {
+            self.write()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// As `update`, for who writes it later; false where it stays as it was.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Remembered)) -> bool {
         let before = self.now;
         change(&mut self.now);
-        if self.now == before {
-            return Ok(());
-        }
-        self.write().map_err(|error| {
+        self.now != before
+    }
+
+    /// Waits for the disk.
+    pub(super) fn write(&self) -> io::Result<()> {
+        self.replace().map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
         })
     }
 
-    fn write(&self) -> io::Result<()> {
+    fn replace(&self) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)?;
         }

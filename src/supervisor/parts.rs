@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chores::RunChore;
 use super::handle::{ReadCounts, ReadTroubles};
+use super::jobs::NamedJob;
 use super::permit::WorkPermit;
 use super::view::{Counts, StateName};
 use crate::clock;
@@ -77,8 +78,9 @@ pub struct SupervisorParts {
     /// Hears of every change of state; must not block.
     pub note: Option<NoteTransition>,
     pub wall: WallClock,
-    /// Registers `nightly_dreaming` and `idle_dreaming_check`; the supervisor does not depend on them.
-    pub cron: bool,
+    /// Registered with a scheduler, each to nudge the supervisor at its times: `NAMED_JOBS` for the service. The supervisor
+    /// does not depend on them.
+    pub named_jobs: &'static [NamedJob],
 }
 
 impl SupervisorParts {
@@ -105,7 +107,7 @@ impl SupervisorParts {
             preflight: None,
             note: None,
             wall: Arc::new(clock::local),
-            cron: false,
+            named_jobs: &[],
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::tree::Tree;
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Between two tries in safe mode, good ones and the first that fails: a try costs a sandbox's start. Who has mended something
-/// and will not wait sends SIGHUP.
+/// and will not wait asks for a session, or sends SIGHUP.
 const CYCLE: Duration = Duration::from_mins(1);
 /// After each one that fails the next comes twice as late, up to 16 minutes: a model's server that stayed at home will not
 /// come back by being asked for on the train.
@@ -41,6 +41,8 @@ pub(super) struct Checks {
     given_up: bool,
     /// The last one found nothing out: nothing begins by itself before another one has.
     owed: bool,
+    /// When a person asked for what they keep from him: until they fail again he waits for them.
+    asked: Option<Instant>,
 }
 
 impl Checks {
@@ -55,6 +57,7 @@ impl Checks {
             disturbed: false,
             given_up: false,
             owed: false,
+            asked: None,
         }
     }
 
@@ -91,12 +94,32 @@ impl Checks {
         self.failed = 0;
     }
 
+    /// A person asks for a session: the next one comes at once, and good ones follow each other without a pause. Keys that he
+    /// presses meanwhile end none of them, or they would never come to their end.
+    pub(super) fn ask(&mut self, now: Instant) {
+        self.hurry(now);
+        self.asked = Some(now);
+    }
+
+    pub(super) fn are_asked_for(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// There is nothing left to wait for.
+    pub(super) fn unask(&mut self) {
+        self.asked = None;
+    }
+
     pub(super) fn disturb(&mut self) {
         self.disturbed = true;
     }
 
-    /// Ends the check that runs, because somebody needs the machine; false where none runs. Another one is owed.
+    /// Ends the check that runs, because somebody needs the machine; false where none runs, or where he waits for it. Another
+    /// one is owed.
     pub(super) fn give_up(&mut self, reason: WakeReason, now: Instant) -> bool {
+        if self.are_asked_for() && reason == WakeReason::Presence {
+            return false;
+        }
         let Some(holder) = self.holder.take() else {
             return false;
         };
@@ -104,6 +127,7 @@ impl Checks {
         holder.end(reason);
         self.given_up = true;
         self.owed = true;
+        self.asked = None;
         self.due = self.due.max(now + CYCLE);
         true
     }
@@ -137,9 +161,15 @@ impl Checks {
         }
         if trouble.is_some() {
             self.failed += 1;
+            // One that began before he asked may have found what he mended meanwhile.
+            self.asked = self.asked.filter(|at| *at > self.began);
         } else {
             self.failed = 0;
-            self.due = self.due.min(self.began + CYCLE);
+            self.due = if self.are_asked_for() {
+                self.began
+            } else {
+                self.due.min(self.began + CYCLE)
+            };
         }
         Some(trouble)
     }
@@ -180,5 +210,36 @@ mod tests {
         checks.hurry(now);
         checks.begin(&tree, now);
         assert_eq!(checks.due - now, CYCLE, "a person mended it");
+    }
+
+    #[tokio::test]
+    async fn who_asks_waits_for_no_cycle_until_it_fails_again_and_only_typing_ends_no_check() {
+        let tree = Arc::new(Tree::without_groups(19));
+        let good = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let asked = Arc::clone(&good);
+        let preflight: Preflight = Arc::new(move |_| {
+            let good = asked.load(std::sync::atomic::Ordering::SeqCst);
+            Box::pin(async move { (!good).then(|| "no model".to_owned()) })
+        });
+        let began = clock::monotonic();
+        let second = Duration::from_secs(1);
+        let mut checks = Checks::new(Some(preflight), began);
+        checks.begin(&tree, began);
+        let now = began + second;
+        checks.ask(now);
+        assert!(!checks.give_up(WakeReason::Presence, now), "he types");
+        assert_eq!(checks.next().await, Some(None));
+        assert!(checks.is_due(now), "and the next at once");
+        good.store(false, std::sync::atomic::Ordering::SeqCst);
+        checks.begin(&tree, now + second);
+        checks.next().await.expect("it comes to its end");
+        assert!(!checks.are_asked_for() && !checks.is_due(now + CYCLE));
+        checks.begin(&tree, now);
+        checks.ask(now + second);
+        checks.next().await.expect("it comes to its end");
+        assert!(checks.are_asked_for(), "that one had begun before");
+        checks.begin(&tree, now + 2 * second);
+        assert!(checks.give_up(WakeReason::Pause, now + 2 * second));
+        assert!(!checks.are_asked_for());
     }
 }

@@ -3,14 +3,31 @@
 
 use super::original::Original;
 use super::parts::Transition;
-use super::state::State;
+use super::state::{SAFE_EXIT, State};
 use super::{Safe, StateName, Supervisor, Told};
 
 impl Supervisor {
-    /// A change of state into the log and the record.
+    /// A change of state into the log and the record. The way into safe mode and out of it is told to who asked for warnings
+    /// alone, which is what a service says to its journal: a night without dreams must be found there.
     pub(super) fn note(&mut self, from: StateName, to: StateName) {
         let trigger = Original::of(from).trigger(Original::of(to));
-        tracing::info!(from = from.as_str(), to = to.as_str(), trigger, "state");
+        let (was, is) = (from.as_str(), to.as_str());
+        match &self.state {
+            State::Safe { reason, .. } => tracing::warn!(
+                from = was, to = is, trigger, %reason,
+                "safe mode: nothing is dreamed until {SAFE_EXIT} checks in a row were good"
+            ),
+            State::Awake { .. } if from == StateName::Safe => {
+                tracing::warn!(from = was, to = is, trigger, "safe mode is over");
+            }
+            State::Starting
+            | State::Awake { .. }
+            | State::Settling { .. }
+            | State::Dreaming { .. }
+            | State::Frozen { .. }
+            | State::Waking { .. }
+            | State::Stopping { .. } => tracing::info!(from = was, to = is, trigger, "state"),
+        }
         let Some(note) = &mut self.note else { return };
         let why = match &self.state {
             State::Safe { reason, .. } => Some(reason.clone()),

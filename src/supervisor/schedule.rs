@@ -26,8 +26,9 @@ const AFTER_STRAIN: Duration = Duration::from_mins(15);
 /// The longest of these waits: a night has room for another try.
 const LONGEST_AFTER_STRAIN: Duration = Duration::from_hours(4);
 
-/// A mark further ahead was written by a clock that was wrong, and says nothing. Smaller steps are what clocks are set by.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// A mark that lies further ahead than it can have been set was written by a clock that was wrong, and says nothing. Smaller
+/// steps are what clocks are set by: a night is not to be dreamed twice for a quarter of an hour.
+const AHEAD: SignedDuration = SignedDuration::from_mins(30);
 
 /// What was already dreamed; survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -61,11 +62,7 @@ impl Strained {
     /// One more.
     fn another(before: Option<Self>, reason: WakeReason, now: Timestamp) -> Option<Self> {
         let times = before.map_or(0, |before| before.times).saturating_add(1);
-        let doubled = 2u32.saturating_pow(times - 1);
-        let wait = AFTER_STRAIN
-            .saturating_mul(doubled)
-            .min(LONGEST_AFTER_STRAIN);
-        let until = now.checked_add(wait).ok()?;
+        let until = now.checked_add(wait_after(times)).ok()?;
         Some(Self {
             reason,
             times,
@@ -89,15 +86,30 @@ impl Strained {
     }
 }
 
+/// How long the service waits after so many sessions in a row that the machine itself ended.
+fn wait_after(times: u32) -> Duration {
+    let doubled = 2u32.saturating_pow(times.saturating_sub(1));
+    AFTER_STRAIN
+        .saturating_mul(doubled)
+        .min(LONGEST_AFTER_STRAIN)
+}
+
 impl Marks {
-    /// Those that can be true at this moment.
-    fn believed(self, now: Timestamp) -> Self {
-        let sound = |mark: &Timestamp| mark.duration_since(now) <= AHEAD;
+    /// Those that can be true at this moment. Who keeps them drops the others for good: each would seem true again when
+    /// its moment comes, and cost another night.
+    pub(super) fn believed(self, now: Timestamp) -> Self {
+        // Some are set into the future, by this much.
+        let sound = |mark: Timestamp, by: Duration| {
+            let by = SignedDuration::try_from(by).unwrap_or_default();
+            mark.duration_since(now) <= AHEAD.saturating_add(by)
+        };
         Self {
-            night_done: self.night_done.filter(sound),
-            absence_done: self.absence_done.filter(sound),
-            not_before: self.not_before.filter(sound),
-            strained: self.strained.filter(|strained| sound(&strained.until)),
+            night_done: self.night_done.filter(|at| sound(*at, Duration::ZERO)),
+            absence_done: self.absence_done.filter(|at| sound(*at, Duration::ZERO)),
+            not_before: self.not_before.filter(|at| sound(*at, AFTER_ERROR)),
+            strained: self
+                .strained
+                .filter(|strained| sound(strained.until, wait_after(strained.times))),
         }
     }
 

@@ -144,12 +144,16 @@ impl Supervisor {
         }
     }
 
-    /// The preflight once more, in safe mode; not while a person wants quiet.
+    /// The preflight once more, in safe mode; not while a person wants quiet, unless he asks for a session himself.
     pub(super) fn check_again(&mut self, now: Instant) {
-        if matches!(self.state, State::Safe { .. }) && self.checks.is_due(now) {
+        if !matches!(self.state, State::Safe { .. }) {
+            self.checks.unask();
+            return;
+        }
+        if self.checks.is_due(now) {
             let utc = (self.wall)().timestamp();
             let pause = self.memory.get().pause;
-            if !pause.is_some_and(|pause| pause.holds(utc)) {
+            if self.checks.are_asked_for() || !pause.is_some_and(|pause| pause.holds(utc)) {
                 self.checks.begin(&self.tree, now);
             }
         }
@@ -206,6 +210,11 @@ impl Supervisor {
             });
         // A request that waits is decided upon by a look, not in five seconds.
         self.next_look = now;
+        if matches!(self.state, State::Safe { .. }) {
+            // What was broken he may have mended: nobody is to wait a quarter of an hour to be believed.
+            self.checks.ask(now);
+            self.check_again(now);
+        }
         match refused {
             None => Ok(session),
             Some(Some(running)) => Err(Refusal::Busy { running }),

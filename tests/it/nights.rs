@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use crate::support::{World, full};
 
 mod defaults;
+mod jumps;
 
 /// Begin is late by a look, the settling and a look.
 const LATE_BEGIN: Duration = Duration::from_secs(5 + 30 + 5);
@@ -193,10 +194,15 @@ fn check(zone: &str, hours: Hours, first: Date, days: i32) {
     }
     let length = Duration::from_hours(24 * u64::try_from(days).expect("few days"));
     let script = Arc::new(Script::of(start.clone(), acts.clone(), length));
-    let world = World::new();
-    let sessions = in_simulated_time(live(Arc::clone(&script), hours, &world));
+    live_through(zone, hours, &script, &acts);
+}
 
-    let windows = windows(&script, hours);
+/// Lives through the script and holds the sessions against what the calendar says; gives back how many nights there were.
+fn live_through(zone: &str, hours: Hours, script: &Arc<Script>, acts: &[(Duration, Act)]) -> usize {
+    let world = World::new();
+    let sessions = in_simulated_time(live(Arc::clone(script), hours, &world));
+
+    let windows = windows(script, hours);
     for (opened, closed) in windows.iter().copied() {
         let night = script.wall(opened);
         let of_window: Vec<&Began> = sessions
@@ -245,6 +251,7 @@ fn check(zone: &str, hours: Hours, first: Date, days: i32) {
         .collect();
     assert!(outside.is_empty(), "{zone}: {outside:?}");
     assert!(!sessions.is_empty());
+    windows.len()
 }
 
 /// What the calendar says: when the clock on the wall shows the night's hours, by the time awake, to the millisecond.

@@ -1,5 +1,9 @@
 //! Model servers of our own: a small script that listens stands for the model. Real processes, real control groups.
 
+mod hung;
+mod slow;
+mod wanted;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +12,7 @@ use dreamer::app::open_log;
 use dreamer::clock;
 use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::{SessionStatus, WakeReason};
-use dreamer::llm::server::{ServerError, Servers};
+use dreamer::llm::server::{Patience, ServerError, Servers};
 use dreamer::llm::{LlmClient, LlmError};
 use dreamer::supervisor::permit;
 use dreamer::tree::{Mechanism, Tree};
@@ -21,23 +25,37 @@ use crate::support::{World, left_out};
 
 /// Answers `/health` after a moment, writes its process id, and has a child that would outlive it.
 const SCRIPT: &str = r#"#!/usr/bin/env python3
-import http.server, os, subprocess, sys, time
+import http.server, os, socket, subprocess, sys, time
 mode, port = sys.argv[1], int(sys.argv[2])
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "pids"), "a") as pids:
     pids.write(f"{os.getpid()}\n")
+with open(os.path.join(here, "pids")) as pids:
+    life = len(pids.readlines())
 print("loading", flush=True)
 if mode == "dies":
     sys.exit(3)
+if mode == "mute":
+    listening = socket.create_server(("127.0.0.1", port))
+    time.sleep(600)
+if mode == "speaks":
+    import signal
+    def last(*_):
+        os.write(1, b"its last words\n")
+        os._exit(4)
+    signal.signal(signal.SIGTERM, last)
 if mode == "stubborn":
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if mode == "large":
     held = b"\1" * (64 << 20)
 subprocess.Popen(["sleep", "600"])
+loads = 5 if mode == "loads" else 0.3
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if time.monotonic() - began > 0.3 else 503)
+        if mode == "hangs" and life == 1 and os.path.exists(os.path.join(here, "hang")):
+            time.sleep(600)
+        self.send_response(200 if time.monotonic() - began > loads else 503)
         self.end_headers()
         self.wfile.write(b'{"status": "ok"}')
     def log_message(self, *_):
@@ -54,14 +72,19 @@ struct Machine {
 }
 
 fn machine(mode: &str) -> Machine {
+    machine_with(mode, Patience::USUAL)
+}
+
+fn machine_with(mode: &str, patience: Patience) -> Machine {
     let world = World::new();
     let settings = world.settings_with_server(SCRIPT, &format!("{mode} {{port}}"));
     let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
-    let servers = Servers::new(&settings.llm, &tree, open_log(&settings)).expect("a keeper");
+    let log = open_log(&settings);
+    let servers = Servers::with_patience(&settings.llm, &tree, log, patience);
     Machine {
         world,
         tree,
-        servers,
+        servers: servers.expect("a keeper"),
         settings: settings.llm,
     }
 }
@@ -79,6 +102,19 @@ impl Machine {
     fn is_empty(&self) -> bool {
         let gone = |pid: &u32| !Path::new(&format!("/proc/{pid}/exe")).exists();
         self.pids().iter().all(gone) && self.tree.processes().is_empty()
+    }
+
+    /// Returns once it is stopped and nothing of it runs.
+    async fn emptied(&self, limit: Duration) {
+        let began = clock::monotonic();
+        loop {
+            let status = self.servers.status("own").await.expect("known");
+            if status.state == "stopped" && self.is_empty() {
+                return;
+            }
+            assert!(began.elapsed() < limit, "{status:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -370,7 +406,8 @@ async fn a_server_of_somebody_else_is_used_and_never_ended() {
     assert!(theirs.is_empty());
 }
 
-/// Passes everything on to a model at another port, but falls in the middle of its first answer, or of each.
+/// Passes everything on to a model at another port, but falls in the middle of its first answer, or of each; or does one thing
+/// at a time and never falls.
 const FALLS: &str = r#"#!/usr/bin/env python3
 import http.client, http.server, os, sys
 port, model, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -389,7 +426,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
-        if method == "POST" and (mode == "always" or not os.path.exists(fell)):
+        falls = mode == "always" or (mode == "once" and not os.path.exists(fell))
+        if method == "POST" and falls:
             open(fell, "w").close()
             self.wfile.write(said[: len(said) // 2])
             self.wfile.flush()
@@ -397,7 +435,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(said)
     def log_message(self, *_):
         pass
-http.server.ThreadingHTTPServer(("127.0.0.1", port), Answer).serve_forever()
+several = mode != "serial"
+server = http.server.ThreadingHTTPServer if several else http.server.HTTPServer
+server(("127.0.0.1", port), Answer).serve_forever()
 "#;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod blind;
 mod chores;
 mod commands;
 mod preflight;
+mod record;
 mod strain;
 
 use std::path::Path;
@@ -17,12 +18,12 @@ use dreamer::clock;
 use dreamer::config::Settings;
 use dreamer::dream::{Complexity, RemRequest, SessionReport, SessionStatus, Trigger, WakeReason};
 use dreamer::energy::gate::GateKind;
-use dreamer::energy::{Notice, Power, Sensed};
+use dreamer::energy::{Notice, Power, Reading, Sensed, Senses};
 use dreamer::ids::SessionId;
 use dreamer::supervisor::permit::{Ended, Pace, PermitKind, WorkPermit};
 use dreamer::supervisor::{
-    Purpose, Refusal, RunSession, Snapshot, StateName, StateWord, Supervisor, SupervisorHandle,
-    SupervisorParts, Transition, WallClock,
+    NamedJob, Purpose, Refusal, RunSession, Snapshot, StateName, StateWord, Supervisor,
+    SupervisorHandle, SupervisorParts, Transition, WallClock,
 };
 use dreamer::tree::Tree;
 
@@ -662,17 +663,42 @@ async fn nobody_left_to_ask_ends_the_service() {
         .expect("no work outlives its owner");
 }
 
-/// The named jobs start, nudge nobody who does not want it, and stop.
+/// Counts how often it is looked at the machine.
+struct Counted {
+    script: Script,
+    looks: Arc<AtomicUsize>,
+}
+
+impl Senses for Counted {
+    fn read(&mut self, now: clock::Instant) -> Reading {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.script.read(now)
+    }
+}
+
+/// The named jobs start, nudge, and stop; in real time, which a scheduler goes by.
 #[tokio::test]
 async fn the_named_jobs_come_and_go_with_the_service() {
     let (world, script) = (World::new(), Script::calm());
-    let mut parts = parts(&world, &script, wall("2026-11-21T12:00[UTC]"), obedient());
-    parts.cron = true;
+    // A gate that may open at any moment: it looks every five seconds by itself.
+    script.load(0.5);
+    let looks = Arc::<AtomicUsize>::default();
+    let mut parts = parts(&world, &script, wall("2026-11-21T03:00[UTC]"), obedient());
+    parts.senses = Box::new(Counted {
+        script,
+        looks: Arc::clone(&looks),
+    });
+    parts.named_jobs = &[NamedJob {
+        name: "every_second",
+        schedule: "* * * * * *",
+    }];
     let handle = Supervisor::start(parts);
-    until(&handle, Duration::from_secs(10), |now| {
-        now.name != StateName::Starting
-    })
-    .await;
+    until(&handle, Duration::from_secs(10), |now| now.tick.is_some()).await;
+    let (before, began) = (looks.load(Ordering::Relaxed), clock::monotonic());
+    while looks.load(Ordering::Relaxed) < before + 3 {
+        assert!(began.elapsed() < Duration::from_secs(9), "nobody nudges");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     tokio::time::timeout(Duration::from_secs(10), handle.shutdown())
         .await
         .expect("it stops");

@@ -29,6 +29,9 @@ const HUGE_PAGES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 /// A line or two of a log.
 const LOG_BYTES: usize = 4096;
 
+/// What it said last lies in a pipe; longer than this only something holds that pipe open which got away.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 pub(super) struct Process {
     child: Child,
     pid: u32,
@@ -38,7 +41,8 @@ pub(super) struct Process {
     /// Ends what it started, should we not come to it.
     _dead_man: Option<DeadMan>,
     _adopted: Adopted,
-    _log: JoinSet<()>,
+    /// Over once everything that it said is in the log.
+    log: JoinSet<()>,
 }
 
 #[expect(
@@ -116,7 +120,7 @@ impl Process {
             branch,
             _dead_man: dead_man.ok(),
             _adopted: adopted,
-            _log: writing,
+            log: writing,
         })
     }
 
@@ -138,15 +142,18 @@ impl Process {
         self.bury().await
     }
 
-    /// Ends what is left of it. As long as nobody has waited for the process, its number names its group.
+    /// Ends what is left of it, and returns once its last words are in the log: they say most often why it ended. As long as
+    /// nobody has waited for the process, its number names its group.
     pub(super) async fn bury(&mut self) -> String {
         if let Ok(group) = i32::try_from(self.pid) {
             killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
         }
         self.branch.kill();
-        match self.child.wait().await {
+        let how = match self.child.wait().await {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
-        }
+        };
+        drop(tokio::time::timeout(LAST_WORDS, self.log.join_next()).await);
+        how
     }
 }

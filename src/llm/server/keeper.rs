@@ -1,9 +1,9 @@
-//! Keeps one server running until it is told to stop: starts it, waits until it answers, starts it again when it fell.
-//! A task of `Servers`; never decides that a server is wanted.
+//! Keeps one server running until it is told to stop: starts it, waits until it answers, starts it again when it fell or
+//! hangs. A task of `Servers`; never decides that a server is wanted.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,35 +11,41 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Failures;
 use super::child::Process;
-use super::{OpenLog, State};
+use super::health::{ASK_TIME, Health, health};
+use super::{OpenLog, Patience, Server, State, lock};
 use crate::clock;
 use crate::config::{ModelServer, PORT};
 use crate::tree::{Spawner, Tree};
 
-/// How long a server may take to answer, in time that it was not frozen: a model of 70 GB comes from a slow disk.
-const COMING_UP: Duration = Duration::from_mins(2);
-
 /// Between two questions whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-/// It stands on this machine: it answers at once or is busy.
-const ASK_TIME: Duration = Duration::from_secs(1);
+/// Questions in a row that a server does not answer before it counts as hung: one may meet a machine that swaps.
+const UNANSWERED: u32 = 3;
 
 pub(super) struct Keeper {
     pub(super) server: ModelServer,
+    /// Knows what the present run is for.
+    pub(super) owner: Weak<Server>,
+    pub(super) patience: Patience,
     pub(super) tree: Arc<Tree>,
     pub(super) spawner: Arc<Spawner>,
     pub(super) http: reqwest::Client,
     pub(super) open_log: OpenLog,
     pub(super) state: watch::Sender<State>,
     pub(super) stop: CancellationToken,
-    /// True once somebody needs the machine: an end is then no failure.
-    pub(super) is_over: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 enum Ended {
     Asked,
-    ByItself { how: String, answered_for: Duration },
+    ByItself {
+        how: String,
+        answered_for: Duration,
+    },
+    /// Another start would end in the same way.
+    ForGood {
+        how: String,
+    },
 }
 
 impl Keeper {
@@ -48,16 +54,17 @@ impl Keeper {
         let mut port = None;
         loop {
             let kills = self.tree.kills();
-            let (how, answered_for) = match self.live(failures.count(), kills, &mut port).await {
+            let (how, wait) = match self.live(failures.count(), kills, &mut port).await {
                 Ended::Asked => break,
-                Ended::ByItself { how, answered_for } => (how, answered_for),
+                Ended::ByItself { how, answered_for } => (how, failures.another(answered_for)),
+                Ended::ForGood { how } => (how, None),
             };
             tracing::warn!(
                 server = self.server.name,
                 how,
                 "the model server ended by itself"
             );
-            let Some(wait) = failures.another(answered_for) else {
+            let Some(wait) = wait else {
                 self.state.send_replace(State::Failed { why: how });
                 return;
             };
@@ -82,7 +89,10 @@ impl Keeper {
     /// was ended since it counted `kills`. A wake and a session's end take a server that a person started too; started
     /// again at once, it would stand in the way of whoever came back. The next session starts it when it needs it.
     fn was_ended(&self, kills: u64) -> bool {
-        self.stop.is_cancelled() || (self.is_over)() || self.tree.kills() != kills
+        let is_over = |server: Arc<Server>| lock(&server.run).is_over();
+        self.stop.is_cancelled()
+            || self.owner.upgrade().is_none_or(is_over)
+            || self.tree.kills() != kills
     }
 
     /// One life of the process, which began when the tree counted `kills`, at the last life's port.
@@ -105,7 +115,14 @@ impl Keeper {
             Ok(process) => process,
             Err(error) => {
                 let program = words.first().map_or("", String::as_str);
-                return by_itself(format!("{program} cannot be started: {error}"));
+                let how = format!("{program} cannot be started: {error}");
+                return match error.kind() {
+                    // What is not there, or is no program, is neither a second later.
+                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+                        Ended::ForGood { how }
+                    }
+                    _ => by_itself(how),
+                };
             }
         };
         let pid = process.pid();
@@ -117,10 +134,10 @@ impl Keeper {
                 return Ended::Asked;
             }
             () = process.ended() => return self.fell(&mut process, Duration::ZERO, kills).await,
-            up = self.up(&url) => if !up {
-                let how = format!("it did not answer at {url} within {COMING_UP:?}");
+            up = self.up(&url) => if let Err(how) = up {
                 process.stop().await;
-                return by_itself(how);
+                // What took so long once takes as long again.
+                return Ended::ForGood { how };
             },
         }
         *last_port = Some(port);
@@ -132,20 +149,28 @@ impl Keeper {
             "the model server answers"
         );
         self.state.send_replace(State::Ready {
-            url,
+            url: url.clone(),
             pid,
             since,
             restarts,
         });
+        let answered_for = || clock::monotonic().saturating_duration_since(since);
         tokio::select! {
             biased;
             () = self.stop.cancelled() => {
                 process.stop().await;
                 Ended::Asked
             }
-            () = process.ended() => {
-                let answered_for = clock::monotonic().saturating_duration_since(since);
-                self.fell(&mut process, answered_for, kills).await
+            () = process.ended() => self.fell(&mut process, answered_for(), kills).await,
+            () = self.hangs(&url) => {
+                // Who does not answer is not asked to end either.
+                match self.fell(&mut process, answered_for(), kills).await {
+                    Ended::ByItself { how, answered_for } => Ended::ByItself {
+                        how: format!("it hung and was ended ({how})"),
+                        answered_for,
+                    },
+                    ended => ended,
+                }
             }
         }
     }
@@ -159,19 +184,64 @@ impl Keeper {
         }
     }
 
-    /// Returns once it answers; false where that takes too long. Time in which it was frozen does not count.
-    async fn up(&self, url: &str) -> bool {
-        let mut left = COMING_UP;
-        while !left.is_zero() {
-            if answers(&self.http, url).await {
-                return true;
+    /// Returns once it answers, else why nobody waits any longer. Time in which it was frozen does not count, and one that
+    /// says that it loads is given time of its own.
+    async fn up(&self, url: &str) -> Result<(), String> {
+        let Patience {
+            coming_up, loading, ..
+        } = self.patience;
+        let (mut silent_for, mut loading_for) = (Duration::ZERO, Duration::ZERO);
+        while silent_for < coming_up && loading_for < loading {
+            let (began, was_frozen) = (clock::monotonic(), self.is_frozen());
+            let says = health(&self.http, url, ASK_TIME).await;
+            if says == Health::Well {
+                return Ok(());
             }
             tokio::time::sleep(ASK_EVERY).await;
-            if self.tree.is_frozen() != Some(true) {
-                left = left.saturating_sub(ASK_EVERY);
+            if was_frozen || self.is_frozen() {
+                continue;
+            }
+            let passed = clock::monotonic().saturating_duration_since(began);
+            match says {
+                Health::Loading => loading_for += passed,
+                Health::Well | Health::Odd | Health::Silent => silent_for += passed,
             }
         }
-        false
+        Err(if loading_for >= loading {
+            format!("it still loaded at {url} after {loading:?}")
+        } else {
+            format!("it did not answer at {url} within {coming_up:?}")
+        })
+    }
+
+    /// Returns once it has left so many questions in a row unanswered, each while a session held it, nothing of it was
+    /// frozen and no request of ours was with it: some answer one at a time.
+    async fn hangs(&self, url: &str) {
+        let mut unanswered = 0;
+        while unanswered < UNANSWERED {
+            tokio::time::sleep(self.patience.between).await;
+            if !self.is_free() {
+                continue;
+            }
+            let says = health(&self.http, url, self.patience.answer).await;
+            if says != Health::Silent {
+                unanswered = 0;
+            } else if self.is_free() {
+                unanswered += 1;
+            }
+        }
+    }
+
+    /// It may be asked whether it hangs.
+    fn is_free(&self) -> bool {
+        let is_free = |server: Arc<Server>| server.is_free();
+        self.tree.is_frozen() != Some(true) && self.owner.upgrade().is_some_and(is_free)
+    }
+
+    /// Where the host cannot say so, the session's own pace does.
+    fn is_frozen(&self) -> bool {
+        let is_frozen = |server: Arc<Server>| lock(&server.run).is_frozen();
+        self.tree.is_frozen() == Some(true) || self.owner.upgrade().is_some_and(is_frozen)
     }
 
     /// Where it will listen: at the port of the settings; else where it answered `last`, so that who asks it finds it again;
@@ -199,19 +269,4 @@ impl Keeper {
 /// Where a server of ours is asked.
 pub(super) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
-}
-
-/// llama-server and its kin say at `/health` when the model is loaded; others have a list of models.
-pub(super) async fn answers(http: &reqwest::Client, url: &str) -> bool {
-    let ask = async |path: &str| {
-        let asked = http.get(format!("{url}{path}")).timeout(ASK_TIME).send();
-        asked.await.ok().map(|response| response.status())
-    };
-    match ask("/health").await {
-        Some(status) if status.is_success() => true,
-        Some(status) if status.as_u16() == 404 => ask("/v1/models")
-            .await
-            .is_some_and(|status| status.is_success()),
-        Some(_) | None => false,
-    }
 }

@@ -1,6 +1,8 @@
 //! The lives of a server of ours as those see them who ask it: it falls, and answers again after a while, at another port
 //! perhaps. Held by the client alone; starts and stops nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,7 +14,19 @@ use crate::clock::Instant;
 const NOTICED: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone)]
-pub(in crate::llm) struct Lives(watch::Receiver<State>);
+pub(in crate::llm) struct Lives {
+    state: watch::Receiver<State>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+/// A request is with the server, for as long as this is kept: until then its silence means nothing.
+pub(in crate::llm) struct Busy(Arc<AtomicUsize>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// One life: where it answers, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,17 +49,26 @@ fn life(state: &State) -> Option<Life> {
 
 impl Lives {
     pub(super) fn of(server: &Server) -> Self {
-        Self(server.state.subscribe())
+        Self {
+            state: server.state.subscribe(),
+            in_flight: Arc::clone(&server.in_flight),
+        }
+    }
+
+    /// Held around every request.
+    pub(in crate::llm) fn busy(&self) -> Busy {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(&self.in_flight))
     }
 
     /// The one that answers now.
     pub(in crate::llm) fn now(&self) -> Option<Life> {
-        life(&self.0.borrow())
+        life(&self.state.borrow())
     }
 
     /// True once another life than `before` answers; false where that one lives on, or none comes after it.
     pub(in crate::llm) async fn come_after(&self, before: Option<&Life>) -> bool {
-        let mut state = self.0.clone();
+        let mut state = self.state.clone();
         let fell = |now: &State| before.is_none() || life(now).as_ref() != before;
         let noticed = tokio::time::timeout(NOTICED, state.wait_for(fell))
             .await

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::keeper::answers;
+use super::health::answers;
 use super::{Server, Servers, State};
 use crate::clock;
 

@@ -106,10 +106,10 @@ fn a_start_that_the_clock_change_swallows_still_has_its_night() {
 }
 
 #[test]
-fn marks_of_a_clock_that_was_years_ahead_hold_nothing_up() {
+fn marks_of_a_clock_that_was_ahead_by_hours_or_years_hold_nothing_up() {
     let (dreaming, now) = (dreaming((2, 6)), at("2026-11-21T03:00[UTC]"));
-    let marks = |hours: i64| {
-        let mark = Some(now.timestamp() + SignedDuration::from_hours(hours));
+    let marks = |minutes: i64| {
+        let mark = Some(now.timestamp() + SignedDuration::from_mins(minutes));
         Marks {
             night_done: mark,
             absence_done: mark,
@@ -117,10 +117,32 @@ fn marks_of_a_clock_that_was_years_ahead_hold_nothing_up() {
             strained: None,
         }
     };
-    let wrong = window(&now, &away(60), &dreaming, &marks(24 * 365));
-    assert_eq!((wrong.night, wrong.idle), (Ok(()), Ok(())));
-    let set_back = window(&now, &away(60), &dreaming, &marks(2));
+    for hours in [1, 2, 20, 24 * 365] {
+        let wrong = window(&now, &away(60), &dreaming, &marks(60 * hours));
+        assert_eq!((wrong.night, wrong.idle), (Ok(()), Ok(())), "{hours} h");
+    }
+    let set_back = window(&now, &away(60), &dreaming, &marks(20));
     assert!(set_back.night.is_err() && set_back.idle.is_err());
+}
+
+#[test]
+fn a_wait_is_believed_for_as_long_as_it_can_have_been_set() {
+    let now = at("2026-11-21T03:00[UTC]").timestamp();
+    let strained = |times, minutes: i64| {
+        let marks = Marks {
+            strained: Some(Strained {
+                reason: WakeReason::Memory,
+                times,
+                until: now + SignedDuration::from_mins(minutes),
+            }),
+            ..Marks::default()
+        };
+        marks.believed(now).strained.is_some()
+    };
+    assert!(strained(1, 15) && strained(1, 40), "a small step is none");
+    assert!(!strained(1, 50) && !strained(1, 240));
+    assert!(strained(6, 240) && !strained(6, 300));
+    assert!(!strained(0, 50), "a file may say anything");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The preflight starts a sandbox: it ends for its owner as a dream does, and leaves nothing.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use dreamer::supervisor::Preflight;
 
@@ -140,5 +141,56 @@ async fn a_preflight_that_a_session_disturbed_is_made_up_for_before_the_service_
     })
     .await;
     assert_eq!(dreams_or_not.name, StateName::Safe);
+    handle.shutdown().await;
+}
+
+/// What was broken is mended, and its owner asks for a session: half an hour of failures must not keep him waiting, nor his own
+/// keys.
+#[tokio::test(start_paused = true)]
+async fn who_asks_in_safe_mode_has_it_tried_at_once_and_may_type_meanwhile() {
+    let (world, script) = (World::new(), Script::calm());
+    let noon = wall("2026-11-21T12:00[UTC]");
+    let mut parts = parts(&world, &script, noon, obedient());
+    parts.settings.dreaming.enabled = false;
+    let broken = Arc::new(AtomicBool::new(true));
+    parts.preflight = Some({
+        let broken = Arc::clone(&broken);
+        Arc::new(move |permit: WorkPermit| {
+            let broken = Arc::clone(&broken);
+            Box::pin(async move {
+                let trying = tokio::time::sleep(Duration::from_secs(2));
+                permit.race(trying).await.ok()?;
+                let broken = broken.load(Ordering::SeqCst);
+                broken.then(|| "llm: no model answers".to_owned())
+            })
+        })
+    });
+    let handle = Supervisor::start(parts);
+    until(&handle, SOON, |now| now.name == StateName::Safe).await;
+    // By now it is tried every quarter of an hour.
+    tokio::time::sleep(Duration::from_mins(40)).await;
+    broken.store(false, Ordering::SeqCst);
+    let refused = handle.request(request(Trigger::Manual)).await;
+    let report = refused.expect_err("not yet").report();
+    assert_eq!(report.status, SessionStatus::Error);
+    let hint = &report.hints[0];
+    assert!(
+        hint.contains("no model answers") && hint.contains("tried again now"),
+        "{hint}"
+    );
+    let asked = clock::monotonic();
+    while handle.snapshot().name == StateName::Safe {
+        let passed = asked.elapsed();
+        assert!(passed < Duration::from_secs(15), "{passed:?}");
+        script.tell(Notice::Key);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let passed = asked.elapsed();
+    assert!(
+        passed >= Duration::from_secs(6),
+        "three in a row: {passed:?}"
+    );
+    let session = asked_for(&handle).await;
+    assert_eq!(handle.snapshot().session, Some(session));
     handle.shutdown().await;
 }
