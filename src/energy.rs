@@ -57,7 +57,8 @@ pub struct Presence {
     pub still_for: Option<Duration>,
     /// Why input may have been missed: a source that exists and cannot be read.
     pub blind: Option<String>,
-    /// What somebody does without giving input, such as watching a film; it counts as input for as long as it lasts.
+    /// What somebody does without giving input, such as watching a film; it counts as input for as long as it lasts. That
+    /// somebody else's session is in use holds a dream back and ends none.
     pub doing: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Zoned;
 
 use crate::clock;
-use crate::config::{SandboxChoice, Settings};
+use crate::config::Settings;
 use crate::dream::{RemRequest, SessionReport, SessionStatus, Tokens, WakeReason};
 use crate::experience::ExperienceStream;
 use crate::ids::SessionId;
@@ -23,7 +23,7 @@ use crate::knowledge::Knowledge;
 use crate::llm::LlmError;
 use crate::llm::server::Servers;
 use crate::pack::offline::OfflinePack;
-use crate::sandbox::{self, Backend, SandboxError};
+use crate::sandbox::{self, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
 
@@ -58,8 +58,8 @@ use tools::Tools;
 /// Held while the model server works for us, so that its load counts as ours.
 pub type InFlight = Arc<dyn Fn(&str) -> Box<dyn Send> + Send + Sync>;
 
-/// Held while the container engine has containers of ours, for the same reason; told whether the dream's own groups count
-/// them.
+/// Held while the container engine has containers of ours, for the same reason; told whether it is known of each of them what it
+/// uses.
 pub type Containers = Arc<dyn Fn(bool) -> Box<dyn Send> + Send + Sync>;
 
 /// Seconds that the machine's processors worked, and all that they had, since it started; nothing where that is not known.
@@ -308,13 +308,9 @@ impl Rem<'_> {
         if self.request.tasks.is_empty() && engine.knowledge.stats()?.chunks == 0 {
             return Err(EngineError::NoKnowledge);
         }
-        // From before the first container is tried out until the last is gone.
-        let may_use_docker = engine.settings.sandbox.choice != SandboxChoice::Bubblewrap;
-        let trying = may_use_docker.then(|| (engine.containers)(false));
-        let tools = Tools::gather(engine, permit, self.request, tally).await?;
-        let containers = (tools.sandbox.backend() == Backend::Docker)
-            .then(|| (engine.containers)(tools.sandbox.lies_within(permit.tree())));
-        drop(trying);
+        // Until the last container is gone.
+        let (sandbox, containers) = tools::choose(engine, permit).await?;
+        let tools = Tools::gather(engine, permit, sandbox, self.request, tally).await?;
         self.progress.tell(ProgressEvent::Ready {
             sandbox: tools.sandbox.backend().as_str().to_owned(),
             model: tools.model(),

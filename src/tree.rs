@@ -8,10 +8,12 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+mod apart;
+mod branch;
 mod dead_man;
 mod delegated;
 mod freezing;
@@ -26,6 +28,9 @@ mod share;
 mod signals;
 mod spawner;
 
+pub use apart::Apart;
+use apart::Outside;
+pub use branch::Branch;
 pub use dead_man::DeadMan;
 use groups::{Group, Hierarchy};
 pub use launch::{Launch, Launched, Process};
@@ -73,6 +78,10 @@ pub struct Tree {
     /// Processes that were started for a dream: all of them for where no group holds them, and the large ones, whose
     /// memory is worth taking back at once.
     roots: Mutex<Roots>,
+    /// They were stopped one by one: whoever joins them stops too. Changed while they are held.
+    stopped: AtomicBool,
+    /// Containers that an engine keeps elsewhere.
+    outside: Mutex<Outside>,
     /// Set up before the first process enters a group.
     dead_man: OnceLock<DeadMan>,
 }
@@ -134,6 +143,8 @@ impl Tree {
             branches: AtomicU64::new(0),
             kills: AtomicU64::new(0),
             roots: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            outside: Mutex::default(),
             dead_man: OnceLock::new(),
         }
     }
@@ -239,10 +250,10 @@ impl Tree {
         }
     }
 
-    /// CPU time that everything in the tree has used, also what has already ended.
+    /// CPU time that everything in the tree has used, also what has already ended; the containers outside of it among that.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
-        groups::cpu_time(&self.groups)
+        groups::cpu_time(&self.groups) + self.lock_outside().cpu_time()
     }
 
     /// False where no group counts: `cpu_time` then says nothing.
@@ -265,6 +276,7 @@ impl Tree {
             }
         }
         large::kill(&self.lock_roots());
+        self.lock_outside().kill();
         killing::kill(&self.groups, KILL_WITHIN);
         if self.groups.is_empty() {
             signals::kill(&self.lock_roots());
@@ -274,7 +286,16 @@ impl Tree {
     /// Takes the CPU from every process in the tree: one write where there are groups, one signal a process where
     /// there are none. False where nothing can be stopped this way.
     pub fn freeze(&self) -> bool {
-        freezing::freeze(&self.groups, true) || signals::stop(&self.lock_roots())
+        let own = freezing::freeze(&self.groups, true) || self.stop();
+        let apart = self.lock_outside().freeze(true);
+        own || apart
+    }
+
+    fn stop(&self) -> bool {
+        let roots = self.lock_roots();
+        // What is being started now is no root yet.
+        self.stopped.store(true, Ordering::Relaxed);
+        signals::stop(&roots)
     }
 
     /// Gives the CPU back. What is killed must not lie frozen: thaw after the last kill.
@@ -282,7 +303,10 @@ impl Tree {
         for group in &self.groups {
             Share::of(self.niceness()).give(group);
         }
-        freezing::freeze(&self.groups, false) || signals::go_on(&self.lock_roots())
+        let apart = self.lock_outside().freeze(false);
+        let roots = self.lock_roots();
+        self.stopped.store(false, Ordering::Relaxed);
+        freezing::freeze(&self.groups, false) || signals::go_on(&roots) || apart
     }
 
     /// True where one write stops everything in the tree.
@@ -309,7 +333,12 @@ impl Tree {
     }
 
     fn take_in(self: &Arc<Self>, pid: u32, large: Option<Arc<OwnedFd>>) -> Adopted {
-        self.lock_roots().insert(pid, large);
+        let mut roots = self.lock_roots();
+        roots.insert(pid, large);
+        if self.stopped.load(Ordering::Relaxed) {
+            signals::stop(&Roots::from([(pid, None)]));
+        }
+        drop(roots);
         Adopted {
             tree: Arc::clone(self),
             pid,
@@ -326,10 +355,12 @@ impl Tree {
         freezing::branches(&self.groups)
     }
 
-    /// Every process in the tree.
+    /// Every process in the tree and of the containers outside of it.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
-        groups::processes(&self.groups)
+        let mut all = groups::processes(&self.groups);
+        all.extend(self.lock_outside().processes());
+        all
     }
 
     /// `--cgroup-parent` for a container engine with the cgroupfs driver; `None` where there are no groups.
@@ -378,56 +409,6 @@ impl Drop for Tree {
         }
         // A container engine makes a group of this name in every other hierarchy too.
         groups::remove_everywhere(&self.name);
-    }
-}
-
-/// The groups of one sandbox. Dropping it kills what is left in it and removes it.
-/// The default holds nothing: a sandbox outside of the tree.
-#[derive(Debug, Default)]
-pub struct Branch {
-    groups: Vec<Group>,
-}
-
-impl Branch {
-    /// How often the kernel ended a process of the branch at its memory limit.
-    #[must_use]
-    pub fn oom_kills(&self) -> u64 {
-        let counters = self.groups.iter().filter_map(Group::oom_kills);
-        counters.max().unwrap_or(0)
-    }
-
-    /// How often a process could not be made at the branch's process limit.
-    #[must_use]
-    pub fn process_refusals(&self) -> u64 {
-        let counters = self.groups.iter().filter_map(Group::process_refusals);
-        counters.max().unwrap_or(0)
-    }
-
-    #[must_use]
-    pub fn cpu_time(&self) -> Duration {
-        groups::cpu_time(&self.groups)
-    }
-
-    #[must_use]
-    pub fn processes(&self) -> Vec<u32> {
-        groups::processes(&self.groups)
-    }
-
-    pub fn kill(&self) {
-        killing::kill(&self.groups, KILL_WITHIN);
-    }
-
-    /// Removes the groups if nothing is left in them; waits a moment for what is just ending.
-    pub fn remove(&self) -> bool {
-        let left = self.groups.iter().filter(|g| !g.remove()).count();
-        left == 0
-    }
-}
-
-impl Drop for Branch {
-    fn drop(&mut self) {
-        self.kill();
-        self.remove();
     }
 }
 

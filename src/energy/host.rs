@@ -1,5 +1,5 @@
-//! This machine's senses. Made by the composition root, read by the supervisor on a thread that may block. The only
-//! user of sysinfo. Never judges what it reads.
+//! This machine's senses. Made by the composition root, read by the supervisor on a thread that may block. Never judges
+//! what it reads.
 //!
 //! Reads Linux's `/proc`, `/sys` and `/dev`, and asks its desktop; macOS by its tools. On other systems every source is
 //! unknown and says so.
@@ -9,17 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sysinfo::Components;
-
 use super::own::OwnWork;
 use super::{Hear, Listening, Power, Presence, Reading, Sensed, Senses};
 use crate::clock::{self, Instant};
 use crate::config;
 use crate::tree::Tree;
 
+mod children;
 mod desktop;
 mod graphics;
+mod heat;
 mod inputs;
+mod lingering;
 mod mac;
 mod mend;
 mod power;
@@ -29,10 +30,12 @@ mod share;
 mod waiting;
 mod watch;
 
+use children::Children;
 use desktop::Said;
 pub use desktop::said::{Answer, Idle, Source, Word};
 use graphics::{Graphics, Look};
 use inputs::LastInput;
+use lingering::Lingering;
 pub use mend::Mend;
 use processes::Processes;
 use server::Servers;
@@ -45,6 +48,9 @@ pub const FILM_IS_SEEN: Duration = desktop::wayland::HELD_AFTER;
 
 /// Sensors move slowly, and reading some of them wakes a bus: not more often than this.
 const TEMPERATURE_EVERY: Duration = Duration::from_secs(2);
+
+/// What `why` says where nobody gives input and somebody may be there all the same.
+const OCCUPIED: &str = "somebody else's session has the screen and does not say that it idles";
 
 /// A machine that slept longer than this was resumed by somebody; two clocks read one after the other differ by less.
 const NAP: Duration = Duration::from_secs(2);
@@ -87,7 +93,9 @@ pub struct HostSenses {
     /// What would let the last look know whether somebody is there, where it does not.
     mend: Option<Mend>,
     awake: Awake,
+    children: Children,
     servers: Servers,
+    lingering: Lingering,
     waiting: Waiting,
     before: Option<Sample>,
     share: Sensed<f64>,
@@ -100,8 +108,6 @@ pub struct HostSenses {
     cards: Option<Result<Look, String>>,
     /// Why a model server's part of the cards' load could not be told at the last look, while it worked for us.
     hidden_server: Option<String>,
-    /// `None` where the library finds no way in.
-    components: Option<Components>,
     temperature: Option<(Instant, Sensed<f64>)>,
 }
 
@@ -130,7 +136,9 @@ impl HostSenses {
             said: Said::default(),
             mend: None,
             awake: Awake::default(),
+            children: Children::default(),
             servers: Servers::default(),
+            lingering: Lingering::default(),
             waiting: Waiting::default(),
             before: None,
             share: Sensed::Unknown("there is only one look so far".to_owned()),
@@ -139,7 +147,6 @@ impl HostSenses {
             library: PathBuf::from(graphics::LIBRARY),
             cards: None,
             hidden_server: None,
-            components: Components::new().ok(),
             temperature: None,
         }
     }
@@ -180,17 +187,14 @@ impl HostSenses {
             inputs::device_nodes(&self.roots)
                 .is_ok_and(|nodes| !nodes.is_empty())
                 .then_some("input devices"),
-            self.temperature_is_read().then_some("temperature sensors"),
+            heat::hottest(&self.roots.sys)
+                .is_some()
+                .then_some("temperature sensors"),
             std::fs::read_dir(supplies)
                 .is_ok_and(|mut all| all.next().is_some())
                 .then_some("batteries"),
         ];
         found.into_iter().flatten().collect()
-    }
-
-    fn temperature_is_read(&self) -> bool {
-        let last = self.temperature.as_ref();
-        last.is_some_and(|(_, value)| matches!(value, Sensed::Known(_)))
     }
 
     /// What each of the desktop's services says; empty while nobody listens.
@@ -211,19 +215,11 @@ impl HostSenses {
         {
             return known.clone();
         }
-        let sensors = self.components.as_mut().and_then(|components| {
-            components.refresh(true);
-            components
-                .iter()
-                .filter_map(sysinfo::Component::temperature)
-                .filter(|degrees| degrees.is_finite())
-                .reduce(f32::max)
-        });
         let card = self.cards.as_ref().and_then(|look| look.as_ref().ok());
         let card = card.and_then(|look| look.temperature_c);
-        let hottest = sensors.map(f64::from).into_iter().chain(card);
-        let hottest = hottest.reduce(f64::max);
-        let sensed = hottest.map_or_else(
+        let card = card.filter(|degrees| heat::is_possible(*degrees));
+        let sensors = heat::hottest(&self.roots.sys).into_iter();
+        let sensed = sensors.chain(card).reduce(f64::max).map_or_else(
             || Sensed::Unknown("no temperature sensor can be read".to_owned()),
             Sensed::Known,
         );
@@ -290,8 +286,14 @@ impl HostSenses {
         let (told, mend) = presence(&mut self.input, &self.roots, &self.seen, covered, all, now);
         let mut presence = self.said.add_to(told, now);
         self.mend = mend.or_else(|| self.said.mend());
-        // When the screen began to idle says less than who sees each touch.
-        presence.still_for = still_for.filter(|_| idle.is_none() && !self.seen.is_whole());
+        if self.said.is_occupied() {
+            // Nobody tells us of its films: nothing but its idling says that it is left.
+            presence.still_for = Some(Duration::ZERO);
+            presence.doing.get_or_insert_with(|| OCCUPIED.to_owned());
+        } else {
+            // When the screen began to idle says less than who sees each touch.
+            presence.still_for = still_for.filter(|_| idle.is_none() && !self.seen.is_whole());
+        }
         // Somebody opened the lid: as good as a key.
         if let Some(at) = resumed {
             let ago = now.saturating_duration_since(at);

@@ -28,8 +28,10 @@ pub fn others(before: Counters, after: Counters, gap: Duration) -> Option<f64> {
     let total = after.total - before.total;
     let busy = after.busy - before.busy;
     let ours = after.ours - before.ours;
-    let waited = (after.waited - before.waited).max(0.0);
-    // A child that left our tree without being waited for takes its past with it: the sum falls.
+    // Others stand runnable for one another too, and by a quota of their own while processors idle: for us no longer than we
+    // ran, and only that would be theirs without us.
+    let waited = (after.waited - before.waited).clamp(0.0, ours.max(0.0));
+    // What cannot be read for a moment counts as nothing: the sum falls.
     if gap > LONGEST_GAP || total <= 0.0 || busy < 0.0 || ours < 0.0 {
         return None;
     }
@@ -38,8 +40,10 @@ pub fn others(before: Counters, after: Counters, gap: Duration) -> Option<f64> {
     Some(((used + waited) / total).clamp(0.0, 1.0))
 }
 
-/// A look that could not tell breaks no row, but a row of such looks does: after this long nothing is known.
-const LONGEST_BLINK: Duration = Duration::from_secs(2);
+/// A look that could not tell breaks no row, but a row of such looks does: after this long nothing is known. Longer than the
+/// five seconds in which the slowest look is waited for and the pause behind it: each look tells of all the time since the one
+/// before, however long it took.
+const LONGEST_BLINK: Duration = Duration::from_secs(6);
 
 /// How long a reading has stood over its threshold without a break.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,6 +120,24 @@ mod tests {
         };
         let share = others(at(0.0, 0.0, 0.0), after, Duration::from_secs(1));
         assert!((share.expect("it is known") - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn who_waits_by_a_quota_of_its_own_needs_no_more_than_it_has() {
+        let waits = |busy, ours| Counters {
+            waited: 3.0,
+            ..at(busy, 4.0, ours)
+        };
+        let share = |after| others(at(0.0, 0.0, 0.0), after, Duration::from_secs(2));
+        assert_eq!(share(waits(1.0, 0.0)), Some(0.25), "nothing of ours ran");
+        // Two of ours ran for a second in all: no more than that is anybody's for whom they stood in the way.
+        assert_eq!(share(waits(2.0, 1.0)), Some(0.5));
+        assert_eq!(share(waits(4.0, 3.0)), Some(1.0), "starved by us");
+        let backwards = Counters {
+            waited: -1.0,
+            ..at(2.0, 4.0, 1.0)
+        };
+        assert_eq!(share(backwards), Some(0.25), "somebody took its past away");
     }
 
     #[test]

@@ -17,7 +17,7 @@ struct Inner {
     /// Servers that worked for us at any moment since the last look.
     touched: BTreeSet<String>,
     containers: Held,
-    /// Of these containers, those that no group of ours holds.
+    /// Of these containers, those of which it is not known what they use.
     outside: Held,
 }
 
@@ -50,7 +50,7 @@ pub struct Ours {
     pub servers: BTreeSet<String>,
     /// The container engine worked for us.
     pub containers: bool,
-    /// Containers of ours ran where no group of ours counts them.
+    /// Containers of ours ran of which it is not known what they used.
     pub outside: bool,
 }
 
@@ -72,7 +72,8 @@ impl OwnWork {
         }
     }
 
-    /// Held for as long as the container engine has containers of ours; `counted` where they lie within our own groups.
+    /// Held for as long as the container engine has containers of ours; `counted` where the dream's tree counts each of them, or
+    /// knows that it cannot.
     #[must_use]
     pub fn begin_containers(&self, counted: bool) -> ContainersGuard {
         let mut inner = self.lock();

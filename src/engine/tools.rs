@@ -7,13 +7,13 @@ use crate::clock;
 use futures_util::future::join_all;
 
 use crate::coder::Coder;
-use crate::config::{LlmChoice, LlmSettings};
+use crate::config::{LlmChoice, LlmSettings, SandboxChoice};
 use crate::dream::{ArmKey, Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::server::{Hold, ServerError};
 use crate::llm::{Around, LlmClient};
 use crate::pack::offline::{Inspiration, OfflinePack};
-use crate::sandbox::{self, Sandbox, libraries};
+use crate::sandbox::{self, Backend, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
 
@@ -113,6 +113,29 @@ fn worked(pack: &OfflinePack) -> Vec<Example> {
     examples.collect()
 }
 
+/// The sandbox, and what is held from now on for as long as there may be containers of ours. While one is looked for nobody
+/// can say whose load an engine's is; what is gathered after it, a model server among it, may take minutes.
+pub(super) async fn choose(
+    engine: &DreamEngine,
+    permit: &WorkPermit,
+) -> Result<(Arc<dyn Sandbox>, Option<Box<dyn Send>>), EngineError> {
+    let settings = &engine.settings.sandbox;
+    let may_use_docker = settings.choice != SandboxChoice::Bubblewrap;
+    let trying = may_use_docker.then(|| (engine.containers)(false));
+    // What a killed process left: here, where it is about to be in the way.
+    if let Err(error) = sandbox::sweep(&settings.namespace).await {
+        tracing::debug!(%error, "nothing could be swept");
+    }
+    let sandbox = sandbox::select_for_many(settings, permit).await?;
+    if engine.settings.dreaming.strict {
+        sandbox::require_protection(sandbox.as_ref(), permit).map_err(EngineError::Unprotected)?;
+    }
+    // From here on the tree knows of each container whether it is counted.
+    let containers = (sandbox.backend() == Backend::Docker).then(|| (engine.containers)(true));
+    drop(trying);
+    Ok((sandbox, containers))
+}
+
 /// The model server of our own, where one is set. One that does not come up costs the session its model, no more.
 async fn bring_up(
     engine: &DreamEngine,
@@ -157,18 +180,10 @@ impl Tools {
     pub(super) async fn gather(
         engine: &DreamEngine,
         permit: &WorkPermit,
+        sandbox: Arc<dyn Sandbox>,
         request: &RemRequest,
         tally: &mut Tally,
     ) -> Result<Self, EngineError> {
-        // What a killed process left: here, where it is about to be in the way.
-        if let Err(error) = sandbox::sweep(&engine.settings.sandbox.namespace).await {
-            tracing::debug!(%error, "nothing could be swept");
-        }
-        let sandbox = sandbox::select_for_many(&engine.settings.sandbox, permit).await?;
-        if engine.settings.dreaming.strict {
-            sandbox::require_protection(sandbox.as_ref(), permit)
-                .map_err(EngineError::Unprotected)?;
-        }
         let server = bring_up(engine, permit, tally).await?;
         // The port of a server of ours may be another each time, and it is the same model all the same.
         let own = engine

@@ -25,6 +25,10 @@ use crate::supervisor::{Status, SupervisorHandle, Told, Why};
 /// A backlog of tasks may be long; a file of ten thousand long lines fits.
 const LARGEST_BODY: usize = 64 << 20;
 
+/// The longest session that can be asked for: a year, as at the command line. No limit is said by leaving it out, and a clock
+/// cannot count to whatever a number can say.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 #[derive(Debug, Clone)]
 struct Front {
     supervisor: SupervisorHandle,
@@ -124,13 +128,18 @@ impl RemBody {
     /// What is asked of the supervisor, with the service's own settings for what is left out.
     ///
     /// # Errors
-    /// `for_seconds` is below zero or no number; the text is for a person.
+    /// `for_seconds` is below zero, longer than a year or no number; the text is for a person.
     pub fn request(self, own: &Dreaming) -> Result<RemRequest, String> {
         let for_duration = self
             .for_seconds
             .map(Duration::try_from_secs_f64)
             .transpose()
-            .map_err(|_| "for_seconds must be a number of seconds, 0 or more".to_owned())?
+            .ok()
+            .filter(|length| length.is_none_or(|length| length <= LONGEST))
+            .ok_or_else(|| {
+                let most = LONGEST.as_secs();
+                format!("for_seconds must be a number of seconds from 0 to {most} (a year)")
+            })?
             .map(to_milliseconds);
         let unbounded = for_duration.is_some() || !self.tasks.is_empty();
         let silent = if unbounded { 0 } else { own.max_scenarios };

@@ -138,6 +138,13 @@ impl Docker {
         }
     }
 
+    /// Hands the engine no group of ours to put its containers into, as where its driver takes none.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.cgroupfs = false;
+        self
+    }
+
     /// With these libraries for every container.
     #[must_use]
     pub fn with_libraries(self, libraries: Option<LibrarySet>) -> Self {
@@ -277,8 +284,8 @@ impl Sandbox for Docker {
         let mut gaps = Vec::new();
         if !self.lies_within(tree) {
             gaps.push(
-                "containers are outside of the dream's process tree: they are paused and ended through the engine, and \
-                 while they run nobody can tell their load from others'"
+                "containers are outside of the dream's process tree: they are paused and ended through the engine, unless this \
+                 user may write to their control groups"
                     .to_owned(),
             );
         }

@@ -75,6 +75,33 @@ impl Hierarchy {
         })
     }
 
+    /// The group of a process here, from its `/proc/<pid>/cgroup`, relative to the mount.
+    pub(super) fn path_in(&self, told: &str) -> Option<PathBuf> {
+        told.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':');
+            let (_, names, path) = (fields.next()?, fields.next()?, fields.next()?);
+            let ours = if self.v2 {
+                names.is_empty()
+            } else {
+                names
+                    .split(',')
+                    .any(|n| self.controllers.iter().any(|c| c == n))
+            };
+            ours.then(|| PathBuf::from(path.trim_start_matches('/')))
+        })
+    }
+
+    /// The group at a path relative to the mount, where somebody else made it.
+    pub(super) fn group_at(&self, path: &Path) -> Option<Group> {
+        let path = self.mount.join(path);
+        path.is_dir().then(|| Group {
+            mount: self.mount.clone(),
+            path,
+            v2: self.v2,
+            controllers: self.controllers.clone(),
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn holds(&self, name: &str) -> bool {
         self.mount.join(&self.base).join(name).exists()
@@ -82,7 +109,7 @@ impl Hierarchy {
 }
 
 /// Hierarchies in the form of `/proc/self/mounts`.
-fn read_mounts(mounts: &str) -> Vec<Hierarchy> {
+pub(super) fn read_mounts(mounts: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for line in mounts.lines() {
         let mut fields = line.split(' ');
@@ -112,20 +139,9 @@ fn read_mounts(mounts: &str) -> Vec<Hierarchy> {
     found
 }
 
-/// The group of this process in a hierarchy, from `/proc/self/cgroup`, relative to the mount.
+/// The group that was handed to this process in a hierarchy, from `/proc/self/cgroup`, relative to the mount.
 fn own_group(own: &str, hierarchy: &Hierarchy) -> Option<PathBuf> {
-    own.lines().find_map(|line| {
-        let mut fields = line.splitn(3, ':');
-        let (_, names, path) = (fields.next()?, fields.next()?, fields.next()?);
-        let ours = if hierarchy.v2 {
-            names.is_empty()
-        } else {
-            names
-                .split(',')
-                .any(|n| hierarchy.controllers.iter().any(|c| c == n))
-        };
-        ours.then(|| delegated::handed(PathBuf::from(path.trim_start_matches('/'))))
-    })
+    hierarchy.path_in(own).map(delegated::handed)
 }
 
 fn words(path: &Path) -> Vec<String> {

@@ -73,6 +73,50 @@ fn a_frozen_tree_can_be_killed() {
     child.wait().unwrap();
 }
 
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Whether it comes to stand still, or not to, within two seconds.
+fn comes_to(pid: u32, still: bool) -> bool {
+    for _ in 0..200 {
+        if state(pid).is_some_and(|state| (state == 'T') == still) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+#[test]
+fn what_is_started_while_all_stand_still_by_signals_stands_still_too() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let busy = || {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "while :; do :; done"]);
+        command.stdin(Stdio::null()).spawn().unwrap()
+    };
+    let tree = Arc::new(Tree::without_groups(0));
+    assert!(!tree.freeze(), "nobody is there yet");
+    let mut child = busy();
+    let adopted = tree.adopt(child.id());
+    assert!(comes_to(child.id(), true));
+    assert!(tree.thaw());
+    assert!(comes_to(child.id(), false));
+    // Who comes after that runs at once.
+    let mut other = busy();
+    let also = tree.adopt(other.id());
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(comes_to(other.id(), false));
+    tree.kill();
+    child.wait().unwrap();
+    other.wait().unwrap();
+    drop((adopted, also));
+}
+
 #[test]
 fn what_is_in_a_tree_dies_with_us_however_it_was_started() {
     let Some(mut tree) = tree("dead") else { return };

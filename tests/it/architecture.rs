@@ -224,7 +224,7 @@ fn every_outside_crate_has_its_owner() {
         ("store::rows", "use rusqlite::Connection;"),
         ("sandbox::docker::container", "use bollard::Docker;"),
         ("http::api", "use ::axum::Router;"),
-        ("energy::host", "fn f(s: &sysinfo::System) {}"),
+        ("energy::host", "fn f(c: &zbus::Connection) {}"),
         ("llm::wire", "fn f() -> reqwest::Client { x() }"),
         ("cli::client", "use reqwest::Client;"),
         ("app", "use anyhow::Context;"),

@@ -235,13 +235,21 @@ async fn a_request_that_makes_no_sense_is_refused_in_words() {
         "{",
         r#"{"max_scenarios": "ten"}"#,
         r#"{"for_seconds": -1}"#,
+        // More than a year, and more than a clock can count to.
+        r#"{"for_seconds": 31622401}"#,
+        r#"{"for_seconds": 1.8e19}"#,
+        r#"{"for_seconds": 1e300}"#,
         r#"{"colour": 1}"#,
     ] {
         let request = http.post("http://dreamer/api/rem").body(body);
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 400, "{body}");
         let problem: serde_json::Value = response.json().await.expect("JSON");
-        assert!(problem["error"].is_string());
+        let words = problem["error"].as_str().expect("a reason");
+        assert!(
+            !body.contains("for_seconds") || words.contains("year"),
+            "{words}"
+        );
     }
     assert_eq!(service.supervisor.snapshot().session, None);
     service.end().await;

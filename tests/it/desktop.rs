@@ -201,6 +201,33 @@ fn the_login_manager_tells_at_once_of_sleep_unlock_login_and_film() {
 }
 
 #[test]
+fn somebody_elses_session_holds_a_dream_back_for_as_long_as_it_is_in_use() {
+    let world = World::new();
+    let Some(bus) = Bus::start(&world) else {
+        return;
+    };
+    let Some(mut desktop) = StandIn::start(&bus, &["logind"]) else {
+        return;
+    };
+    let watched = Watched::on(roots(&world), Some(&bus.address), None);
+    watched.until_live(Source::Logind);
+    let presence = watched.presence();
+    assert_eq!((presence.still_for, presence.doing), (None, None));
+    desktop.order("somebody else");
+    watched.until(Source::Logind, "occupied", |word| {
+        word.foreign && word.occupied
+    });
+    let presence = watched.presence();
+    assert_eq!(presence.still_for, Some(Duration::ZERO));
+    let doing = presence.doing.expect("a film, for all that is known");
+    assert!(doing.contains("somebody else's session"), "{doing}");
+    desktop.order("somebody else idles");
+    watched.until(Source::Logind, "left", |word| !word.occupied);
+    let presence = watched.presence();
+    assert_eq!((presence.still_for, presence.doing), (None, None));
+}
+
+#[test]
 fn a_desktop_sees_what_a_closed_keyboard_hides_and_tells_of_the_return() {
     let world = World::new();
     closed_keyboard(&world);

@@ -238,6 +238,30 @@ fn keyboards_and_mice_are_told_apart_and_a_login_is_noticed() {
     assert_eq!(next(&job), None, "a timer's job");
 }
 
+/// A pager at the end of a pipe reads the keys of whatever terminal it belongs to by this name.
+#[test]
+fn a_key_that_is_read_without_naming_the_terminal_is_noticed() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let world = World::new();
+    let roots = roots(&world);
+    let node = world.write("dev/tty", "k");
+    let mut senses = senses_at(&roots);
+    let (sender, noticed) = mpsc::channel();
+    let _listening = senses.listen(Arc::new(move |notice| {
+        sender.send(notice.what).ok();
+    }));
+    let next = || noticed.recv_timeout(Duration::from_millis(500)).ok();
+    drop(std::fs::File::open(&node).expect("it is opened"));
+    assert_eq!(next(), None, "nobody has typed");
+    std::fs::read(&node).expect("it is read");
+    assert_eq!(next(), Some(Notice::Key));
+    // By itself it is no sign of anybody.
+    let presence = senses_at(&roots).read(clock::monotonic()).presence;
+    assert_eq!(presence, Presence::headless());
+}
+
 #[test]
 fn the_originals_names_answer_by_one_reading() {
     let script = Script::calm();

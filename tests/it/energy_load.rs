@@ -14,7 +14,7 @@ use dreamer::dream::{Complexity, RemRequest, SessionReport, SessionStatus, Trigg
 use dreamer::energy::host::HostSenses;
 use dreamer::energy::{OwnWork, Power, Presence, Reading, Sensed, Senses};
 use dreamer::llm::server::Servers;
-use dreamer::sandbox::{self, Job, Limits, RunnerSpec};
+use dreamer::sandbox::{self, Job, Limits, RunnerSpec, Sandbox, SandboxError};
 use dreamer::supervisor::permit::{self, PermitKind, WorkPermit};
 use dreamer::supervisor::{
     Purpose, RunSession, Snapshot, StateName, Supervisor, SupervisorHandle, SupervisorParts,
@@ -96,13 +96,30 @@ enum Burns {
     OwnServer,
 }
 
-/// A dream that burns until the permit is over.
-fn burning(settings: &Settings, tree: &Arc<Tree>, burns: Burns) -> RunSession {
+/// Opens and closes sandboxes one after the other, for which an engine has to work.
+async fn churn(permit: WorkPermit, sandbox: Arc<dyn Sandbox>) -> Result<(), SandboxError> {
+    let spec = RunnerSpec {
+        hash_seed: 1000,
+        limits: Limits::default(),
+    };
+    loop {
+        let mut runner = sandbox.open(&permit, &spec).await?;
+        let code = "sum(range(1000))".to_owned();
+        runner.run(&permit, &Job::Program { code }).await?;
+        runner.close().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// A dream that burns until the permit is over. Tells `own` of its containers as the engine does.
+fn burning(settings: &Settings, tree: &Arc<Tree>, burns: Burns, own: &OwnWork) -> RunSession {
+    let own = own.clone();
     let choice = settings.sandbox.clone();
     let llm = settings.llm.clone();
     let servers = Servers::new(&llm, tree, open_log(settings)).expect("a keeper");
     Arc::new(move |permit: WorkPermit, _, _| {
         let (choice, llm, servers) = (choice.clone(), llm.clone(), servers.clone());
+        let own = own.clone();
         Box::pin(async move {
             let _hold = match burns {
                 Burns::OwnServer => servers.for_session(&llm, &permit).await.expect("it is up"),
@@ -112,8 +129,13 @@ fn burning(settings: &Settings, tree: &Arc<Tree>, burns: Burns) -> RunSession {
                 panic!("not a session's permit")
             };
             if let Burns::Sandboxes(count) = burns {
+                let by_engine = choice.choice == SandboxChoice::Docker;
+                let _containers = by_engine.then(|| own.begin_containers(true));
                 let sandbox = sandbox::select(&choice, &permit).await.expect("a sandbox");
-                let mut work = tokio::task::JoinSet::new();
+                let mut work = tokio::task::JoinSet::<Result<(), SandboxError>>::new();
+                if by_engine {
+                    work.spawn(churn(permit.clone(), Arc::clone(&sandbox)));
+                }
                 for hash_seed in 0..count {
                     let (permit, sandbox) = (permit.clone(), Arc::clone(&sandbox));
                     work.spawn(async move {
@@ -125,7 +147,7 @@ fn burning(settings: &Settings, tree: &Arc<Tree>, burns: Burns) -> RunSession {
                         let spec = RunnerSpec { hash_seed, limits };
                         let mut runner = sandbox.open(&permit, &spec).await?;
                         let code = "while True: pass".to_owned();
-                        runner.run(&permit, &Job::Program { code }).await
+                        runner.run(&permit, &Job::Program { code }).await.map(drop)
                     });
                 }
                 permit.ended().await;
@@ -193,7 +215,7 @@ impl Bench {
             }
         }
         ledger(sandbox.backend().as_str());
-        let run_session = burning(&settings, &tree, burns);
+        let run_session = burning(&settings, &tree, burns, &own);
         let supervisor = Supervisor::start(SupervisorParts::new(
             Purpose::Requests,
             settings,
@@ -225,6 +247,14 @@ impl Bench {
         matches!(found, Ok(Ok(_)))
     }
 
+    /// It is known that others used little, some time since the last call; unknown throughout would be no answer.
+    #[track_caller]
+    fn knows_of_little_load(&self) {
+        let shares = self.shares();
+        let little = |share: &Sensed<f64>| share.known().is_some_and(|share| share < 0.4);
+        assert!(shares.iter().any(little), "{shares:?}");
+    }
+
     /// The dream's own processes use both processors, and it goes on.
     async fn burns_and_sleeps_on(&self) {
         let (began, idle) = (clock::monotonic(), self.tree.cpu_time());
@@ -232,6 +262,9 @@ impl Bench {
             assert!(began.elapsed() < QUIET_WITHIN, "nothing burns");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        // Of what was before it burned, and of the look that covers some of both.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.shares();
         let (before, had_before) = (self.tree.cpu_time(), had_by_the_machine());
         let woken = self
             .until(while_burning(), |now| now.waking.is_some())
@@ -245,6 +278,7 @@ impl Bench {
             used > had * 0.5,
             "it burned {used:.1} of {had:.1} CPU seconds"
         );
+        self.knows_of_little_load();
     }
 
     /// Every share that was read since the last call.
@@ -404,8 +438,17 @@ async fn a_server_that_works_for_us_does_not_wake_us_whoever_started_it() {
         .until(while_burning(), |now| now.waking.is_some())
         .await;
     assert!(!woken, "{:?}", bench.shares());
-    // The very same load with no request of ours in flight is another program's.
+    bench.knows_of_little_load();
+    // What it still does when nobody waits any more it does for us, as far as anybody can see.
     drop(in_flight);
+    let lingers = Duration::from_secs(4);
+    let woken = bench.until(lingers, |now| now.waking.is_some()).await;
+    assert!(!woken, "{:?}", bench.shares());
+    bench.knows_of_little_load();
+    // Once it was seen doing nothing, the very same load is another program's.
+    killpg(server.pid, Signal::SIGSTOP).expect("it is ours");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    killpg(server.pid, Signal::SIGCONT).expect("it is ours");
     assert!(
         bench.until(Duration::from_secs(6), frozen_by_load).await,
         "{:?}",

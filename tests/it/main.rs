@@ -11,6 +11,7 @@ mod doctor;
 mod energy;
 mod energy_load;
 mod experience;
+mod gathering;
 mod given;
 mod graphics;
 mod guardian;

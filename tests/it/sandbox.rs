@@ -2,6 +2,7 @@
 //! test runs on every backend that this machine has and says which it left out.
 
 mod answers;
+mod apart;
 pub(crate) mod bench;
 #[expect(
     clippy::unwrap_used,

@@ -1,6 +1,7 @@
 //! Whole sessions on real parts: knowledge in, verified dreams out, on every sandbox that is present and with each
 //! generator; and what a wake leaves behind.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use dreamer::energy::Sensed;
 use dreamer::knowledge::Knowledge;
 use dreamer::store::Store;
 use dreamer::supervisor::{Purpose, Supervisor, SupervisorHandle};
+use dreamer::tree::start_time;
 
 use crate::sandbox::bench::{containers_of, groups_of};
 use crate::support::fake_llm::{self, FakeLlm};
@@ -278,9 +280,81 @@ async fn left_behind(settings: &Settings, woken: dreamer::clock::Instant) -> Vec
     }
 }
 
+/// A model server of ours that passes everything on to a model at another port and takes its time. It has a child that would
+/// outlive it, and writes both numbers down.
+const PASSES_ON: &str = r#"#!/usr/bin/env python3
+import http.client, http.server, os, subprocess, sys, time
+port, model = int(sys.argv[1]), int(sys.argv[2])
+child = subprocess.Popen(["sleep", "600"])
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "pids"), "a") as pids:
+    pids.write(f"{os.getpid()}\n{child.pid}\n")
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.pass_on("GET", None)
+    def do_POST(self):
+        time.sleep(0.25)
+        self.pass_on("POST", self.rfile.read(int(self.headers["Content-Length"])))
+    def pass_on(self, method, body):
+        there = http.client.HTTPConnection("127.0.0.1", model)
+        there.request(method, self.path, body)
+        answer = there.getresponse()
+        said = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Answer).serve_forever()
+"#;
+
+/// True where this test has its process to itself: all that descends from it is the test's own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how tests are run is the test run's own business, no setting of the program"
+)]
+fn is_alone() -> bool {
+    full() || std::env::var_os("NEXTEST").is_some()
+}
+
+/// Living processes that descend from this one, but for the shell that waits for our own end.
+fn descendants() -> Vec<String> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
+            continue;
+        };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        children.entry(parent.unwrap_or(0)).or_default().push(pid);
+    }
+    let mut found = Vec::new();
+    let mut todo = children.remove(&std::process::id()).unwrap_or_default();
+    while let Some(pid) = todo.pop() {
+        todo.extend(children.remove(&pid).unwrap_or_default());
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        // One that has ended and was not asked for yet is no work.
+        if start_time(pid).is_some() && !words.contains("dreamer-dead-man") {
+            found.push(format!("process {pid}: {words}"));
+        }
+    }
+    found
+}
+
 fn there(settings: &Settings) -> Vec<String> {
     let namespace = &settings.sandbox.namespace;
     let mut left = containers_of(namespace);
+    if is_alone() {
+        left.extend(descendants());
+    }
+    // What a model server wrote down, wherever it went since.
+    let pids = std::fs::read_to_string(settings.data_dir.join("pids")).unwrap_or_default();
+    let lives = |pid: &&str| Path::new(&format!("/proc/{pid}/exe")).exists();
+    left.extend(pids.lines().filter(lives).map(str::to_owned));
     for tree in groups_of(namespace) {
         let procs = std::fs::read_to_string(tree.join("cgroup.procs")).unwrap_or_default();
         left.extend(procs.lines().map(str::to_owned));
@@ -353,7 +427,24 @@ fn named(folder: &Path, end: &str) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// The pack's tasks are all solved where nobody disturbs: whatever a wake turned into a verdict would be a rejection.
+/// A session without a model, or with one that a server of ours has; and what is asked of it.
+fn with_model(world: &World, llm: Option<&FakeLlm>) -> (Settings, RemRequest) {
+    let Some(llm) = llm else {
+        let settings = settings(world, SandboxChoice::Auto, LlmChoice::Forbidden);
+        return (settings, request(1000));
+    };
+    let arguments = format!("{{port}} {}", llm.port());
+    let mut settings = world.settings_with_server(PASSES_ON, &arguments);
+    settings.output_dir = world.path().join("out");
+    // More than it can do until it is woken.
+    let prompts = std::iter::once(fake_llm::some_task()).chain(fake_llm::more_tasks());
+    let mut asked = given(String::new());
+    asked.tasks = prompts.flat_map(|prompt| given(prompt).tasks).collect();
+    (settings, asked)
+}
+
+/// The pack's tasks are all solved where nobody disturbs, and so are those that the model is given: whatever a wake turned
+/// into a verdict would be a rejection. Every third session has a model server of ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothing() {
     // From the request on, or from the first task on.
@@ -364,15 +455,18 @@ async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothin
     } else {
         vec![(false, 150), (true, 60), (true, 500)]
     };
+    let llm = FakeLlm::competent().await;
     for backend in backends().await {
         let mut requeued = 0;
-        for (at_work, after_ms) in moments.iter().copied() {
+        for (number, (at_work, after_ms)) in moments.iter().copied().enumerate() {
             let world = World::new();
-            let mut settings = settings(&world, backend, LlmChoice::Forbidden);
+            let by_model = number % 3 == 2;
+            let (mut settings, asked) = with_model(&world, by_model.then_some(&llm));
+            settings.sandbox.choice = backend;
             settings.sandbox.namespace = "dreamer-it-moments".to_owned();
             know(&world, &settings, "tools.py", TOOLS);
             let (supervisor, _senses) = supervise(&settings);
-            let session = supervisor.request(request(1000)).await;
+            let session = supervisor.request(asked).await;
             let session = session.expect("it is accepted");
             if at_work {
                 let mut watch = supervisor.watch();
@@ -381,7 +475,9 @@ async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothin
                 drop(dreaming.expect("it dreams").expect("it lives"));
             }
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
-            let told = format!("{backend:?} after {after_ms} ms, at work: {at_work}");
+            let told = format!(
+                "{backend:?} after {after_ms} ms, at work: {at_work}, with a model: {by_model}"
+            );
             let woken = dreamer::clock::monotonic();
             assert!(supervisor.wake(WakeReason::Wake).await, "{told}");
             let report = supervisor.finished(&session).await.expect("a report");

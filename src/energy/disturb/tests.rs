@@ -117,6 +117,26 @@ fn load_wakes_after_its_dwell_and_not_before() {
 }
 
 #[test]
+fn load_wakes_though_each_look_takes_its_time() {
+    // The senses may take five seconds, and the next look begins half a second later.
+    for between in [Duration::from_millis(2500), Duration::from_millis(5500)] {
+        let start = clock::monotonic();
+        let mut reading = calm();
+        reading.load_of_others = Sensed::Known(1.0);
+        let mut heavy = Heavy::default();
+        let overs: Vec<_> = (0..3)
+            .map(|look| {
+                let held = running(Trigger::Manual, start);
+                let now = start + between * look;
+                Disturbance::of(&reading, &settings(), held, false, &mut heavy, now).over
+            })
+            .collect();
+        let load = Some(WakeReason::Load);
+        assert_eq!(overs, [None, load, load], "{between:?}");
+    }
+}
+
+#[test]
 fn heat_counts_at_once_and_is_over_only_well_below() {
     let start = clock::monotonic();
     let mut reading = calm();

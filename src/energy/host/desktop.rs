@@ -39,6 +39,10 @@ const LOOK: Duration = Duration::from_mins(1);
 /// Signals come in bursts: one look for all of them.
 const BURST: Duration = Duration::from_millis(250);
 
+/// What a desktop tells of so soon after a watched device did is the same input told again. It tells of the first touch after a
+/// pause alone, milliseconds later where it has the processor; whoever goes on is told by the device.
+const ECHO: Duration = Duration::from_secs(3);
+
 /// What a message means for us, the weightiest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Heard {
@@ -62,15 +66,20 @@ struct Ears {
 
 impl Ears {
     fn take(&self, heard: Heard) {
+        let at = clock::monotonic();
         let what = match heard {
             Heard::Nothing | Heard::Changed | Heard::Paused => return,
-            // Where every device is watched its kind is told by the watch; this may be a bumped desk. Where it is not,
-            // nobody else tells.
-            Heard::Active if self.seen.is_whole() => Notice::Pointer,
+            // Where every device is watched its kind is told by the watch; this may be a bumped desk, and told twice that
+            // would be a hand. Where it is not, nobody else tells.
+            Heard::Active if self.seen.is_whole() => {
+                if self.seen.told_within(ECHO, at) {
+                    return;
+                }
+                Notice::Pointer
+            }
             Heard::Active => Notice::Key,
             Heard::Told(what) => what,
         };
-        let at = clock::monotonic();
         (self.hear)(&Noticed { what, at });
         // After telling: whoever looks and finds it has been told already. Sleep is nobody's input.
         if what != Notice::Sleep {

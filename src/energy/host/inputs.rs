@@ -74,13 +74,16 @@ pub(super) fn terminals(roots: &Roots, all: &Processes) -> Terminals {
     }
 }
 
-/// The nodes of all terminals that exist now.
+/// The nodes of all terminals that exist now, and the one by which a program reads the terminal that it belongs to, whichever
+/// that is: a pager whose input is a pipe, a password's prompt. Who has no terminal cannot open it. Only its being read tells
+/// something: its time is of them all.
 pub(super) fn terminal_nodes(roots: &Roots) -> Vec<PathBuf> {
     let places = terminal_places(&roots.dev).into_iter();
     let numbered =
         places.flat_map(|(folder, prefix)| numbered(&folder, prefix).unwrap_or_default());
     numbered
         .chain(lines(roots, &Processes::read(&roots.proc)))
+        .chain([roots.dev.join("tty")])
         .collect()
 }
 

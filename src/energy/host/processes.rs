@@ -33,6 +33,8 @@ struct Process {
     /// Seconds of its own, and of its children that it has waited for.
     own: f64,
     waited: f64,
+    /// When it started, in ticks since the machine did.
+    started: u64,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +84,11 @@ impl Processes {
             }
         }
         family
+    }
+
+    /// What a process has started itself and that has not left it.
+    pub(super) fn children(&self, pid: u32) -> &[u32] {
+        self.children.get(&pid).map_or(&[], Vec::as_slice)
     }
 
     /// CPU seconds of one process; `waited` adds what its children used that it has waited for.
@@ -135,8 +142,9 @@ impl Processes {
         self.pids().filter(owned).collect()
     }
 
-    pub(super) fn lives(&self, pid: u32) -> bool {
-        self.all.contains_key(&pid)
+    /// When a process started; `None` where there is none. With its number it names a process for ever.
+    pub(super) fn started(&self, pid: u32) -> Option<u64> {
+        self.all.get(&pid).map(|process| process.started)
     }
 }
 
@@ -146,7 +154,7 @@ fn parse(stat: &str) -> Option<Process> {
     let (head, rest) = stat.rsplit_once(')')?;
     let name = head.split_once('(')?.1.to_owned();
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    // Counted from 0 after the name: 1 parent, 4 terminal, 11 and 12 own time, 13 and 14 children's.
+    // Counted from 0 after the name: 1 parent, 4 terminal, 11 and 12 own time, 13 and 14 children's, 19 the start.
     let seconds = |index: usize| -> Option<f64> {
         fields
             .get(index)?
@@ -162,6 +170,7 @@ fn parse(stat: &str) -> Option<Process> {
         terminal: fields.get(4)?.parse::<i32>().ok()?.cast_unsigned(),
         own: seconds(11)? + seconds(12)?,
         waited: seconds(13)? + seconds(14)?,
+        started: fields.get(19)?.parse().ok()?,
     })
 }
 
@@ -226,7 +235,7 @@ mod tests {
         let line = "42 (a) b (c)) S 7 42 42 34816 42 4194560 1 2 0 0 150 50 30 20 20 0 1 0 99 1 1";
         let process = parse(line).expect("it is read");
         assert_eq!((process.parent, process.terminal), (7, 34816));
-        assert_eq!(process.name, "a) b (c)");
+        assert_eq!((process.name.as_str(), process.started), ("a) b (c)", 99));
         assert!((process.own - 2.0).abs() < 1e-9 && (process.waited - 0.5).abs() < 1e-9);
         assert_eq!(parse("garbage"), None);
         assert_eq!(parse("1 (x) S"), None);

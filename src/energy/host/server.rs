@@ -33,16 +33,27 @@ pub(super) enum Owner {
     Unknown,
 }
 
-/// The servers that ever worked for us, and who listens there as far as it was found.
+/// The servers that ever worked for us, and who listens there as far as it was found: by which socket, as another program may
+/// take the address over.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    known: BTreeMap<String, Option<Listener>>,
+    known: BTreeMap<String, Option<(Socket, Listener)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listener {
-    Process(u32),
+    /// Its number, and when it started: numbers are used again.
+    Process(u32, u64),
     User(u32),
+}
+
+impl Listener {
+    fn lives(self, all: &Processes) -> bool {
+        match self {
+            Self::Process(pid, started) => all.started(pid) == Some(started),
+            Self::User(_) => true,
+        }
+    }
 }
 
 impl Servers {
@@ -53,7 +64,7 @@ impl Servers {
         }
     }
 
-    /// Who listens behind each known server. A process once found is looked for again when it is gone.
+    /// Who listens behind each known server. Looked for again when the process is gone, or another socket listens.
     pub(super) fn find(&mut self, proc: &Path, all: &Processes) -> Vec<(String, Owner)> {
         let mut found = Vec::new();
         for (url, listener) in &mut self.known {
@@ -61,17 +72,17 @@ impl Servers {
                 Target::Elsewhere => Owner::Elsewhere,
                 Target::Unclear => Owner::Unknown,
                 Target::Port(port) => {
-                    let lives = |known| match known {
-                        Listener::Process(pid) => all.lives(pid),
-                        Listener::User(_) => true,
+                    let now = listening(proc, port);
+                    let is_same = |(socket, known): (Socket, Listener)| {
+                        now == Some(socket) && known.lives(all)
                     };
-                    if !listener.is_some_and(lives) {
+                    if !listener.is_some_and(is_same) {
                         *listener =
-                            listening(proc, port).and_then(|socket| behind(proc, all, socket));
+                            now.and_then(|socket| Some((socket, behind(proc, all, socket)?)));
                     }
                     match listener {
-                        Some(Listener::Process(pid)) => Owner::Process(*pid),
-                        Some(Listener::User(user)) => Owner::User(*user),
+                        Some((_, Listener::Process(pid, _))) => Owner::Process(*pid),
+                        Some((_, Listener::User(user))) => Owner::User(*user),
                         None => Owner::Unknown,
                     }
                 }
@@ -167,7 +178,10 @@ fn behind(proc: &Path, all: &Processes, socket: Socket) -> Option<Listener> {
         return socket.somebody_elses().map(Listener::User);
     };
     let passes_on = all.named(&FORWARDERS).any(|forwarder| forwarder == pid);
-    (!passes_on).then_some(Listener::Process(pid))
+    if passes_on {
+        return None;
+    }
+    Some(Listener::Process(pid, all.started(pid)?))
 }
 
 /// The process that holds a socket. Other users' processes cannot be asked without rights: then nobody is found. A service
@@ -218,20 +232,60 @@ mod tests {
         assert_eq!(listener("", 8080), None);
     }
 
+    /// Port 8080 has this socket, of this user.
+    fn put_socket(proc: &Path, inode: u64, user: u32) {
+        fs::create_dir_all(proc.join("net")).expect("a folder");
+        let line = format!("  0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 {user} 0 {inode} 1 0");
+        fs::write(proc.join("net/tcp"), format!("head\n{line}\n")).expect("a table");
+    }
+
+    /// A process that holds this socket.
+    fn put_holder(proc: &Path, pid: u32, name: &str, started: u64, inode: u64) {
+        let process = proc.join(pid.to_string());
+        fs::remove_dir_all(&process).ok();
+        fs::create_dir_all(process.join("fd")).expect("a folder");
+        let stat =
+            format!("{pid} ({name}) S 1 77 77 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 {started} 1 1");
+        fs::write(process.join("stat"), stat).expect("it is written");
+        let socket = format!("socket:[{inode}]");
+        std::os::unix::fs::symlink(socket, process.join("fd/3")).expect("a link");
+    }
+
+    #[test]
+    fn another_program_that_takes_the_address_over_is_another_server() {
+        let root = tempfile::tempdir().expect("a folder");
+        let proc = root.path();
+        let mut servers = Servers::default();
+        servers.ask(&BTreeSet::from(["http://127.0.0.1:8080".to_owned()]));
+        let mut who = || servers.find(proc, &Processes::read(proc))[0].1;
+        assert_eq!(who(), Owner::Unknown, "nobody listens yet");
+        // One that may not be asked is told by its user; another user's came after it.
+        put_socket(proc, 4711, 994);
+        assert_eq!(who(), Owner::User(994));
+        put_socket(proc, 4712, 995);
+        assert_eq!(who(), Owner::User(995));
+        put_socket(proc, 4713, 994);
+        put_holder(proc, 77, "llama-server", 9, 4713);
+        assert_eq!(who(), Owner::Process(77));
+        // The same number is another process now, which has nothing to do with it.
+        put_holder(proc, 77, "stranger", 10, 1);
+        put_holder(proc, 78, "llama-server", 10, 4713);
+        assert_eq!(who(), Owner::Process(78));
+        // It lives on, and somebody else listens.
+        put_socket(proc, 4714, 994);
+        put_holder(proc, 79, "ollama", 11, 4714);
+        assert_eq!(who(), Owner::Process(79));
+        fs::remove_file(proc.join("net/tcp")).expect("nobody listens any more");
+        assert_eq!(who(), Owner::Unknown);
+    }
+
     #[test]
     fn what_only_passes_on_to_a_container_is_not_taken_for_the_server() {
         let root = tempfile::tempdir().expect("a folder");
         let proc = root.path();
-        std::fs::create_dir_all(proc.join("net")).expect("a folder");
-        let line = "  0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 994 0 4711 1 0";
-        std::fs::write(proc.join("net/tcp"), format!("head\n{line}\n")).expect("a table");
+        put_socket(proc, 4711, 994);
         let who = |name: &str| {
-            let process = proc.join("77");
-            std::fs::remove_dir_all(&process).ok();
-            std::fs::create_dir_all(process.join("fd")).expect("a folder");
-            let stat = format!("77 ({name}) S 1 77 77 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9 1 1");
-            std::fs::write(process.join("stat"), stat).expect("it is written");
-            std::os::unix::fs::symlink("socket:[4711]", process.join("fd/3")).expect("a link");
+            put_holder(proc, 77, name, 9, 4711);
             let mut servers = Servers::default();
             servers.ask(&BTreeSet::from(["http://127.0.0.1:8080".to_owned()]));
             servers.find(proc, &Processes::read(proc))[0].1

@@ -16,7 +16,15 @@ use crate::tree::Mechanism;
 const SHORTEST_GAP: Duration = Duration::from_millis(200);
 
 /// Names of the container engine's own processes, as the kernel shows them (15 characters at most).
-const ENGINE: [&str; 3] = ["dockerd", "containerd", "containerd-shim"];
+const ENGINE: [&str; 7] = [
+    "dockerd",
+    "containerd",
+    "containerd-shim",
+    "podman",
+    "conmon",
+    "runc",
+    "crun",
+];
 
 /// The counters of one look, part by part: a part that appears between two looks has no difference yet.
 #[derive(Debug, Clone)]
@@ -24,7 +32,7 @@ pub(super) struct Sample {
     pub(super) at: Instant,
     pub(super) busy: f64,
     pub(super) total: f64,
-    /// The groups of dream work; without groups our whole family, with what it has waited for.
+    /// The groups of dream work; without groups our whole family, with what has ended. Containers in either case.
     pub(super) base: f64,
     /// Beside groups: our processes outside of them. A child that ended takes its last moment with it, no more.
     pub(super) family: BTreeMap<u32, f64>,
@@ -46,9 +54,9 @@ impl HostSenses {
         if too_soon {
             return self.share.clone();
         }
-        let ours = self.own.take();
+        let mut ours = self.own.take();
         self.hidden_server = None;
-        let share = match self.sample(all, &ours, now) {
+        let share = match self.sample(all, &mut ours, now) {
             Ok((after, trouble)) => {
                 let share = match (&self.before, trouble) {
                     (_, Some(trouble)) => Sensed::Unknown(trouble),
@@ -70,72 +78,85 @@ impl HostSenses {
         self.share.clone()
     }
 
-    /// The counters now, and why they may not be told apart.
+    /// The counters now, and why they may not be told apart. Adds to `ours` the servers that still work on what was asked of
+    /// them before.
     fn sample(
         &mut self,
         all: &Processes,
-        ours: &Ours,
+        ours: &mut Ours,
         now: Instant,
     ) -> Result<(Sample, Option<String>), String> {
         let (busy, total) = processes::machine(&self.roots.proc)?;
         let grouped = self.tree.mechanism() != Mechanism::None;
-        let in_groups: BTreeSet<u32> = if grouped {
-            self.tree.processes().into_iter().collect()
-        } else {
-            BTreeSet::new()
-        };
-        let family = all.family(std::process::id());
+        let in_groups: BTreeSet<u32> = self.tree.processes().into_iter().collect();
+        let me = std::process::id();
+        let family = all.family(me);
         // What a child in a group used is in the group's count for ever, and in its parent's once the parent has waited
         // for it: beside groups nobody's waiting is counted.
+        let counted = self.tree.cpu_time().as_secs_f64();
         let (base, family_used) = if grouped {
             let outside = family.iter().filter(|pid| !in_groups.contains(pid));
             let used = outside.map(|pid| (*pid, all.used(*pid, false))).collect();
-            (self.tree.cpu_time().as_secs_f64(), used)
+            (counted, used)
         } else {
-            let used = family.iter().map(|pid| all.used(*pid, true)).sum();
-            (used, BTreeMap::new())
+            // Of containers alone.
+            (counted + self.children.look(all, me), BTreeMap::new())
         };
-        let engine = all
-            .named(&ENGINE)
-            .map(|pid| (pid, all.used(pid, false)))
-            .collect();
+        let engine = engine_of(all);
+        let engine_pids: BTreeSet<u32> = engine.keys().copied().collect();
 
         let mut trouble = None;
-        if ours.outside || (ours.containers && !grouped) {
+        let uncounted = self.tree.take_uncounted();
+        if ours.outside || uncounted {
             trouble = Some("containers of ours run where no control group counts them".to_owned());
         }
         self.servers.ask(&ours.servers);
+        let before = self.before.as_ref();
+        let gap = before.map_or(Duration::ZERO, |before| {
+            now.saturating_duration_since(before.at)
+        });
         let mut servers = BTreeMap::new();
         let mut serving: BTreeSet<u32> = BTreeSet::new();
         for (url, owner) in self.servers.find(&self.roots.proc, all) {
-            let works_for_us = ours.servers.contains(&url);
-            match owner {
-                Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {}
+            let asked = ours.servers.contains(&url);
+            let (members, used): (BTreeSet<u32>, BTreeMap<u32, f64>) = match owner {
+                Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {
+                    continue;
+                }
                 Owner::Process(pid) => {
                     let members = all.family(pid);
                     let used = members.iter().map(|pid| all.used(*pid, true)).sum();
-                    servers.insert(url, BTreeMap::from([(pid, used)]));
-                    serving.extend(members.iter().filter(|_| works_for_us));
+                    (members, BTreeMap::from([(pid, used)]))
                 }
                 Owner::User(uid) => {
-                    let members = all.of_user(&self.roots.proc, uid);
-                    serving.extend(members.iter().filter(|_| works_for_us));
-                    let used = members.into_iter().map(|pid| (pid, all.used(pid, false)));
-                    servers.insert(url, used.collect());
+                    let members = all.of_user(&self.roots.proc, uid).into_iter();
+                    let used = members.map(|pid| (pid, all.used(pid, false)));
+                    let used: BTreeMap<u32, f64> = used.collect();
+                    (used.keys().copied().collect(), used)
                 }
-                Owner::Unknown if works_for_us => {
+                Owner::Unknown if asked => {
                     let hidden =
                         format!("the process behind {url}, which works for us, cannot be told");
                     // What it does on a graphics card cannot be told from another program's either.
                     self.hidden_server = Some(hidden.clone());
                     trouble = Some(hidden);
+                    continue;
                 }
-                Owner::Elsewhere | Owner::Unknown => {}
+                Owner::Elsewhere | Owner::Unknown => continue,
+            };
+            let grew = before.and_then(|before| Some(grown(before.servers.get(&url)?, &used)));
+            if asked {
+                self.lingering.asked(&url, now);
+            } else if self.lingering.works_on(&url, grew, gap, now) {
+                ours.servers.insert(url.clone());
             }
+            if ours.servers.contains(&url) {
+                serving.extend(members);
+            }
+            servers.insert(url, used);
         }
         self.our_pids = family.union(&in_groups).copied().collect();
         self.our_pids.extend(&serving);
-        let engine_pids: BTreeSet<u32> = all.named(&ENGINE).collect();
         let waited = self.waiting.look(&self.roots.proc, all, |pid| {
             self.our_pids.contains(&pid) || (ours.containers && engine_pids.contains(&pid))
         });
@@ -168,22 +189,12 @@ pub(super) fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed
         }
         serving.extend(used.iter().map(copied));
     }
-    let grown = |before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>| -> f64 {
-        after
-            .iter()
-            .filter_map(|(pid, used)| Some((used - before.get(pid)?).max(0.0)))
-            .sum()
-    };
-    let begun: f64 = after
-        .family
-        .iter()
-        .filter(|(pid, _)| !before.family.contains_key(pid))
-        .map(|(_, used)| used)
-        .sum();
-    let mut part = after.base - before.base + grown(&before.family, &after.family) + begun;
+    let mut part = after.base - before.base + grown(&before.family, &after.family);
+    part += begun(&before.family, &after.family);
     part += grown(&known, &serving);
     if ours.containers {
-        part += grown(&before.engine, &after.engine);
+        // Each container has helpers of its own, which begin with it.
+        part += grown(&before.engine, &after.engine) + begun(&before.engine, &after.engine);
     }
     let counters = |sample: &Sample, ours| Counters {
         busy: sample.busy,
@@ -196,6 +207,27 @@ pub(super) fn difference(before: &Sample, after: &Sample, ours: &Ours) -> Sensed
         || unknown("the counters of two looks do not compare"),
         Sensed::Known,
     )
+}
+
+/// What the processes that both looks have used between them.
+fn grown(before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>) -> f64 {
+    after
+        .iter()
+        .filter_map(|(pid, used)| Some((used - before.get(pid)?).max(0.0)))
+        .sum()
+}
+
+/// What those have used that began between the looks.
+fn begun(before: &BTreeMap<u32, f64>, after: &BTreeMap<u32, f64>) -> f64 {
+    let new = after.iter().filter(|(pid, _)| !before.contains_key(pid));
+    new.map(|(_, used)| used).sum()
+}
+
+/// The container engine's processes and what each has used. Not what they waited for: a container's own work is among that, and
+/// its groups count it.
+pub(super) fn engine_of(all: &Processes) -> BTreeMap<u32, f64> {
+    let named = all.named(&ENGINE);
+    named.map(|pid| (pid, all.used(pid, false))).collect()
 }
 
 fn copied((pid, used): (&u32, &f64)) -> (u32, f64) {

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::share::difference;
+use super::share::{difference, engine_of};
 use super::*;
 use crate::energy::own::Ours;
+
+mod served;
 
 /// A model server that works for us, and one that did before.
 const SERVER: &str = "http://127.0.0.1:1";
@@ -108,6 +110,35 @@ fn the_container_engine_is_ours_only_while_it_holds_containers_of_ours() {
     };
     check(&before, &after, &ours, Some(0.0));
     check(&before, &after, &Ours::default(), Some(0.5));
+}
+
+#[test]
+fn what_the_engine_begins_for_a_container_is_ours_from_its_beginning() {
+    let before = sample(0.0, 0.0, &[]);
+    let after = Sample {
+        total: before.total + 4.0,
+        engine: BTreeMap::from([(7, 0.5), (8, 1.5)]),
+        ..sample(2.0, 0.0, &[])
+    };
+    let ours = Ours {
+        containers: true,
+        ..Ours::default()
+    };
+    check(&before, &after, &ours, Some(0.0));
+    check(&before, &after, &Ours::default(), Some(0.5));
+}
+
+#[test]
+fn every_engines_helpers_are_known_by_their_names() {
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    let names = ["dockerd", "containerd-shim", "podman", "conmon", "postman"];
+    for (pid, name) in (20..).zip(names) {
+        put_process(&roots, pid, name, 0);
+    }
+    let found = engine_of(&Processes::read(&roots.proc));
+    let found: Vec<u32> = found.into_keys().collect();
+    assert_eq!(found, [20, 21, 22, 23]);
 }
 
 #[test]
@@ -317,17 +348,40 @@ fn what_only_recordings_were_read_of_is_named_where_it_is_there() {
         run,
     };
     let tree = Arc::new(Tree::without_groups(0));
-    let mut senses = HostSenses::at(roots, tree, OwnWork::new());
+    let senses = HostSenses::at(roots, tree, OwnWork::new());
     assert!(senses.met_recordings_only().is_empty());
     std::fs::create_dir_all(sys.join("class/power_supply/BAT0")).expect("a folder");
     std::fs::create_dir_all(dev.join("input")).expect("a folder");
     std::fs::write(dev.join("input/event0"), "").expect("a node");
     assert_eq!(senses.met_recordings_only(), ["input devices", "batteries"]);
-    senses.temperature = Some((clock::monotonic(), Sensed::Known(41.0)));
+    std::fs::create_dir_all(sys.join("class/hwmon/hwmon0")).expect("a folder");
+    std::fs::write(sys.join("class/hwmon/hwmon0/temp1_input"), "41000\n").expect("a sensor");
     assert_eq!(
         senses.met_recordings_only(),
         ["input devices", "temperature sensors", "batteries"]
     );
+}
+
+#[test]
+fn a_sensor_is_read_below_the_roots_and_one_that_vanishes_leaves_heat_unknown() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    let roots = machine(root.path());
+    let chip = roots.sys.join("class/hwmon/hwmon0");
+    std::fs::create_dir_all(&chip).expect("a folder");
+    std::fs::write(chip.join("temp1_input"), "61000\n").expect("a sensor");
+    std::fs::write(chip.join("temp2_input"), "127000\n").expect("nothing connected");
+    let tree = Arc::new(Tree::without_groups(0));
+    let mut senses = HostSenses::at(roots, tree, OwnWork::new());
+    let start = clock::monotonic();
+    assert_eq!(senses.read(start).temperature_c, Sensed::Known(61.0));
+    std::fs::remove_dir_all(&chip).expect("it vanishes");
+    let Sensed::Unknown(why) = senses.read(start + TEMPERATURE_EVERY).temperature_c else {
+        panic!("there is no sensor any more");
+    };
+    assert!(why.contains("no temperature sensor"), "{why}");
 }
 
 #[test]

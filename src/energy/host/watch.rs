@@ -38,6 +38,8 @@ struct SeenNow {
     /// Since when somebody listens.
     since: Option<Instant>,
     last: Option<Instant>,
+    /// The last that a watched node told.
+    node: Option<Instant>,
     /// Keyboards and pointers that are watched.
     devices: usize,
     /// Nodes that exist and cannot be watched, with the reason.
@@ -83,6 +85,11 @@ impl Seen {
     /// Somebody else noticed input.
     pub(super) fn note(&self, at: Instant) {
         self.with(|now| now.last = now.last.max(Some(at)));
+    }
+
+    /// A watched node has told of input within so long before `at`.
+    pub(super) fn told_within(&self, span: Duration, at: Instant) -> bool {
+        self.with(|now| now.node.is_some_and(|told| at <= told + span))
     }
 
     /// Every keyboard and pointer is watched, and there is one: their input is told, with its kind.
@@ -251,6 +258,10 @@ impl Nodes {
             told = Some(told.unwrap_or(Notice::Login));
         }
         if let Some(what) = told {
+            if what != Notice::Login {
+                // Before telling: who hears of the same input elsewhere must know.
+                self.seen.with(|now| now.node = Some(at));
+            }
             hear(&Noticed { what, at });
             // After telling: whoever looks and finds it has been told already.
             self.seen.note(at);

@@ -21,7 +21,7 @@ use super::engine::timed;
 use crate::sandbox::SandboxError;
 use crate::sandbox::keeper::StderrTail;
 use crate::supervisor::permit::WorkPermit;
-use crate::tree::Branch;
+use crate::tree::{Apart, Branch};
 
 /// What waits between the engine's stream and the runner's reader.
 const BUFFER: usize = 64 << 10;
@@ -31,6 +31,9 @@ const REMOVE_PAUSE: Duration = Duration::from_millis(200);
 /// How long the engine may take to pause a container, or to let it go on. Usually some milliseconds; a wake is to be over
 /// within two seconds.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is noted what a container outside of the tree has used, while it is being removed: what it uses after the last
+/// time is lost.
+const READ_EVERY: Duration = Duration::from_millis(10);
 /// How long one try to remove may take.
 const REMOVE: Duration = Duration::from_secs(20);
 
@@ -85,6 +88,7 @@ pub(super) async fn keep(
 ) {
     let mut streams = JoinSet::new();
     let mut groups = None;
+    let mut apart = None;
     let name = order.name.clone();
     let _held = Held::new(&name);
     // Making it is not interrupted: the engine would make it all the same, and nobody would know.
@@ -101,18 +105,29 @@ pub(super) async fn keep(
             if let Some(Ok(opened)) = &opened {
                 groups = Some(opened.branch.clone());
             }
-            opened.is_some_and(|opened| {
+            let told = opened.is_some_and(|opened| {
                 let works = opened.is_ok();
                 sender.send(opened).is_ok() && works
-            })
+            });
+            if told && !order.in_tree {
+                // It works already; what it has used by then is in its count.
+                apart = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => None,
+                    _ = permit.ended() => None,
+                    pid = first_process(&engine, &id) => Some(permit.tree().count_apart(&id, pid)),
+                };
+            }
+            told
         }
         Err(error) => {
             let _ = sender.send(Err(error));
             false
         }
     };
-    // What lies in the tree is frozen with it; the engine is asked only where that is all there is.
-    let by_engine = told && !(order.in_tree && permit.tree().freezes_at_once());
+    // What lies in the tree, or stops with it, is frozen with it; the engine is asked only where that is all there is.
+    let stops = apart.as_ref().is_some_and(Apart::stops_with_the_tree);
+    let by_engine = told && !(stops || (order.in_tree && permit.tree().freezes_at_once()));
     let mut pausing = std::pin::pin!(async {
         if by_engine {
             pause_with(&engine, &name, &permit).await;
@@ -132,6 +147,9 @@ pub(super) async fn keep(
         // At once, without asking the engine.
         let _ = tokio::task::spawn_blocking(move || groups.kill()).await;
     }
+    if let Some(apart) = &apart {
+        apart.kill();
+    }
     // A pause that is on its way now may stop what was just killed before it could die: it is taken back.
     let taken_back = async {
         if under_way {
@@ -142,10 +160,20 @@ pub(super) async fn keep(
         }
         std::future::pending::<()>().await;
     };
+    let counted = async {
+        let Some(apart) = &apart else {
+            return std::future::pending::<()>().await;
+        };
+        loop {
+            apart.read();
+            tokio::time::sleep(READ_EVERY).await;
+        }
+    };
     // The stream is read until the container is gone: an unread one would hold up the removal.
     tokio::select! {
         () = remove(&engine, &name) => {}
         () = taken_back => {}
+        () = counted => {}
     }
     streams.shutdown().await;
 }
@@ -237,6 +265,13 @@ async fn open(
         errors,
         branch: Arc::new(branch),
     })
+}
+
+/// The number of a container's first process; nothing where the engine does not say it soon.
+async fn first_process(engine: &bollard::Docker, id: &str) -> Option<u32> {
+    let asked = tokio::time::timeout(PAUSE, engine.inspect_container(id, None)).await;
+    let pid = asked.ok()?.ok()?.state?.pid?;
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
 }
 
 /// Ends and removes a container; one that does not exist is removed.

@@ -101,7 +101,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["llm", "experience::sink::http", "cli"]),
     ("rusqlite", &["store"]),
     ("rusqlite_migration", &["store"]),
-    ("sysinfo", &["energy::host"]),
     ("tokio_cron_scheduler", &["supervisor"]),
     ("toml", &["config", "pack"]),
     ("tracing_subscriber", &["telemetry"]),

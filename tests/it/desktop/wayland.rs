@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use dreamer::energy::host::Idle;
 
@@ -36,71 +36,84 @@ fn string(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Serves the first client, with these globals: name, interface, version. The answer comes once both notifications of
-/// the seat were asked for.
-fn serve(socket: &Path, globals: &'static [(u32, &'static str, u32)]) -> Receiver<Compositor> {
+/// What a compositor offers: name, interface, version.
+type Globals = &'static [(u32, &'static str, u32)];
+
+/// Serves the first client, with these globals. The answer comes once both notifications of the seat were asked for.
+fn serve(socket: &Path, globals: Globals) -> Receiver<Compositor> {
+    serve_in_turn(socket, globals, 1)
+}
+
+/// Serves so many clients, one after the other.
+fn serve_in_turn(socket: &Path, globals: Globals, clients: usize) -> Receiver<Compositor> {
     let listener = UnixListener::bind(socket).expect("a socket");
     let (sender, ready) = mpsc::channel();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a client");
-        let mut notifier = 0;
-        let mut held = 0;
-        loop {
-            let mut start = [0; 8];
-            if stream.read_exact(&mut start).is_err() {
-                return;
-            }
-            let word = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().expect("a word"));
-            let (object, second) = (word(&start[..4]), word(&start[4..]));
-            let (opcode, length) = (second & 0xffff, (second >> 16) as usize);
-            let mut body = vec![0; length - 8];
-            stream.read_exact(&mut body).expect("a whole message");
-            match (object, opcode) {
-                (1, 0) => {
-                    let callback = word(&body);
-                    let done = event(callback, 0, &7_u32.to_ne_bytes());
-                    let gone = event(1, 1, &callback.to_ne_bytes());
-                    stream
-                        .write_all(&[done, gone].concat())
-                        .expect("it is sent");
-                }
-                (1, 1) => {
-                    for (name, interface, version) in globals {
-                        let mut offer = name.to_ne_bytes().to_vec();
-                        offer.extend(string(interface));
-                        offer.extend(version.to_ne_bytes());
-                        stream
-                            .write_all(&event(word(&body), 0, &offer))
-                            .expect("it is sent");
-                    }
-                }
-                (2, 0) => {
-                    let name = word(&body[..4]);
-                    let bound = globals
-                        .iter()
-                        .find(|global| global.0 == name)
-                        .expect("offered");
-                    if bound.1 == "ext_idle_notifier_v1" {
-                        notifier = word(&body[body.len() - 4..]);
-                    }
-                }
-                (object, 1) if object == notifier => held = word(&body[..4]),
-                (object, 2) if object == notifier => {
-                    let input = word(&body[..4]);
-                    let stream = stream.try_clone().expect("a second handle");
-                    sender
-                        .send(Compositor {
-                            stream,
-                            input,
-                            held,
-                        })
-                        .ok();
-                }
-                other => panic!("nobody may ask {other:?}"),
-            }
+        for client in listener.incoming().take(clients) {
+            attend(client.expect("a client"), globals, &sender);
         }
     });
     ready
+}
+
+/// Until the client is gone.
+fn attend(mut stream: UnixStream, globals: Globals, sender: &Sender<Compositor>) {
+    let mut notifier = 0;
+    let mut held = 0;
+    loop {
+        let mut start = [0; 8];
+        if stream.read_exact(&mut start).is_err() {
+            return;
+        }
+        let word = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().expect("a word"));
+        let (object, second) = (word(&start[..4]), word(&start[4..]));
+        let (opcode, length) = (second & 0xffff, (second >> 16) as usize);
+        let mut body = vec![0; length - 8];
+        stream.read_exact(&mut body).expect("a whole message");
+        match (object, opcode) {
+            (1, 0) => {
+                let callback = word(&body);
+                let done = event(callback, 0, &7_u32.to_ne_bytes());
+                let gone = event(1, 1, &callback.to_ne_bytes());
+                stream
+                    .write_all(&[done, gone].concat())
+                    .expect("it is sent");
+            }
+            (1, 1) => {
+                for (name, interface, version) in globals {
+                    let mut offer = name.to_ne_bytes().to_vec();
+                    offer.extend(string(interface));
+                    offer.extend(version.to_ne_bytes());
+                    stream
+                        .write_all(&event(word(&body), 0, &offer))
+                        .expect("it is sent");
+                }
+            }
+            (2, 0) => {
+                let name = word(&body[..4]);
+                let bound = globals
+                    .iter()
+                    .find(|global| global.0 == name)
+                    .expect("offered");
+                if bound.1 == "ext_idle_notifier_v1" {
+                    notifier = word(&body[body.len() - 4..]);
+                }
+            }
+            (object, 1) if object == notifier => held = word(&body[..4]),
+            (object, 2) if object == notifier => {
+                let input = word(&body[..4]);
+                let stream = stream.try_clone().expect("a second handle");
+                sender
+                    .send(Compositor {
+                        stream,
+                        input,
+                        held,
+                    })
+                    .ok();
+            }
+            other => panic!("nobody may ask {other:?}"),
+        }
+    }
 }
 
 impl Compositor {
@@ -144,9 +157,7 @@ fn a_compositor_sees_what_a_closed_keyboard_hides_and_tells_of_the_return_and_of
         .recv_timeout(SOON)
         .expect("the notifications are asked for");
     compositor.pause();
-    watched.until(Source::Wayland, "idle", |word| {
-        matches!(word.idle, Some(Idle::Since(_)))
-    });
+    watched.until(Source::Wayland, "still", |word| word.still_since.is_some());
     assert_eq!(
         watched.presence().blind,
         None,
@@ -177,6 +188,85 @@ fn a_compositor_sees_what_a_closed_keyboard_hides_and_tells_of_the_return_and_of
     assert!(watched.presence().blind.is_some());
 }
 
+/// As a compositor has it that crashes, or is started anew with its settings: nobody touched anything.
+#[test]
+fn a_compositor_that_comes_back_in_the_middle_of_a_session_invents_no_input() {
+    let world = World::new();
+    let ready = serve_in_turn(&world.path().join("wayland-0"), SEAT_AND_NOTIFIER, 2);
+    let watched = Watched::at(roots(&world), &screen(&world));
+    let next = || {
+        ready
+            .recv_timeout(SOON)
+            .expect("the notifications are asked for")
+    };
+    let mut compositor = next();
+    compositor.touch();
+    compositor.pause();
+    watched.until(Source::Wayland, "idle", |word| {
+        matches!(word.idle, Some(Idle::Since(_)))
+    });
+    // A session begins, some time after the last touch.
+    std::thread::sleep(Duration::from_millis(300));
+    let began = clock::monotonic();
+    while watched.noticed.try_recv().is_ok() {}
+    let check = |when: &str| {
+        let presence = watched.presence();
+        let ran_for = began.elapsed();
+        assert!(
+            presence.last_input.is_none_or(|ago| ago > ran_for),
+            "{when}: {presence:?} after {ran_for:?}"
+        );
+        assert!(presence.still_for.is_some(), "{when}: {presence:?}");
+    };
+    compositor
+        .stream
+        .shutdown(std::net::Shutdown::Both)
+        .expect("it ends");
+    watched.until(Source::Wayland, "gone", |word| word.answer != Answer::Live);
+    let mut compositor = next();
+    watched.until(Source::Wayland, "back", |word| {
+        word.answer == Answer::Live && word.still_since.is_some()
+    });
+    check("it has not spoken");
+    compositor.pause();
+    std::thread::sleep(Duration::from_millis(200));
+    check("it says that somebody pauses");
+    assert_eq!(watched.noticed.try_recv().ok(), None);
+    let (what, _) = watched.told_after(|| compositor.touch());
+    assert_eq!(what, Notice::Key);
+}
+
+/// The desktop has it later than the watch does, and what is told twice would be a hand.
+#[test]
+fn a_movement_that_the_watch_has_told_is_not_told_again_by_the_desktop() {
+    let world = World::new();
+    let node = world.write("dev/input/event0", "m");
+    for (file, bits) in [("key", "70000 0 0 0 0"), ("rel", "903"), ("abs", "0")] {
+        world.write(
+            &format!("sys/class/input/event0/device/capabilities/{file}"),
+            bits,
+        );
+    }
+    let ready = serve(&world.path().join("wayland-0"), SEAT_AND_NOTIFIER);
+    let watched = Watched::at(roots(&world), &screen(&world));
+    let mut compositor = ready
+        .recv_timeout(SOON)
+        .expect("the notifications are asked for");
+    compositor.pause();
+    watched.until(Source::Wayland, "still", |word| word.still_since.is_some());
+    let (what, _) = watched.told_after(|| drop(std::fs::read(&node)));
+    assert_eq!(what, Notice::Pointer);
+    std::thread::sleep(Duration::from_millis(400));
+    compositor.touch();
+    let echo = watched.noticed.recv_timeout(Duration::from_millis(400));
+    assert_eq!(echo.ok(), None);
+    // What no device told before is input all the same, as a screen's that is shown elsewhere too.
+    compositor.pause();
+    std::thread::sleep(Duration::from_secs(3));
+    let (what, _) = watched.told_after(|| compositor.touch());
+    assert_eq!(what, Notice::Pointer);
+}
+
 #[test]
 fn a_desktop_that_nobody_follows_any_more_is_unknown() {
     let world = World::new();
@@ -204,7 +294,7 @@ fn a_desktop_that_nobody_follows_any_more_is_unknown() {
     };
     compositor.pause();
     until("idle", &|now| {
-        now.blind.is_none() && now.last_input.is_some()
+        now.blind.is_none() && now.still_for.is_some()
     });
     compositor.touch();
     let presence = until("unknown", &|now| now.blind.is_some());

@@ -32,11 +32,21 @@ enum Screen {
     Elsewhere,
 }
 
+/// What it means that a session does not say that it idles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// Its desktop has told before whether it idles: somebody uses it, or has a film on.
+    InUse,
+    /// Nothing: a text terminal, a screen to log in at, or a desktop that has never told, as many never do.
+    Nothing,
+}
+
 /// One session that has a screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Session {
     user: u32,
     screen: Screen,
+    silence: Silence,
     active: bool,
     locked: bool,
     idle: bool,
@@ -51,6 +61,8 @@ pub(super) struct Facts {
     sessions: BTreeMap<String, Session>,
     /// Every session of a person that was asked, with a screen or without: a job of a timer's has one too.
     people: BTreeSet<String>,
+    /// Every session, asked or not.
+    listed: BTreeSet<String>,
     inhibitors: Vec<Inhibitor>,
 }
 
@@ -61,6 +73,8 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
     };
     let listed: Vec<(String, u32, String, String, OwnedObjectPath)> =
         manager.ask(bus, MANAGER, "ListSessions", &()).await?;
+    let paths = listed.iter().map(|(.., path)| path.as_str().to_owned());
+    let all_listed: BTreeSet<String> = paths.collect();
     let (mut sessions, mut people) = (BTreeMap::new(), BTreeSet::new());
     let (seated, others): (Vec<_>, Vec<_>) = listed
         .into_iter()
@@ -96,6 +110,7 @@ pub(super) async fn look(bus: &Connection) -> Result<Facts, Trouble> {
     Ok(Facts {
         sessions,
         people,
+        listed: all_listed,
         inhibitors,
     })
 }
@@ -106,16 +121,33 @@ impl Session {
         let is = |name| flag(properties, name) == Some(true);
         let says = |name| text(properties, name).unwrap_or_default();
         let closing = says("State") == "closing";
-        if screen == Screen::Elsewhere && (closing || !SCREENS.contains(&says("Type"))) {
+        let graphical = SCREENS.contains(&says("Type"));
+        if screen == Screen::Elsewhere && (closing || !graphical) {
             return None;
         }
+        // The moment at which a desktop last said otherwise than before; none is the beginning of all time.
+        let told_at = properties.get("IdleSinceHint");
+        let told_at = told_at.and_then(|at| u64::try_from(at).ok());
+        let has_told = told_at.is_some_and(|at| at > 0);
+        let logged_in = text(properties, "Class").is_none_or(|class| class.starts_with("user"));
+        let silence = if graphical && logged_in && has_told {
+            Silence::InUse
+        } else {
+            Silence::Nothing
+        };
         Some(Self {
             user,
             screen,
+            silence,
             active: is("Active"),
             locked: is("LockedHint"),
             idle: is("IdleHint"),
         })
+    }
+
+    /// Somebody may be in front of it, or has a film on.
+    fn is_in_use(&self) -> bool {
+        self.silence == Silence::InUse && !self.idle && !self.locked
     }
 }
 
@@ -196,7 +228,8 @@ impl Known {
                 let back = before.sessions.get(path).map(|was| came_back(was, session));
                 heard = heard.max(back.unwrap_or(Heard::Nothing));
             }
-            if !facts.people.is_subset(&before.people) {
+            // One that was there before and is asked only now is nobody who came.
+            if !facts.people.is_subset(&before.listed) {
                 heard = Heard::Told(Notice::Login);
             }
         }
@@ -216,12 +249,16 @@ impl Known {
             });
         let idle = on_screen().next().is_some() && on_screen().all(|session| session.idle);
         self.idle_since = idle.then(|| self.idle_since.unwrap_or(now));
-        let foreign = on_screen().any(|session| session.user != self.me);
+        let me = self.me;
+        let theirs = || on_screen().filter(move |session| session.user != me);
+        let foreign = theirs().next().is_some();
+        let occupied = theirs().any(Session::is_in_use);
         self.facts = Some(facts);
         let word = Word {
             still_since: self.idle_since,
             doing: self.doing(),
             foreign,
+            occupied,
             unseen,
             ..Word::live()
         };
@@ -257,138 +294,4 @@ fn came_back(before: &Session, now: &Session) -> Heard {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::clock;
-
-    fn facts(session: Session, inhibitors: &[(&str, &str)]) -> Facts {
-        let line = |(what, mode): &(&str, &str)| {
-            let text = |text: &str| text.to_owned();
-            let who = text("player");
-            (text(what), who, text("a film"), text(mode), 1000, 77)
-        };
-        Facts {
-            sessions: [("/s/1".to_owned(), session)].into(),
-            people: ["/s/1".to_owned()].into(),
-            inhibitors: inhibitors.iter().map(line).collect(),
-        }
-    }
-
-    fn mine() -> Session {
-        Session {
-            user: 1000,
-            screen: Screen::Here,
-            active: true,
-            locked: false,
-            idle: false,
-        }
-    }
-
-    #[test]
-    fn a_film_holds_the_machine_and_a_delay_or_a_lid_does_not() {
-        let mut known = Known::new(1000);
-        let now = clock::monotonic();
-        for (held, doing) in [
-            (("sleep:idle", "block"), Some("player: a film".to_owned())),
-            (("idle", "delay"), None),
-            (("sleep:shutdown", "block"), None),
-            (("handle-lid-switch", "block"), None),
-        ] {
-            let (word, _) = known.learn(facts(mine(), &[held]), now);
-            assert_eq!(word.doing, doing, "{held:?}");
-        }
-    }
-
-    #[test]
-    fn what_a_signal_should_have_told_is_found_by_the_next_look() {
-        let mut known = Known::new(1000);
-        let now = clock::monotonic();
-        let locked = Session {
-            locked: true,
-            idle: true,
-            ..mine()
-        };
-        let (word, heard) = known.learn(facts(locked.clone(), &[]), now);
-        assert_eq!(heard, Heard::Nothing, "there is nothing to compare with");
-        assert_eq!((word.idle, word.still_since), (None, Some(now)));
-        let later = now + Duration::from_mins(1);
-        let (word, heard) = known.learn(facts(locked.clone(), &[]), later);
-        assert_eq!((heard, word.still_since), (Heard::Nothing, Some(now)));
-        let used = Session {
-            idle: false,
-            ..locked.clone()
-        };
-        let (word, heard) = known.learn(facts(used, &[]), later);
-        assert_eq!((heard, word.still_since), (Heard::Active, None));
-        let (_, heard) = known.learn(facts(mine(), &[]), later);
-        assert_eq!(heard, Heard::Told(Notice::Login));
-        let (_, heard) = known.learn(facts(locked, &[]), later);
-        assert_eq!(heard, Heard::Changed, "a timer locks too");
-    }
-
-    #[test]
-    fn a_session_whose_screen_is_elsewhere_hides_its_input_until_it_idles() {
-        let mut known = Known::new(1000);
-        let now = clock::monotonic();
-        let used = Session {
-            screen: Screen::Elsewhere,
-            ..mine()
-        };
-        let (word, _) = known.learn(facts(used.clone(), &[]), now);
-        let unseen = word.unseen.expect("it may be used");
-        assert!(unseen.contains("user 1000"), "{unseen}");
-        assert_eq!((word.still_since, word.foreign), (None, false), "no screen");
-        let idle = Session {
-            idle: true,
-            ..used.clone()
-        };
-        let (word, _) = known.learn(facts(idle, &[]), now);
-        assert_eq!((word.unseen, word.still_since), (None, None));
-        let (_, heard) = known.learn(facts(used, &[]), now);
-        assert_eq!(heard, Heard::Active);
-    }
-
-    #[test]
-    fn only_a_new_session_of_a_person_is_a_login() {
-        let mut known = Known::new(1000);
-        let now = clock::monotonic();
-        let with = |people: &[&str]| Facts {
-            people: people.iter().map(|path| (*path).to_owned()).collect(),
-            ..facts(mine(), &[])
-        };
-        let mut heard = |people: &[&str]| known.learn(with(people), now).1;
-        assert_eq!(heard(&["/s/1"]), Heard::Nothing);
-        assert_eq!(heard(&["/s/1", "/s/2"]), Heard::Told(Notice::Login));
-        assert_eq!(heard(&["/s/2"]), Heard::Nothing, "one is over");
-        for (class, person) in [("user", true), ("greeter", true), ("background", false)] {
-            assert_eq!(is_of_a_person(class), person, "{class}");
-        }
-    }
-
-    #[test]
-    fn a_session_without_a_seat_counts_by_its_screen() {
-        let session = |kind: &str, state: &str| {
-            let says = |text: &str| zbus::OwnedVariant::from(zbus::Str::from(text));
-            let properties: Properties = [("Type", kind), ("State", state)]
-                .map(|(name, text)| (name.to_owned(), says(text)))
-                .into();
-            Session::of(1000, Screen::Elsewhere, &properties)
-        };
-        assert!(session("x11", "active").is_some());
-        assert!(session("wayland", "online").is_some());
-        assert_eq!(session("x11", "closing"), None);
-        assert_eq!(session("tty", "active"), None, "it has a terminal");
-        assert_eq!(session("unspecified", "active"), None, "a copied file");
-    }
-
-    #[test]
-    fn a_screen_that_shows_somebody_elses_session_is_foreign() {
-        let mut known = Known::new(1000);
-        let now = clock::monotonic();
-        let other = Session { user: 7, ..mine() };
-        assert!(known.learn(facts(other, &[]), now).0.foreign);
-        assert!(!known.learn(facts(mine(), &[]), now).0.foreign);
-    }
-}
+mod tests;

@@ -141,6 +141,8 @@ pub struct Word {
     pub power: Option<Power>,
     /// Somebody else's session has the screen: what this user's desktop says is not the whole truth.
     pub foreign: bool,
+    /// And that session is in use, as far as it says: nobody tells us of its films.
+    pub occupied: bool,
     /// Why somebody may give input that neither it nor anybody else here sees.
     pub(super) unseen: Option<String>,
 }
@@ -155,6 +157,7 @@ impl Word {
             doing: None,
             power: None,
             foreign: false,
+            occupied: false,
             unseen: None,
         }
     }
@@ -241,10 +244,22 @@ impl Said {
         })
     }
 
-    /// For how long every screen has said that it idles; the login manager knows them all.
+    /// For how long at least the screens have been still: as long as the source says that says least. The login manager knows
+    /// them all, every other source those of its own session alone.
     pub(in crate::energy::host) fn still_for(&self, now: Instant) -> Option<Duration> {
-        let since = self.with(|all| all.values().find_map(|word| word.still_since));
+        let since = self.with(|all| {
+            let whole = !all.values().any(|word| word.foreign);
+            let telling = all
+                .iter()
+                .filter(|(source, _)| whole || **source == Source::Logind);
+            telling.filter_map(|(_, word)| word.still_since).max()
+        });
         since.map(|at| now.saturating_duration_since(at))
+    }
+
+    /// Somebody else's session has the screen and does not say that it idles.
+    pub(in crate::energy::host) fn is_occupied(&self) -> bool {
+        self.with(|all| all.values().any(|word| word.occupied))
     }
 
     /// Adds what the desktop knows to what the devices and terminals told.

@@ -110,9 +110,12 @@ async fn attend(socket: &Path, ears: &Ears) -> Result<std::convert::Infallible, 
 /// Writes down what the compositor is known to say, once it has said all.
 fn tell(compositor: &Compositor, waits: bool, ears: &Ears) {
     if compositor.can_tell() {
-        let somebody = compositor.is_held(clock::monotonic());
+        let now = clock::monotonic();
+        let somebody = compositor.is_held(now);
+        let (idle, still_since) = compositor.quiet(now);
         let word = Word {
-            idle: compositor.idle(),
+            idle,
+            still_since,
             doing: somebody.then(|| "an application keeps the screen on".to_owned()),
             ..Word::live()
         };

@@ -47,8 +47,21 @@ struct Seat {
     input: Option<u32>,
     /// The one that inhibitors hold back.
     held: u32,
+    /// When both were asked for. A compositor counts from there, whenever the last input was.
+    asked: Instant,
     since: Option<Instant>,
+    /// An input was told since then.
+    touched: bool,
     held_idles: bool,
+}
+
+impl Seat {
+    /// Since when nobody gave input here, at least; `None` where somebody does. What says nothing at all has not yet had the
+    /// time to, or somebody never pauses.
+    fn still_since(&self, now: Instant) -> Option<Instant> {
+        let waits = !self.touched && now < self.asked + PAUSE + APART;
+        self.since.or(waits.then_some(self.asked))
+    }
 }
 
 /// One compositor, as far as it was heard.
@@ -95,12 +108,20 @@ impl Compositor {
         self.notifier.is_some()
     }
 
-    /// Since when nobody gave input at any seat; `None` without a seat.
-    pub(super) fn idle(&self) -> Option<Idle> {
-        let since: Option<Vec<Instant>> = self.seats.iter().map(|seat| seat.since).collect();
-        match since {
-            Some(all) => all.into_iter().max().map(Idle::Since),
-            None => Some(Idle::Active),
+    /// Since when nobody gave input at any seat. Where the last input was before somebody asked, which nobody is told, since
+    /// when at least: the second of the two. Neither without a seat.
+    pub(super) fn quiet(&self, now: Instant) -> (Option<Idle>, Option<Instant>) {
+        let mut since: Option<Instant> = None;
+        for seat in &self.seats {
+            let Some(at) = seat.still_since(now) else {
+                return (Some(Idle::Active), None);
+            };
+            since = since.max(Some(at));
+        }
+        if self.seats.iter().all(|seat| seat.touched) {
+            (since.map(Idle::Since), None)
+        } else {
+            (None, since)
         }
     }
 
@@ -137,7 +158,7 @@ impl Compositor {
             // global
             (REGISTRY, 0) => {
                 let (name, interface, version) = (body.number()?, body.text()?, body.number()?);
-                self.offered(name, &interface, version);
+                self.offered(name, &interface, version, now);
                 Ok(None)
             }
             // global_remove
@@ -152,7 +173,7 @@ impl Compositor {
         }
     }
 
-    fn offered(&mut self, name: u32, interface: &str, version: u32) {
+    fn offered(&mut self, name: u32, interface: &str, version: u32, now: Instant) {
         match interface {
             NOTIFIER if self.notifier.is_none() => {
                 let version = version.min(TELLS_INPUT);
@@ -175,7 +196,9 @@ impl Compositor {
                 name,
                 input,
                 held,
+                asked: now,
                 since: None,
+                touched: false,
                 held_idles: false,
             });
         }
@@ -200,6 +223,7 @@ impl Compositor {
             return Some(Told::Changed);
         }
         seat.since = idles.then(|| now.checked_sub(PAUSE).unwrap_or(now));
+        seat.touched |= !idles;
         Some(if idles { Told::Changed } else { Told::Back })
     }
 

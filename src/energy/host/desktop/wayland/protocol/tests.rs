@@ -64,10 +64,9 @@ fn a_pause_and_a_return_are_told_apart_from_a_film() {
     let seat = &compositor.seats[0];
     let (input, held) = (seat.input, Some(seat.held));
     let now = clock::monotonic();
-    assert_eq!(compositor.idle(), Some(Idle::Active));
     let told = compositor.hear(&object(input, 0), now).expect("idled");
     assert_eq!(told, [Told::Changed]);
-    assert_eq!(compositor.idle(), Some(Idle::Since(now - PAUSE)));
+    assert_eq!(compositor.quiet(now), (None, Some(now - PAUSE)));
     // Nobody touches anything, and something keeps the other notification from speaking.
     assert!(!compositor.is_held(now));
     let later = now + APART;
@@ -81,10 +80,24 @@ fn a_pause_and_a_return_are_told_apart_from_a_film() {
     assert_eq!(told, [Told::Changed]);
     assert!(compositor.is_held(later));
     let told = compositor.hear(&object(input, 1), later).expect("resumed");
-    assert_eq!(
-        (told, compositor.idle()),
-        (vec![Told::Back], Some(Idle::Active))
-    );
+    assert_eq!(told, [Told::Back]);
+    assert_eq!(compositor.quiet(later), (Some(Idle::Active), None));
+    compositor.hear(&object(input, 0), later).expect("idled");
+    let since = Idle::Since(later - PAUSE);
+    assert_eq!(compositor.quiet(later), (Some(since), None));
+}
+
+/// A compositor counts from when it is asked: what was before that it tells nobody.
+#[test]
+fn nobody_is_invented_for_a_compositor_that_has_not_spoken_and_one_who_never_pauses_is_seen() {
+    let mut compositor = compositor(2);
+    let input = compositor.seats[0].input;
+    let asked = compositor.seats[0].asked;
+    assert_eq!(compositor.quiet(asked), (None, Some(asked)));
+    let later = asked + PAUSE + APART;
+    assert_eq!(compositor.quiet(later), (Some(Idle::Active), None));
+    compositor.hear(&object(input, 0), later).expect("idled");
+    assert_eq!(compositor.quiet(later), (None, Some(later - PAUSE)));
 }
 
 #[test]
@@ -111,7 +124,8 @@ fn bytes_may_come_in_any_pieces() {
     assert_eq!(pieces.out, whole.out);
     let gone = message(REGISTRY, 1, &2_u32.to_ne_bytes());
     whole.hear(&gone, now).expect("a seat goes");
-    assert!(whole.seats.is_empty() && whole.idle().is_none());
+    assert!(whole.seats.is_empty());
+    assert_eq!(whole.quiet(now), (None, None));
 }
 
 #[test]
