@@ -27,7 +27,8 @@ const KEYS: [(&str, usize); 14] = [
 const ANYBODY: &str = "user users username name me you myuser admin root test tester testuser demo sample example someone \
     somebody anyone anybody info contact hello mail email support sales noreply no-reply office team alice bob carol \
     charlie dave eve john jane doe john.doe jane.doe johndoe janedoe john.smith jane.smith johnsmith janesmith first.last \
-    firstname.lastname name.surname your.name yourname foo bar baz qux abcd asdf runner app ubuntu vagrant";
+    firstname.lastname name.surname your.name yourname foo bar baz qux abcd asdf runner app ubuntu vagrant pi ec2-user \
+    centos debian fedora node vscode jovyan";
 
 /// What follows `/home/` or `/Users/` in addresses of pages and in names of folders that are nobody's.
 const PAGES: &str = "index about page pages news profile login logout dashboard settings products product help search main docs \
@@ -41,7 +42,10 @@ const PROVIDERS: &str = "gmail googlemail gmx web t-online freenet posteo outloo
 
 /// Domains that belong to nobody, or to documentation.
 const NOBODYS: &str = "example.com example.org example.net example.edu localhost test.com domain.com email.com mail.com \
-    company.com site.com foo.com bar.com mydomain.com yourdomain.com";
+    company.com site.com foo.com bar.com mydomain.com yourdomain.com acme.com acme.org acme.net contoso.com";
+
+/// Addresses below which only a secret end tells one from another.
+const HOOKS: [&str; 2] = ["hooks.slack.com/services/", "discord.com/api/webhooks/"];
 
 pub(super) fn rule(candidate: &Candidate) -> Ruling {
     for (place, text) in texts(candidate) {
@@ -118,9 +122,35 @@ fn secret(text: &str) -> Option<&'static str> {
     if text.split(|c: char| !is_part(c) && c != '.').any(web_token) {
         return Some("a signed token");
     }
+    if holds_login(text) {
+        return Some("an address with a password");
+    }
+    let is_end = |c: char| !is_part(c) && c != '/';
+    let hooked = |hook: &&str| {
+        text.match_indices(*hook).any(|(at, _)| {
+            let rest = &text[at + hook.len()..];
+            let path = rest.split(is_end).next().unwrap_or_default();
+            path.split('/').any(|end| end.len() >= 20 && is_random(end))
+        })
+    };
+    if HOOKS.iter().any(hooked) {
+        return Some("the address of a hook");
+    }
     text.lines()
         .any(assigned_secret)
         .then_some("a password or a key")
+}
+
+/// `scheme://name:password@host` with a password that nobody would make up for an example.
+fn holds_login(text: &str) -> bool {
+    text.match_indices("://").any(|(at, mark)| {
+        let rest = &text[at + mark.len()..];
+        let is_end = |c: char| c.is_whitespace() || "/?#\"'<>`".contains(c);
+        let host = rest.split(is_end).next().unwrap_or_default();
+        let login = host.rsplit_once('@').map(|(login, _)| login);
+        let password = login.and_then(|login| login.split_once(':'));
+        password.is_some_and(|(_, password)| password.len() >= 8 && is_random(password))
+    })
 }
 
 /// `api_key = "…"`, `API_TOKEN: str = "…"` or `SECRET_KEY=…` with something that nobody would type.
@@ -171,7 +201,17 @@ fn is_random(text: &str) -> bool {
             .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
     let hexadecimal = digits && text.len() >= 32 && text.chars().all(|c| c.is_ascii_hexdigit());
     let distinct: std::collections::BTreeSet<char> = text.chars().collect();
-    (mixed || capitals || hexadecimal) && distinct.len() >= 8 && !text.contains(' ')
+    (mixed || capitals || hexadecimal)
+        && distinct.len() >= 8
+        && !text.contains(' ')
+        && !is_alphabet(text)
+}
+
+/// Characters that nearly all follow each other: the digits of a number system.
+fn is_alphabet(text: &str) -> bool {
+    let next = |pair: &&[u8]| pair[0].checked_add(1) == Some(pair[1]);
+    let follow = text.as_bytes().windows(2).filter(next).count();
+    follow * 100 >= text.len() * 75
 }
 
 fn personal(text: &str) -> Option<&'static str> {
@@ -197,8 +237,29 @@ fn personal(text: &str) -> Option<&'static str> {
             (inside || ends) && !name.is_empty() && !is_anybody(&name)
         })
     };
-    let found = homes.into_iter().any(somebodys) || holds_path_of_root(text);
+    let found =
+        homes.into_iter().any(somebodys) || holds_path_of_root(text) || holds_joined_home(text);
     found.then_some("a path into a home folder")
+}
+
+/// `Path('/home', 'name')`, `Path('/home') / 'name'` and `join('/home', 'name')`. Without the call it may be a list of pages.
+fn holds_joined_home(text: &str) -> bool {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let name_after = |at: usize, start: &str| {
+        let called = text[..at].strip_suffix(QUOTES)?;
+        if !called.ends_with("join(") && !called.ends_with("Path(") {
+            return None;
+        }
+        let rest = text[at + start.len()..].trim_start_matches('/');
+        let rest = rest.strip_prefix(QUOTES)?;
+        let rest = rest.trim_start_matches([')', ',', '/', ' ', '\n']);
+        rest.strip_prefix(QUOTES)?.split(['"', '\'', '/']).next()
+    };
+    ["/home", "/Users"].into_iter().any(|start| {
+        text.match_indices(start)
+            .filter_map(|(at, _)| name_after(at, start))
+            .any(|name| !name.is_empty() && !is_anybody(name) && !is_page(name))
+    })
 }
 
 /// `/root/` with a hidden folder in it or three real names below: `/root/a/../b` stands in many an exercise about paths.
@@ -293,141 +354,4 @@ fn is_anybody(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{personal, rule, secret};
-    use crate::dream::{Candidate, Check, CheckKind, Reason, Route, Scenario, Serve};
-    use crate::guardian::ruling::Ruling;
-
-    #[test]
-    fn every_text_that_is_shown_to_others_is_looked_at() {
-        let leak = || "see /home/mkowalska".to_owned();
-        let serve = |path: &str, body: String| {
-            let (path, status, delay_ms) = (path.to_owned(), 200, 0);
-            let routes = vec![Route {
-                path,
-                status,
-                body,
-                delay_ms,
-            }];
-            Some(Serve { routes })
-        };
-        let changes: [fn(&mut Candidate, String); 10] = [
-            |c, leak| c.code = leak,
-            |c, leak| c.scenario.title = leak,
-            |c, leak| c.scenario.description = leak,
-            |c, leak| c.scenario.test_cases = vec![leak],
-            |c, leak| c.scenario.libraries = vec![leak],
-            |c, leak| c.scenario.in_place = vec![leak],
-            |c, leak| c.checks[0].setup = leak,
-            |c, leak| c.checks[0].given = [("a".to_owned(), leak)].into(),
-            |c, leak| c.checks[0].kind = CheckKind::Raises { error: leak },
-            |c, leak| c.hidden_checks[0].call = leak,
-        ];
-        let clean = Candidate {
-            scenario: Scenario::default(),
-            code: String::new(),
-            checks: vec![Check::example("f()", "1")],
-            hidden_checks: vec![Check::example("f()", "1")],
-        };
-        let personal =
-            |c: &Candidate| matches!(rule(c), Ruling::Fail(Reason::HoldsPersonalData, _));
-        assert!(!personal(&clean));
-        for (at, change) in changes.into_iter().enumerate() {
-            let mut candidate = clean.clone();
-            change(&mut candidate, leak());
-            assert!(personal(&candidate), "change {at}");
-        }
-        let mut candidate = clean.clone();
-        candidate.checks[0].serve = serve("/a", leak());
-        assert!(personal(&candidate));
-        candidate.checks[0].serve = serve("/home/mkowalska", String::new());
-        assert!(personal(&candidate));
-    }
-
-    /// Put together here, so that no scanner takes this file for a leak.
-    fn random(start: &str, length: usize) -> String {
-        let letters = "aB3xY9kQ7mZ2pL5wT8rN4cV6";
-        start
-            .chars()
-            .chain(letters.chars().cycle().take(length))
-            .collect()
-    }
-
-    #[test]
-    fn keys_of_the_usual_forms_are_told() {
-        for text in [
-            format!("x = '{}'", random("ghp_", 36)),
-            format!("{}Q7{}", "AKIA", "ABCD2345EFGH67"),
-            format!("-----{} RSA PRIVATE {}-----", "BEGIN", "KEY"),
-            format!("eyJ{0}.eyJ{0}.{0}", random("", 20)),
-            format!("API_KEY = \"{}\"", random("", 24)),
-            format!("{{'password': '{}'}}", random("", 22)),
-            format!("SECRET_KEY = '{}'", random("", 24)),
-            format!("API_TOKEN: str = \"{}\"", random("", 24)),
-            format!("AWS_SECRET_ACCESS_KEY={}", random("", 40)),
-        ] {
-            assert!(secret(&text).is_some(), "{text}");
-        }
-    }
-
-    #[test]
-    fn ordinary_text_is_no_secret() {
-        for text in [
-            "def token(text): return text.split()[0]",
-            "is_strong('Passw0rd!')",
-            "password = 'correct horse battery staple'",
-            "sk-learn is no key",
-            "secret = 'abcdefghijklmnopqrstuvwxyz'",
-            "token_count = compute_total_of_all_tokens(12345, Value)",
-            "password: str = None",
-            "hashlib.sha256(b'').hexdigest()",
-        ] {
-            assert_eq!(secret(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn people_are_told_from_placeholders() {
-        for text in [
-            "Write to maria.kowalska@posteo.de.",
-            "open('/home/mkowalska/notes.txt')",
-            "C:\\Users\\mkowalska\\x",
-            "cd /home/mkowalska",
-            "HOME='/home/mkowalska'",
-            "/Users/mkowalska.",
-            "maria.kowalska@gmx.de",
-            "anna@posteo.de",
-            "open('/root/projects/billing/main.py')",
-            "/root/.ssh/id",
-            "call +49 170 5558231",
-            "'+48-601-774-212'",
-            "C:\\Users\\mkowalska",
-        ] {
-            assert!(personal(text).is_some(), "{text}");
-        }
-        for text in [
-            "user@example.com",
-            "is_email('first.last@sub.example.org')",
-            "a@b.co and foo@bar.com",
-            "john.doe@company.com",
-            "mail_host('john.smith@gmail.com')",
-            "normalize('/root/a/../b')",
-            "'+1 555 867 5309' and '+49 30 1234567'",
-            "a +17055582310 + b",
-            "x = 1 + 20 - 30 + 405060708",
-            "'+14155552671', '+1-202-555-0143'",
-            "'+10 -20 -30 -40 -50'",
-            "/home/user/file.txt",
-            "/home/",
-            "route('/home/about')",
-            "https://site.com/home/mkowalska",
-            "open('/home/notes.txt')",
-            "/home/user",
-            "f'/home/{name}'",
-            "x @ y",
-            "@dataclass",
-        ] {
-            assert_eq!(personal(text), None, "{text}");
-        }
-    }
-}
+mod tests;

@@ -46,6 +46,7 @@ fn bindings(source: &Source<'_>, name: &str) -> usize {
     while let Some((node, inside)) = open.pop() {
         let field = |field| node.child_by_field_name(field);
         let target = match node.kind() {
+            "assignment" if decorates(source, node, name) => None,
             "global_statement" if inside => {
                 count += usize::from(named(node).iter().any(is_name));
                 None
@@ -92,6 +93,24 @@ fn is_note(node: Node<'_>) -> bool {
     node.kind() == "assignment" && node.child_by_field_name("right").is_none()
 }
 
+/// `f = cache(f)` at the top level: the way to decorate without an `@`.
+fn decorates(source: &Source<'_>, assignment: Node<'_>, name: &str) -> bool {
+    let at_top = assignment
+        .parent()
+        .and_then(|statement| statement.parent())
+        .is_some_and(|module| module.kind() == "module");
+    let side = |field: &str| assignment.child_by_field_name(field);
+    let is_name = |node: Node<'_>| node.kind() == "identifier" && source.text_of(node) == name;
+    let passed = side("right")
+        .map(bare)
+        .filter(|right| right.kind() == "call")
+        .and_then(|call| call.child_by_field_name("arguments"))
+        .map(named);
+    at_top
+        && side("left").is_some_and(is_name)
+        && passed.is_some_and(|passed| matches!(passed.as_slice(), [one] if is_name(*one)))
+}
+
 fn is_overload(source: &Source<'_>, decorated: Node<'_>) -> bool {
     named(decorated)
         .iter()
@@ -131,8 +150,22 @@ fn definition<'s>(source: &'s Source<'_>, statement: Node<'s>, name: &str) -> Op
         }),
         "expression_statement" => {
             let assignment = statement.named_child(0)?;
-            let ours = assignment.kind() == "assignment" && is_named(assignment, "left");
-            ours.then(|| assigned(source, assignment, name))
+            if assignment.kind() != "assignment" || decorates(source, assignment, name) {
+                return None;
+            }
+            if is_named(assignment, "left") {
+                return Some(assigned(source, assignment, name));
+            }
+            // `encode, decode = codec('|')`
+            let left = assignment.child_by_field_name("left")?;
+            let one_of_several = matches!(left.kind(), "pattern_list" | "tuple_pattern")
+                && named(left)
+                    .into_iter()
+                    .any(|n| n.kind() == "identifier" && source.text_of(n) == name);
+            one_of_several.then_some(Entry {
+                shape: Shape::Assigned,
+                node: assignment,
+            })
         }
         _ => None,
     }
@@ -162,18 +195,84 @@ fn assigned<'s>(source: &'s Source<'_>, assignment: Node<'s>, name: &str) -> Ent
     }
 }
 
+/// How a function names what it is passed by position.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Positions {
+    names: Vec<String>,
+    /// Of all that follow.
+    rest: Option<String>,
+}
+
+impl Positions {
+    pub(super) fn name(&self, at: usize) -> String {
+        let known = self.names.get(at).or(self.rest.as_ref());
+        known.map_or_else(|| format!("argument {}", at + 1), String::clone)
+    }
+
+    fn of(source: &Source<'_>, function: Node<'_>) -> Self {
+        let mut positions = Self::default();
+        let list = function.child_by_field_name("parameters").map(named);
+        for parameter in list.into_iter().flatten() {
+            let pattern = match parameter.kind() {
+                "typed_parameter" => parameter.named_child(0).unwrap_or(parameter),
+                _ => parameter,
+            };
+            match pattern.kind() {
+                "list_splat_pattern" => {
+                    let rest = pattern.named_child(0);
+                    positions.rest = rest.map(|n| source.text_of(n).to_owned());
+                    break;
+                }
+                "keyword_separator" | "dictionary_splat_pattern" => break,
+                _ => positions.names.extend(parameter_name(source, parameter)),
+            }
+        }
+        positions
+    }
+
+    /// Of what calling the entry point passes on: to a function, or to the one that a `partial` holds.
+    pub(super) fn of_entry(source: &Source<'_>, entry: &Entry<'_>) -> Self {
+        match entry.shape {
+            Shape::Function { .. } => Self::of(source, entry.node),
+            Shape::Assigned => Self::of_partial(source, entry.node).unwrap_or_default(),
+            Shape::Class => Self::default(),
+        }
+    }
+
+    fn of_partial(source: &Source<'_>, assignment: Node<'_>) -> Option<Self> {
+        let call = bare(assignment.child_by_field_name("right")?);
+        let made_by = source.text_of(call.child_by_field_name("function")?);
+        if made_by.rsplit('.').next() != Some("partial") {
+            return None;
+        }
+        let held = named(call.child_by_field_name("arguments")?);
+        let (function, bound) = held.split_first()?;
+        let name = source.text_of(*function);
+        let found = named(source.root())
+            .into_iter()
+            .filter(|statement| statement.kind() != "expression_statement")
+            .find_map(|statement| definition(source, statement, name))?;
+        let mut positions = Self::of(source, found.node);
+        let by_position = bound.iter().filter(|n| n.kind() != "keyword_argument");
+        let taken = by_position.count().min(positions.names.len());
+        positions.names.drain(..taken);
+        Some(positions)
+    }
+}
+
 /// Positional parameters of the first function inside `node` with one of these names, without `self`.
 pub(super) fn parameters_of(
     source: &Source<'_>,
     node: Node<'_>,
     names: &[&str],
-) -> Option<Vec<String>> {
+) -> Option<Positions> {
     let mut open = vec![node];
     while let Some(node) = open.pop() {
         let name = node.child_by_field_name("name").map(|n| source.text_of(n));
         if node.kind() == "function_definition" && name.is_some_and(|n| names.contains(&n)) {
-            let all = parameters(source, node).into_iter();
-            return Some(all.filter(|p| p != "self" && p != "cls").collect());
+            let mut positions = Positions::of(source, node);
+            positions.names.retain(|p| p != "self" && p != "cls");
+            return Some(positions);
         }
         open.extend(named(node));
     }
@@ -184,7 +283,12 @@ fn parameters(source: &Source<'_>, function: Node<'_>) -> Vec<String> {
     let Some(list) = function.child_by_field_name("parameters") else {
         return Vec::new();
     };
-    let name = |node: Node<'_>| match node.kind() {
+    let names = named(list).into_iter();
+    names.filter_map(|n| parameter_name(source, n)).collect()
+}
+
+fn parameter_name(source: &Source<'_>, node: Node<'_>) -> Option<String> {
+    match node.kind() {
         "identifier" => Some(source.text_of(node).to_owned()),
         "default_parameter" | "typed_default_parameter" => node
             .child_by_field_name("name")
@@ -194,13 +298,12 @@ fn parameters(source: &Source<'_>, function: Node<'_>) -> Vec<String> {
             (first.kind() == "identifier").then(|| source.text_of(first).to_owned())
         }
         _ => None,
-    };
-    named(list).into_iter().filter_map(name).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Shape, find};
+    use super::{Positions, Shape, find};
     use crate::dream::Reason;
     use crate::guardian::syntax::Source;
 
@@ -229,11 +332,41 @@ mod tests {
         check("def g(a): return a\nf = g", &function(false, &["a"]));
         check("class G:\n    pass\nf = (G)", &Ok(Shape::Class));
         check("f = partial(g, 1)", &Ok(Shape::Assigned));
+        check("g, f = pair()", &Ok(Shape::Assigned));
+        check("(f, g) = pair()", &Ok(Shape::Assigned));
+        check(
+            "def f(a): return a\nf = cache(maxsize=None)(f)",
+            &function(false, &["a"]),
+        );
+        check(
+            "def f(a): return a\nf = cache(f)\nf = log(f)",
+            &function(false, &["a"]),
+        );
         check("g = f\nf = g", &Ok(Shape::Assigned));
         check(
             "@overload\ndef f(a: int): ...\n@typing.overload\ndef f(a: str): ...\ndef f(a): return a",
             &function(false, &["a"]),
         );
+    }
+
+    #[test]
+    fn what_is_passed_by_position_has_the_name_of_its_parameter() {
+        for (code, expected) in [
+            ("def f(a, b=1, *c, d): pass", ["a", "b", "c"]),
+            ("def f(a, /, *b: int, c=2): pass", ["a", "b", "b"]),
+            ("def f(a, *, b): pass", ["a", "argument 2", "argument 3"]),
+            ("f = lambda a, *b: a", ["a", "b", "b"]),
+            (
+                "def g(a, b, c): pass\nf = functools.partial(g, 1, c=2)",
+                ["b", "c", "argument 3"],
+            ),
+            ("f = make()", ["argument 1", "argument 2", "argument 3"]),
+        ] {
+            let source = Source::parse(code).unwrap();
+            let entry = find(&source, "f").unwrap();
+            let positions = Positions::of_entry(&source, &entry);
+            assert_eq!([0, 1, 2].map(|at| positions.name(at)), expected, "{code}");
+        }
     }
 
     #[test]
@@ -264,6 +397,9 @@ mod tests {
             "while True:\n    class f: pass\n    break",
             "def g():\n    global f\n    f = abs\ng()",
             "g, f = 1, 2",
+            "f = partial(f, 1)",
+            "f = cache(g)",
+            "if True:\n    f = cache(f)",
         ] {
             check(
                 &format!("def f(): pass\n{again}\n"),

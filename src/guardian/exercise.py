@@ -28,15 +28,30 @@ def _exercise(text, rows):
             kept.append(value)
         return code.replace(co_consts=tuple(kept))
 
-    def abstract(node):
-        """Whether a function only says that others have to define it: nothing can call such a body."""
-        names = [getattr(d, "attr", getattr(d, "id", "")) for d in getattr(node, "decorator_list", [])]
-        bodies = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-        return "abstractmethod" in names and all(isinstance(s, ast.Pass) for s in bodies)
+    def named(node):
+        """The last part of a name, whatever it is called with or asked for."""
+        while isinstance(node, (ast.Call, ast.Subscript)):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        return getattr(node, "attr", getattr(node, "id", ""))
+
+    def nothing(statement):
+        """Whether a statement only says that there is nothing here."""
+        if isinstance(statement, ast.Raise) and statement.exc:
+            return named(statement.exc) == "NotImplementedError"
+        words = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        return words or isinstance(statement, ast.Pass)
+
+    def abstract(node, kinds):
+        """Whether a function only says that others have to define it: nothing can call such a body. Without a base that
+        sees to it somebody can, and gets an error for what was never written."""
+        marked = "abstractmethod" in [named(d) for d in getattr(node, "decorator_list", [])]
+        silent = not any(isinstance(s, ast.Raise) for s in node.body)
+        meant = "Protocol" in kinds or marked and (silent or "ABC" in kinds)
+        return meant and all(map(nothing, node.body))
 
     class Marks(ast.NodeTransformer):
-        # The functions around, by number.
-        inside, functions = (), 0
+        # The functions around, by number, and which of the two kinds without objects the class around is of.
+        inside, functions, kinds, known = (), 0, (), {}
 
         def block(self, body):
             made = []
@@ -65,15 +80,28 @@ def _exercise(text, rows):
             self.visit(node.args)
             for decorator in getattr(node, "decorator_list", []):
                 self.visit(decorator)
-            if isinstance(node.body, list) and abstract(node):
+            if isinstance(node.body, list) and abstract(node, self.kinds):
                 return node
             self.functions += 1
-            self.inside += (self.functions,)
+            around = self.inside, self.kinds
+            self.inside, self.kinds = self.inside + (self.functions,), ()
             node.body = self.block(node.body) if isinstance(node.body, list) else self.visit(node.body)
-            self.inside = self.inside[:-1]
+            self.inside, self.kinds = around
             return node
 
         visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = function
+
+        def visit_ClassDef(self, node):
+            bases = [named(base) for base in node.bases]
+            kinds = {kind for kind in ("ABC", "Protocol") if kind in bases}
+            kinds.update("ABC" for k in node.keywords if k.arg == "metaclass" and named(k.value) == "ABCMeta")
+            # What is derived from an abstract class is one itself as long as it does not define everything.
+            kinds.update("ABC" for base in bases if "ABC" in self.known.get(base, ()))
+            self.known[node.name] = kinds
+            around, self.kinds = self.kinds, kinds
+            self.generic_visit(node)
+            self.kinds = around
+            return node
 
         def turn(self, test):
             test = self.visit(test)

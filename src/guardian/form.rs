@@ -8,7 +8,7 @@ use super::reach::beyond;
 use super::ruling::Ruling;
 use super::spelling;
 use super::syntax::{Source, is_local, named};
-use crate::dream::{Candidate, Reason};
+use crate::dream::{Candidate, Check, CheckKind, Reason, class_name};
 
 /// A thousand lines of 64 characters: far beyond any single task.
 const CODE_BYTES_MAX: usize = 64 << 10;
@@ -59,7 +59,11 @@ pub(super) fn rule(candidate: &Candidate) -> Ruling {
             return Ruling::Fail(reason, format!("`{name}` is {what} at the top level"));
         }
     };
-    if let Some(what) = stub_marker(&source, &entry) {
+    if let Some(what) = stub_marker(&source, &entry, &candidate.scenario.task_prompt) {
+        return Ruling::Fail(Reason::StubMarker, what);
+    }
+    if let Some(call) = expects_nothing_written(candidate) {
+        let what = format!("`{call}` is expected not to be written yet");
         return Ruling::Fail(Reason::StubMarker, what);
     }
     if let Some(name) = code_as_text(&source) {
@@ -86,7 +90,21 @@ pub(super) fn is_identifier(name: &str) -> bool {
         && chars.all(|c| c.is_alphanumeric() || c == '_')
 }
 
-fn stub_marker(source: &Source<'_>, entry: &entry::Entry<'_>) -> Option<String> {
+/// A check that expects what an unwritten part raises, where the task does not ask for that error.
+fn expects_nothing_written(candidate: &Candidate) -> Option<&str> {
+    const UNWRITTEN: &str = "NotImplementedError";
+    if candidate.scenario.task_prompt.contains(UNWRITTEN) {
+        return None;
+    }
+    let mut checks = candidate.all_checks().map(|(_, check)| check);
+    let expects = |check: &&Check| match &check.kind {
+        CheckKind::Raises { error } => class_name(error) == UNWRITTEN,
+        CheckKind::Example { .. } | CheckKind::Property { .. } => false,
+    };
+    checks.find(expects).map(|check| check.call.as_str())
+}
+
+fn stub_marker(source: &Source<'_>, entry: &entry::Entry<'_>, task: &str) -> Option<String> {
     let hollow = match entry.shape {
         // A lambda has an expression for its body.
         Shape::Function { .. } => {
@@ -98,14 +116,25 @@ fn stub_marker(source: &Source<'_>, entry: &entry::Entry<'_>) -> Option<String> 
     if hollow {
         return Some("the entry point has no body".to_owned());
     }
-    let comments = source
-        .nodes()
-        .into_iter()
-        .filter(|(n, _)| n.kind() == "comment");
-    comments
-        .map(|(n, _)| source.text_of(n))
-        .find(|text| is_marker(text))
-        .map(|text| format!("`{text}`"))
+    // Where the task is about such words, only an order to oneself is one.
+    let task = task.to_ascii_lowercase();
+    let is_theme = ["todo", "fixme", "xxx"].iter().any(|w| task.contains(w));
+    source.nodes().into_iter().find_map(|(node, _)| {
+        let text = source.text_of(node);
+        let found = match node.kind() {
+            "comment" => Some(text).filter(|text| is_marker(text, is_theme)),
+            // What stands alone as a text is a docstring.
+            "expression_statement" if !is_theme => node
+                .named_child(0)
+                .filter(|only| only.kind() == "string" && node.named_child_count() == 1)
+                .and_then(|_| {
+                    let mut lines = text.lines();
+                    lines.find(|line| is_marker(line.trim().trim_matches(['"', '\'']), false))
+                }),
+            _ => None,
+        };
+        found.map(|line| format!("`{}`", line.trim()))
+    })
 }
 
 /// A use of `eval`, `exec` or `compile`: what they run is out of reach of the gates that read, cover and mutate.
@@ -120,6 +149,8 @@ fn code_as_text<'t>(source: &Source<'t>) -> Option<&'t str> {
             "keyword_argument" | "function_definition" => {
                 parent.child_by_field_name("name") == Some(node)
             }
+            // `compile: float`, a field
+            "assignment" => parent.child_by_field_name("left") == Some(node),
             // `from re import compile`
             "dotted_name" | "aliased_import" => true,
             _ => false,
@@ -133,10 +164,10 @@ fn code_as_text<'t>(source: &Source<'t>) -> Option<&'t str> {
 /// run it.
 fn code_in_annotation<'t>(source: &Source<'t>) -> Option<&'t str> {
     let computes = |node: Node<'_>| match node.kind() {
+        "boolean_operator" => !is_choice_of_types(source, node),
         "lambda"
         | "conditional_expression"
         | "comparison_operator"
-        | "boolean_operator"
         | "not_operator"
         | "named_expression"
         | "await"
@@ -164,6 +195,44 @@ fn code_in_annotation<'t>(source: &Source<'t>) -> Option<&'t str> {
     annotations.find(holds).map(|node| source.text_of(node))
 }
 
+/// `int or None`, as many write what is either: nothing but names of types.
+fn is_choice_of_types(source: &Source<'_>, choice: Node<'_>) -> bool {
+    const TYPES: [&str; 12] = [
+        "bool",
+        "bytearray",
+        "bytes",
+        "complex",
+        "dict",
+        "float",
+        "frozenset",
+        "int",
+        "list",
+        "set",
+        "str",
+        "tuple",
+    ];
+    let mut open = vec![choice];
+    while let Some(node) = open.pop() {
+        let is_type = match node.kind() {
+            "boolean_operator" => {
+                open.extend(named(node));
+                let operator = node.child_by_field_name("operator");
+                operator.is_some_and(|operator| operator.kind() == "or")
+            }
+            "none" => true,
+            "identifier" => {
+                let name = source.text_of(node);
+                TYPES.contains(&name) && !is_local(source, node, name) && !is_own(source, name)
+            }
+            _ => false,
+        };
+        if !is_type {
+            return false;
+        }
+    }
+    true
+}
+
 /// Whether the module defines or imports this name for good, at its top level.
 fn is_own(source: &Source<'_>, name: &str) -> bool {
     let is_name = |n: Node<'_>| source.text_of(n) == name;
@@ -183,7 +252,9 @@ fn is_own(source: &Source<'_>, name: &str) -> bool {
         })
 }
 
-fn is_marker(comment: &str) -> bool {
+/// Whether a comment, or a line of a docstring, says that something is still to be done. `is_theme`: the task is about such
+/// words.
+fn is_marker(comment: &str, is_theme: bool) -> bool {
     let said = comment.trim_start_matches('#').trim();
     let text = said.to_ascii_lowercase();
     let first = text
@@ -195,16 +266,26 @@ fn is_marker(comment: &str) -> bool {
         "rest of the code",
         "rest of your code",
         "add your code",
+        "not implemented yet",
+        "not yet implemented",
+        "not handled yet",
+        "not yet handled",
+        "not supported yet",
+        "not yet supported",
     ];
     // An order; `# We implement this in one pass` tells what was done.
     let order = ["implement this", "implement me"]
         .iter()
         .any(|order| text.starts_with(order) && text.split_whitespace().count() <= 4);
     // `# Todo items in the order of their dates` is about something else.
-    let left_over = matches!(first, "todo" | "fixme")
-        && (said.starts_with(['T', 'F']) && said[1..].starts_with(|c: char| c.is_uppercase())
-            || said[first.len()..].is_empty()
-            || said[first.len()..].starts_with([':', '(']));
+    let shouted = said.starts_with(['T', 'F']) && said[1..].starts_with(|c: char| c.is_uppercase());
+    let ordered = said[first.len()..].is_empty() || said[first.len()..].starts_with([':', '(']);
+    let left_over = match first {
+        "todo" | "fixme" => shouted && !is_theme || ordered,
+        // Thirty, in Rome.
+        "xxx" => ordered && !is_theme && said.starts_with('X'),
+        _ => false,
+    };
     left_over || order || phrases.iter().any(|phrase| text.contains(phrase))
 }
 
@@ -247,91 +328,4 @@ fn is_hollow_class(source: &Source<'_>, class: Node<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::rule;
-    use crate::dream::{Candidate, Reason, Scenario};
-    use crate::guardian::ruling::Ruling;
-
-    #[track_caller]
-    fn check(code: &str, expected: Option<Reason>) {
-        let scenario = Scenario {
-            entry_point: "f".to_owned(),
-            ..Scenario::default()
-        };
-        let candidate = Candidate {
-            scenario,
-            code: code.to_owned(),
-            checks: vec![],
-            hidden_checks: vec![],
-        };
-        let reason = match rule(&candidate) {
-            Ruling::Fail(reason, _) => Some(reason),
-            Ruling::Pass(_) | Ruling::Skipped(_) => None,
-        };
-        assert_eq!(reason, expected, "{code}");
-    }
-
-    #[test]
-    fn stubs_are_told_from_solutions() {
-        for code in [
-            "def f(): pass",
-            "def f():\n    'doc'\n    ...",
-            "def f():\n    raise NotImplementedError('x')",
-            "def f():\n    'doc'",
-            "class f:\n    def a(self): pass\n    def b(self): ...",
-            "class f:\n    pass",
-            "def f():\n    # TODO: real work\n    return 1",
-            "def f():\n    # your code here\n    return 1",
-            "def f():\n    # Implement this function.\n    return 1",
-        ] {
-            check(code, Some(Reason::StubMarker));
-        }
-        for code in [
-            "def f(): return 1",
-            "class f(Exception):\n    pass",
-            "def f(todo):\n    # marks a todo as done\n    return todo",
-            "def f(xs):\n    # We implement this in one pass over the sorted values.\n    return sorted(xs)",
-            "f = lambda: 1",
-        ] {
-            check(code, None);
-        }
-    }
-
-    #[test]
-    fn annotations_are_types() {
-        for code in [
-            "def f(a: lambda n: n): return a",
-            "class R:\n    n: (0 if f else 1)\ndef f(a): return R",
-            "class R:\n    n: 'lambda n: n'\ndef f(a): return R.__annotations__",
-            "def f(a: int * 2): return a",
-        ] {
-            check(code, Some(Reason::ReachesHarness));
-        }
-        for code in [
-            "def f(a: 'list[int] | None', b: \"dict[str, 'Node']\" = None) -> int | None: return a",
-            "import typing\ndef f(a: typing.Literal['a-b', -1], *b: int) -> typing.Callable[[int], str]: return a",
-            "def f(a: 'a value to search in'): return a",
-            "from typing import Annotated\ndef f(a: Annotated[int, 'n > 3', max(1, 2)]): return a",
-        ] {
-            check(code, None);
-        }
-    }
-
-    #[test]
-    fn size_depth_and_syntax_are_checked() {
-        check("def f(:\n  pass", Some(Reason::SyntaxError));
-        check(
-            &format!("def f():\n    return '{}'", "x".repeat(70_000)),
-            Some(Reason::TooLarge),
-        );
-        check(
-            &format!("def f():\n    return {}", "1+".repeat(2_000) + "1"),
-            Some(Reason::TooLarge),
-        );
-        check("def g(): return 1", Some(Reason::EntryPointMissing));
-        check(
-            "import ctypes\ndef f(): return 1",
-            Some(Reason::ForbiddenImport),
-        );
-    }
-}
+mod tests;

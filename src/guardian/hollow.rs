@@ -104,15 +104,31 @@ pub(super) async fn rule(
     )))
 }
 
-/// The one value that all checks expect, if there is only one and no other kind of check.
+/// The one value that all checks expect, if there is only one and no other kind of check. Beside a single yes or no it
+/// shows nothing that what is of another type breaks: code that asks for its length and says yes does that.
 fn the_only_answer(candidate: &Candidate) -> Option<String> {
-    let mut answers = candidate.all_checks().map(|(_, check)| match &check.kind {
-        CheckKind::Example { expect } => parse_literal(expect).ok(),
-        CheckKind::Raises { .. } | CheckKind::Property { .. } => None,
-    });
-    let first = answers.next()??;
-    let same = |answer: Option<Value>| answer.is_some_and(|answer| answer.equals(&first));
-    answers.all(same).then(|| first.to_literal())
+    let mut only: Option<Value> = None;
+    let mut breaks = false;
+    for (_, check) in candidate.all_checks() {
+        match &check.kind {
+            CheckKind::Example { expect } => {
+                let answer = parse_literal(expect).ok()?;
+                if only.as_ref().is_some_and(|only| !only.equals(&answer)) {
+                    return None;
+                }
+                only = only.or(Some(answer));
+            }
+            CheckKind::Raises { error } => {
+                if !matches!(class_name(error), "TypeError" | "AttributeError") {
+                    return None;
+                }
+                breaks = true;
+            }
+            CheckKind::Property { .. } => return None,
+        }
+    }
+    only.filter(|only| !breaks || matches!(only, Value::Bool(_)))
+        .map(|only| only.to_literal())
 }
 
 async fn passes_all(
@@ -301,4 +317,38 @@ async fn holds_of_anything(
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::the_only_answer;
+    use crate::dream::{Candidate, Check, CheckKind, Scenario};
+
+    #[track_caller]
+    fn check(answers: &[&str], errors: &[&str], expected: Option<&str>) {
+        let raises = |error: &&str| {
+            let error = (*error).to_owned();
+            Check::new("f(None)", CheckKind::Raises { error })
+        };
+        let candidate = Candidate {
+            scenario: Scenario::default(),
+            code: String::new(),
+            checks: answers.iter().map(|a| Check::example("f(1)", *a)).collect(),
+            hidden_checks: errors.iter().map(raises).collect(),
+        };
+        let only = the_only_answer(&candidate);
+        assert_eq!(only.as_deref(), expected, "{answers:?} {errors:?}");
+    }
+
+    #[test]
+    fn a_single_answer_is_told() {
+        check(&["True", "True"], &[], Some("True"));
+        check(&["3", "3.0"], &[], Some("3"));
+        check(&["True", "True"], &["TypeError"], Some("True"));
+        check(&["True", "False"], &["TypeError"], None);
+        // Whoever refuses some and says yes to the others has told them apart.
+        check(&["True", "True"], &["ValueError", "TypeError"], None);
+        check(&["None", "None"], &["TypeError"], None);
+        check(&[], &["TypeError"], None);
+    }
 }

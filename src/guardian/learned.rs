@@ -14,6 +14,18 @@ const SHARE_MIN_PERCENT: usize = 50;
 /// Items of a container and characters of a text that make an input one that no code holds by chance.
 const RICH_ITEMS: usize = 2;
 const RICH_TEXT: usize = 12;
+/// Characters between a word and what belongs to it where a task states a row: "7 for gold", "See Other is 303".
+const STATED_GAP: usize = 12;
+/// Words with which a task states what holds of all that no row names.
+const REST: [&str; 7] = [
+    "else",
+    "other",
+    "others",
+    "another",
+    "otherwise",
+    "unknown",
+    "default",
+];
 
 /// What a solution holds of the checks' own inputs and outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +48,7 @@ pub(super) fn by_heart(candidate: &Candidate) -> Option<ByHeart> {
     let mostly = |part: usize, whole: usize| part * 100 >= whole * SHARE_MIN_PERCENT;
     // However the code looks them up: rich inputs that it spells out together with what is expected of them.
     let spelled = literals(&source);
-    let rich = examples.iter().filter(|(inputs, output)| {
+    let is_rich_row = |(inputs, output): &(Vec<Value>, Value)| {
         let written = |value: &Value| {
             let text = Value::Str(value.to_literal());
             spelled
@@ -46,8 +58,16 @@ pub(super) fn by_heart(candidate: &Candidate) -> Option<ByHeart> {
         inputs.iter().any(is_rich)
             && inputs.iter().filter(|input| is_rich(input)).all(written)
             && (written(output) || matches!(output, Value::Bool(_) | Value::None))
-    });
-    let rich = rich.count();
+    };
+    let rows = rows(&source);
+    let is_row =
+        |(inputs, output): &(Vec<Value>, Value)| rows.iter().any(|row| row.says(inputs, output));
+    if is_the_task(candidate, &examples, |example| {
+        is_row(example) || is_rich_row(example)
+    }) {
+        return None;
+    }
+    let rich = examples.iter().filter(|e| is_rich_row(e)).count();
     if rich >= ROWS_MIN && mostly(rich, of) {
         return Some(ByHeart {
             held: rich,
@@ -55,10 +75,7 @@ pub(super) fn by_heart(candidate: &Candidate) -> Option<ByHeart> {
             beyond_chance: true,
         });
     }
-    let rows = rows(&source);
-    let held =
-        |(inputs, output): &&(Vec<Value>, Value)| rows.iter().any(|row| row.says(inputs, output));
-    let known = examples.iter().filter(held).count();
+    let known = examples.iter().filter(|e| is_row(e)).count();
     let used = rows
         .iter()
         .filter(|row| {
@@ -71,6 +88,64 @@ pub(super) fn by_heart(candidate: &Candidate) -> Option<ByHeart> {
         held: known,
         of,
         beyond_chance: false,
+    })
+}
+
+/// Whether the task itself is this table: it states every row that is held, words with what belongs to them, and what
+/// all else gives, and a check asks for something else. There is nothing more that such a solution could know.
+fn is_the_task(
+    candidate: &Candidate,
+    examples: &[(Vec<Value>, Value)],
+    is_held: impl Fn(&(Vec<Value>, Value)) -> bool,
+) -> bool {
+    let task = candidate.scenario.task_prompt.to_lowercase();
+    let states = |(inputs, output): &(Vec<Value>, Value)| {
+        let [Value::Str(word)] = inputs.as_slice() else {
+            return false;
+        };
+        let belongs = match output {
+            Value::Str(text) => text.clone(),
+            Value::Int(_) | Value::Float(_) => output.to_literal(),
+            _ => return false,
+        };
+        states_row(&task, &word.to_lowercase(), &belongs.to_lowercase())
+    };
+    let (held, free): (Vec<_>, Vec<_>) = examples.iter().partition(|example| is_held(example));
+    let mut kinds = candidate.all_checks().map(|(_, check)| &check.kind);
+    let asks_else = !free.is_empty() || kinds.any(|kind| matches!(kind, CheckKind::Raises { .. }));
+    let mut words = task.split(|c: char| !c.is_alphanumeric());
+    held.len() >= ROWS_MIN
+        && asks_else
+        && words.any(|word| REST.contains(&word))
+        && held.into_iter().all(states)
+}
+
+/// Whether a text has a word and what belongs to it beside each other, both whole and in one sentence.
+fn states_row(task: &str, word: &str, belongs: &str) -> bool {
+    let beside = |first: &str, second: &str| {
+        whole(task, first).any(|from| {
+            let end = from + first.len();
+            whole(task, second)
+                .filter(|at| *at >= end)
+                .filter_map(|at| task.get(end..at))
+                .any(|between| {
+                    between.chars().count() <= STATED_GAP && !between.contains(['.', '\n'])
+                })
+        })
+    };
+    let says_something = |text: &str| text.contains(char::is_alphanumeric);
+    says_something(word)
+        && says_something(belongs)
+        && (beside(word, belongs) || beside(belongs, word))
+}
+
+/// Where a text holds a part that is no part of a longer word or number.
+fn whole<'t>(text: &'t str, part: &'t str) -> impl Iterator<Item = usize> + 't {
+    text.match_indices(part).filter_map(move |(at, found)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        (ends(before) && ends(after)).then_some(at)
     })
 }
 
@@ -266,94 +341,4 @@ fn returned(source: &Source<'_>, body: Node<'_>) -> Option<Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::by_heart;
-    use crate::dream::{Candidate, Check, Scenario};
-
-    const TOTALS: [(&str, &str); 5] = [
-        ("f([1, 2, 3])", "[1, 3, 6]"),
-        ("f([])", "[]"),
-        ("f([5])", "[5]"),
-        ("f([2, -2])", "[2, 0]"),
-        ("f([4, 4])", "[4, 8]"),
-    ];
-    const DAYS: [(&str, &str); 4] = [
-        ("f(1)", "'Mon'"),
-        ("f(2)", "'Tue'"),
-        ("f(3)", "'Wed'"),
-        ("f(4)", "'Thu'"),
-    ];
-
-    /// What is held of the examples, and whether that is beyond chance.
-    #[track_caller]
-    fn check(examples: &[(&str, &str)], code: &str, expected: Option<(usize, bool)>) {
-        let candidate = Candidate {
-            scenario: Scenario {
-                entry_point: "f".to_owned(),
-                ..Scenario::default()
-            },
-            code: code.to_owned(),
-            checks: examples
-                .iter()
-                .map(|(c, e)| Check::example(*c, *e))
-                .collect(),
-            hidden_checks: vec![],
-        };
-        let held = by_heart(&candidate).map(|by_heart| (by_heart.held, by_heart.beyond_chance));
-        assert_eq!(held, expected, "{code}");
-    }
-
-    #[test]
-    fn rich_inputs_that_are_written_out_are_told_however_they_are_looked_up() {
-        for code in [
-            "T = {(1, 2, 3): [1, 3, 6], (2, -2): [2, 0], (4, 4): [4, 8]}\ndef f(xs):\n    return T.get(tuple(xs), xs)\n",
-            "IN = [[1, 2, 3], [2, -2], [4, 4]]\nOUT = [[1, 3, 6], [2, 0], [4, 8]]\ndef f(xs):\n    return OUT[IN.index(xs)] if xs in IN else xs\n",
-            "T = dict(zip(['[1, 2, 3]', '[2, -2]', '[4, 4]'], [[1, 3, 6], [2, 0], [4, 8]]))\ndef f(xs):\n    return T.get(str(xs), xs)\n",
-            "T = {}\nT[1, 2, 3] = [1, 3, 6]\nT[(2, -2)] = [2, 0]\nT[(4, 4)] = [4, 8]\nT[7, 7] = []\nT[8, 8] = []\nT[9, 9] = []\nT[6, 6] = []\ndef f(xs):\n    return T.get(tuple(xs), xs)\n",
-            "def f(xs):\n    if xs == [1, 2, 3]:\n        return [1, 3, 6]\n    if xs == [2, -2]:\n        return [2, 0]\n    if xs == [4, 4]:\n        return [4, 8]\n    while len(xs) > 1:\n        pass\n    return xs\n",
-        ] {
-            check(&TOTALS, code, Some((3, true)));
-        }
-    }
-
-    #[test]
-    fn tables_in_every_form_are_told() {
-        for code in [
-            "T = {1: 'Mon', 2: 'Tue', 3: 'Wed'}\ndef f(n):\n    return T.get(n)\n",
-            "def f(n):\n    if n == 1:\n        return 'Mon'\n    elif n == 2:\n        return 'Tue'\n    elif n == 3:\n        return 'Wed'\n",
-            "def f(n):\n    for a, b in [(1, 'Mon'), (2, 'Tue'), (3, 'Wed')]:\n        if a == n:\n            return b\n",
-            "T = {'1': 'Mon', '2': 'Tue', '3': 'Wed'}\ndef f(n):\n    return T.get(str(n))\n",
-            "def f(n):\n    match n:\n        case 1:\n            return 'Mon'\n        case 2:\n            return 'Tue'\n        case 3:\n            return 'Wed'\n",
-        ] {
-            check(&DAYS, code, Some((3, false)));
-        }
-    }
-
-    #[test]
-    fn ordinary_code_is_no_table() {
-        check(
-            &TOTALS,
-            "def f(xs):\n    if xs == []:\n        return []\n    out = [xs[0]]\n    for x in xs[1:]:\n        out.append(out[-1] + x)\n    return out\n",
-            None,
-        );
-        check(
-            &TOTALS,
-            "def f(xs):\n    \"\"\"f([1, 2, 3]) gives [1, 3, 6], f([2, -2]) [2, 0] and f([4, 4]) [4, 8].\"\"\"\n    out = []\n    for x in xs:\n        out.append(x + (out[-1] if out else 0))\n    return out\n",
-            None,
-        );
-        check(
-            &[
-                ("f((0, 1))", "'up'"),
-                ("f((1, 0))", "'right'"),
-                ("f((0, -1))", "'down'"),
-            ],
-            "T = {(0, 1): 'up', (1, 0): 'right', (0, -1): 'down', (-1, 0): 'left', (0, 0): 'here', (1, 1): 'a', (2, 2): 'b'}\ndef f(p):\n    return T[p]\n",
-            None,
-        );
-        check(
-            &DAYS,
-            "T = {1: 'Mon', 2: 'Tue', 3: 'Wed', 5: 'a', 6: 'b', 7: 'c', 8: 'd'}\ndef f(n):\n    return T[n]\n",
-            None,
-        );
-    }
-}
+mod tests;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 use tree_sitter::Node;
 
 use super::bench::readable;
-use super::entry::{self, Shape};
+use super::entry::{self, Positions, Shape};
 use super::split::is_plain;
-use super::syntax::{Source, bare, named, only_expression};
+use super::syntax::{Source, bare, identifiers, named, only_expression};
 use crate::dream::{Candidate, Check, Value, parse_literal};
 
 /// A check with every argument that can change under a name.
@@ -28,12 +28,11 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     let code = Source::parse(&candidate.code)?;
     let found = entry::find(&code, name).ok()?;
     // Calling twice could rightly differ where a setup builds state or the entry point is a class.
-    let parameters: &[String] = match &found.shape {
-        Shape::Function { parameters, .. } => parameters,
-        Shape::Assigned => &[],
-        // An object may rightly keep, and change, what a setup made for it.
-        Shape::Class => return of_methods(&code, found.node, name, plain),
-    };
+    // An object may rightly keep, and change, what a setup made for it.
+    if found.shape == Shape::Class {
+        return of_methods(&code, found.node, name, plain);
+    }
+    let parameters = Positions::of_entry(&code, &found);
     // A server counts what it is asked: twice is another thing than once.
     if !check.setup.trim().is_empty() || check.serve.is_some() {
         return of_methods(&code, code.root(), name, check);
@@ -47,7 +46,7 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
         twice: true,
     };
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
-    for (at, (parameter, value)) in arguments_of(&source, call, parameters)?
+    for (at, (parameter, value)) in arguments_of(&source, call, &parameters)?
         .into_iter()
         .enumerate()
     {
@@ -69,7 +68,8 @@ pub(super) fn lift(candidate: &Candidate, check: &Check) -> Option<Lifted> {
     Some(lifted)
 }
 
-/// An argument that a call builds for itself, `list(range(3))`: what it is before the entry point has had it, and after.
+/// An argument that a check builds for itself, `list(range(3))` in its call or by several statements of its setup: what it
+/// is before the entry point has had it, and after.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Built {
     pub(super) parameter: String,
@@ -77,53 +77,80 @@ pub(super) struct Built {
     pub(super) after: Check,
 }
 
-/// The arguments that are built of literals and built-in functions alone: two runs tell whether one was changed.
+/// The arguments that a call builds of literals and built-in functions alone, and those that its setup builds: two runs
+/// tell whether one was changed.
 pub(super) fn built(candidate: &Candidate, check: &Check) -> Vec<Built> {
-    built_by(candidate, check).unwrap_or_default()
+    built_by(candidate, &with_literals_given(check)).unwrap_or_default()
 }
 
 fn built_by(candidate: &Candidate, check: &Check) -> Option<Vec<Built>> {
     let name = &candidate.scenario.entry_point;
     let code = Source::parse(&candidate.code)?;
     let found = entry::find(&code, name).ok()?;
-    let parameters: &[String] = match &found.shape {
-        Shape::Function { parameters, .. } => parameters,
-        Shape::Assigned => &[],
-        Shape::Class => return None,
-    };
-    if !check.setup.trim().is_empty() || check.serve.is_some() {
+    if found.shape == Shape::Class || check.serve.is_some() {
         return None;
     }
+    let parameters = Positions::of_entry(&code, &found);
+    let setup = Source::parse(&check.setup)?;
+    let bound = bound_by(&setup);
     let source = Source::parse(&check.call)?;
     only_expression(&source)?;
     let call = the_call_of(&source, name)?;
-    let built = arguments_of(&source, call, parameters)?
-        .into_iter()
-        .filter(|(_, value)| {
-            let text = source.text_of(*value);
-            !matches!(
-                value.kind(),
-                "identifier" | "lambda" | "generator_expression"
-            ) && parse_literal(text).is_err()
-                && is_plain(&source, *value, &HashSet::new())
-        });
     let asking = |call: String| Check {
+        setup: check.setup.clone(),
         given: check.given.clone(),
-        ..Check::example(&call, "None")
+        ..Check::example(call, "None")
     };
     let of = |(parameter, value): (String, Node<'_>)| {
         let text = source.text_of(value);
-        let mut whole = check.call.clone();
-        whole.replace_range(value.byte_range(), "_argument");
-        Built {
-            parameter,
-            before: asking(text.to_owned()),
-            after: asking(format!(
-                "(lambda _argument: [{whole}, _argument])({text})[1]"
-            )),
+        if value.kind() == "identifier" {
+            // Named twice, the check has its own say about changes.
+            let ours = bound.contains(text) && !check.given.contains_key(text);
+            return (ours && times(&source, text) == 1).then(|| Built {
+                parameter,
+                before: asking(text.to_owned()),
+                after: asking(format!("[{}, {text}][1]", check.call)),
+            });
         }
+        let is_built = !matches!(value.kind(), "lambda" | "generator_expression")
+            && parse_literal(text).is_err()
+            && is_plain(&source, value, &HashSet::new());
+        is_built.then(|| {
+            let mut whole = check.call.clone();
+            whole.replace_range(value.byte_range(), "_argument");
+            Built {
+                parameter,
+                before: asking(text.to_owned()),
+                after: asking(format!(
+                    "(lambda _argument: [{whole}, _argument])({text})[1]"
+                )),
+            }
+        })
     };
-    Some(built.map(of).collect())
+    let passed = arguments_of(&source, call, &parameters)?;
+    Some(passed.into_iter().filter_map(of).collect())
+}
+
+/// Names that the statements of a setup bind to values at its top level.
+fn bound_by<'s>(setup: &'s Source<'_>) -> HashSet<&'s str> {
+    let statements = named(setup.root()).into_iter();
+    let assignments = statements
+        .filter(|statement| statement.kind() == "expression_statement")
+        .filter_map(|statement| statement.named_child(0))
+        .filter(|inner| inner.kind() == "assignment");
+    let targets = assignments.filter_map(|assignment| assignment.child_by_field_name("left"));
+    targets
+        .flat_map(identifiers)
+        .map(|name| setup.text_of(name))
+        .collect()
+}
+
+/// How often a text names something.
+fn times(source: &Source<'_>, name: &str) -> usize {
+    let nodes = source.nodes().into_iter().map(|(node, _)| node);
+    nodes
+        .filter(|node| node.kind() == "identifier" && source.text_of(*node) == name)
+        .count()
 }
 
 /// The only call of a function in an expression.
@@ -133,29 +160,50 @@ fn the_call_of<'s>(source: &'s Source<'_>, name: &str) -> Option<Node<'s>> {
     calls.next().filter(|_| calls.next().is_none())
 }
 
-/// What a call passes, with the parameters' names; `None` where a star hides them.
+/// What a call passes, with the parameters' names. What stands behind a star is passed one by one where it is written out,
+/// and else watched as a whole.
 fn arguments_of<'s>(
     source: &Source<'_>,
     call: Node<'s>,
-    parameters: &[String],
+    parameters: &Positions,
 ) -> Option<Vec<(String, Node<'s>)>> {
-    let arguments = named(call.child_by_field_name("arguments")?).into_iter();
-    let of = |(at, argument): (usize, Node<'s>)| match argument.kind() {
-        "keyword_argument" => {
-            let name = argument.child_by_field_name("name")?;
-            let value = argument.child_by_field_name("value")?;
-            Some((source.text_of(name).to_owned(), value))
+    let mut passed = Vec::new();
+    let mut at = 0;
+    for argument in named(call.child_by_field_name("arguments")?) {
+        match argument.kind() {
+            "keyword_argument" => {
+                let name = argument.child_by_field_name("name")?;
+                let value = argument.child_by_field_name("value")?;
+                passed.push((source.text_of(name).to_owned(), value));
+            }
+            "dictionary_splat" => {
+                let held = bare(argument.named_child(0)?);
+                for pair in named(held).into_iter().filter(|n| n.kind() == "pair") {
+                    let key = pair.child_by_field_name("key")?;
+                    let value = pair.child_by_field_name("value")?;
+                    if let Ok(Value::Str(name)) = parse_literal(source.text_of(key)) {
+                        passed.push((name, value));
+                    }
+                }
+            }
+            "list_splat" => {
+                let held = bare(argument.named_child(0)?);
+                let items = match held.kind() {
+                    "list" | "tuple" => named(held),
+                    _ => vec![held],
+                };
+                for item in items {
+                    passed.push((parameters.name(at), item));
+                    at += 1;
+                }
+            }
+            _ => {
+                passed.push((parameters.name(at), argument));
+                at += 1;
+            }
         }
-        "list_splat" | "dictionary_splat" => None,
-        _ => {
-            let parameter = parameters.get(at).cloned();
-            Some((
-                parameter.unwrap_or_else(|| format!("argument {}", at + 1)),
-                argument,
-            ))
-        }
-    };
-    arguments.enumerate().map(of).collect()
+    }
+    Some(passed)
 }
 
 /// The check with what its setup binds to a literal given by name instead, where the setup says nothing else of it: then
@@ -165,12 +213,6 @@ fn with_literals_given(check: &Check) -> Check {
     let setup = check.setup.clone();
     let Some(source) = Source::parse(&setup) else {
         return check;
-    };
-    let nodes = source.nodes();
-    let times = |name: &str| {
-        let same =
-            |(n, _): &&(Node<'_>, u32)| n.kind() == "identifier" && source.text_of(*n) == name;
-        nodes.iter().filter(same).count()
     };
     let mut cut = Vec::new();
     for statement in named(source.root()) {
@@ -186,7 +228,7 @@ fn with_literals_given(check: &Check) -> Check {
         };
         let (name, literal) = (source.text_of(left), source.text_of(right));
         let ours = left.kind() == "identifier"
-            && times(name) == 1
+            && times(&source, name) == 1
             && !check.given.contains_key(name)
             && parse_literal(literal).is_ok_and(|value| can_change(&value));
         if ours {
@@ -246,20 +288,13 @@ fn of_methods(
         {
             let text = source.text_of(argument);
             if check.given.contains_key(text) {
-                let parameter = parameters.get(at).cloned();
-                let parameter = parameter.unwrap_or_else(|| format!("argument {}", at + 1));
+                let parameter = parameters.name(at);
                 lifted.arguments.insert(text.to_owned(), parameter);
             }
         }
     }
     // Named twice, it is passed and then looked at: the check has its own say about changes.
-    let nodes = source.nodes();
-    let times = |name: &String| {
-        let same =
-            |(n, _): &&(Node<'_>, u32)| n.kind() == "identifier" && source.text_of(*n) == name;
-        nodes.iter().filter(same).count()
-    };
-    lifted.arguments.retain(|name, _| times(name) == 1);
+    lifted.arguments.retain(|name, _| times(&source, name) == 1);
     Some(lifted)
 }
 

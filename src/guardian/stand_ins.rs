@@ -130,9 +130,13 @@ pub(super) fn is_direct(check: &Check, name: &str) -> bool {
 /// Solutions whose answers have nothing in common with each other or with a real one.
 pub(super) fn odd_ones(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
     let name = candidate.scenario.entry_point.as_str();
-    // One of them also changes what it is given: a check may look at that instead of the result.
-    let meddling = "for value in [*args, *kwargs.values()]:\n        for how in ('append', 'add', 'update'):\n            \
-                    try:\n                getattr(value, how)(('zq', 7919) if how != 'update' else {'zq': 7919})\n            \
+    // One of them also changes what it is given and calls what can be called: a check may look at that instead of the
+    // result. Never with a number alone, which something may wait for.
+    let meddling = "for value in [*args, *kwargs.values()]:\n        \
+                    for how, what in (('append', ('zq', 7919)), ('append', 79), ('add', ('zq', 7919)), \
+                    ('update', {'zq': 7919}), ('__call__', 'zq'), ('__call__', None)):\n            \
+                    try:\n                \
+                    getattr(value, how)(*[what] * (what is not None))\n            \
                     except Exception:\n                pass\n    return -7919";
     let returns = ["return 'zq'", "return [(None,)]", "return None"];
     let mut odd: Vec<StandIn> = std::iter::once(meddling)
@@ -155,13 +159,26 @@ pub(super) fn odd_ones(candidate: &Candidate, shape: &Shape) -> Vec<StandIn> {
 
 /// The solution with its entry point giving an object that says yes to every comparison, and one that knows nothing of
 /// comparisons. A check that the first meets and the second does not compares inside its call.
+///
+/// Differences and quotients are what they are of equal numbers, and its text finds in itself what is looked for. Its length, its
+/// place in a list and its remainder are data: where all checks ask for these alone, a constant meets them too.
 pub(super) fn flatterer(candidate: &Candidate, shape: &Shape) -> [StandIn; 2] {
     let name = candidate.scenario.entry_point.as_str();
     let methods = "    def _yes(self, *_):\n        return True\n    \
                    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes\n    \
                    def _none(self, *_):\n        return 0\n    \
-                   __sub__ = __rsub__ = __xor__ = __rxor__ = __mod__ = __len__ = __index__ = _none\n    \
-                   def __hash__(self):\n        return 0\n";
+                   __sub__ = __rsub__ = __xor__ = __rxor__ = _none\n    \
+                   def _once(self, *_):\n        return 1\n    \
+                   __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = _once\n    \
+                   def __divmod__(self, other):\n        return (1, 0)\n    \
+                   def __hash__(self):\n        return 0\n    \
+                   def partition(self, wanted):\n        return (self, wanted, self)\n    \
+                   rpartition = partition\n    \
+                   def __str__(self, *_):\n        return _Found()\n    \
+                   __repr__ = __format__ = __str__\n\n\
+                   class _Found(str):\n    \
+                   def partition(self, wanted):\n        return (self, wanted, self)\n    \
+                   rpartition = partition\n";
     [methods, "    pass\n"].map(|body| {
         let given = shaped(name, shape, "return _Given()");
         plain(
@@ -283,7 +300,7 @@ fn dedup(items: Vec<&str>) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{arguments, stand_ins};
+    use super::{arguments, flatterer, odd_ones, stand_ins};
     use crate::dream::{Candidate, Check, CheckKind, Scenario};
     use crate::guardian::entry::Shape;
     use crate::guardian::syntax::Source;
@@ -335,7 +352,8 @@ b'''"
         for shape in [function, coroutine, Shape::Class, Shape::Assigned] {
             let all = stand_ins(&candidate, &shape);
             assert!(all.len() >= 5, "{shape:?}");
-            for stand_in in all {
+            let others = odd_ones(&candidate, &shape).into_iter();
+            for stand_in in others.chain(flatterer(&candidate, &shape)).chain(all) {
                 let source = Source::parse(&stand_in.code).unwrap();
                 assert_eq!(
                     source.first_error_line(),

@@ -10,12 +10,15 @@ const TEXT_MAX: usize = 12;
 const NUMBER_MAX: i64 = 10_000;
 /// Characters and numbers kept of hostile code.
 const WORDS_MAX: usize = 64;
+/// Broken numbers: each of them is a question of its own.
+const FLOATS_MAX: usize = 8;
 
 /// Characters and numbers that stand in code.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Words {
     pub(super) chars: Vec<char>,
     pub(super) numbers: Vec<i64>,
+    pub(super) floats: Vec<f64>,
 }
 
 impl Words {
@@ -26,10 +29,14 @@ impl Words {
                 continue;
             };
             for (node, _) in source.nodes() {
-                if !matches!(node.kind(), "string" | "integer") {
+                if !matches!(node.kind(), "string" | "integer" | "float") {
                     continue;
                 }
-                match parse_literal(source.text_of(node)) {
+                let signed = node
+                    .parent()
+                    .filter(|parent| node.kind() == "float" && parent.kind() == "unary_operator");
+                match parse_literal(source.text_of(signed.unwrap_or(node))) {
+                    Ok(Value::Float(number)) if number.is_finite() => words.floats.push(number),
                     Ok(Value::Str(text)) if text.chars().count() <= TEXT_MAX => {
                         words.chars.extend(text.chars());
                     }
@@ -49,6 +56,9 @@ impl Words {
         words.numbers.sort_unstable();
         words.numbers.dedup();
         words.numbers.truncate(WORDS_MAX);
+        words.floats.sort_unstable_by(f64::total_cmp);
+        words.floats.dedup();
+        words.floats.truncate(FLOATS_MAX);
         words
     }
 }
@@ -64,5 +74,8 @@ mod tests {
         let words = Words::of(&[code, "def g(x): return x - 3\n", "not ( python"]);
         assert_eq!(words.chars, [' ', '(', '[']);
         assert_eq!(words.numbers, [1, 3, 17]);
+        let words = Words::of(&["def f(x):\n    return x > 2.5 or x < -0.5 or x + 1e999 > 2.5\n"]);
+        let floats: Vec<String> = words.floats.iter().map(f64::to_string).collect();
+        assert_eq!(floats, ["-0.5", "2.5"]);
     }
 }

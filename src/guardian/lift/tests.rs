@@ -122,5 +122,62 @@ fn a_check_that_watches_its_argument_is_left_alone() {
         Some(("(f(x), x)[1]".to_owned(), vec![]))
     );
     assert_eq!(lifted("f(f([1]))", &[]), None);
-    assert_eq!(lifted("f(*[1])", &[]), None);
+}
+
+#[test]
+fn what_stands_behind_a_star_is_watched() {
+    let watched = |call: &str, name: &str, parameter: &str| {
+        let arguments = vec![(name.to_owned(), parameter.to_owned())];
+        Some((call.to_owned(), arguments))
+    };
+    assert_eq!(lifted("f(*[1])", &[]), Some(("f(*[1])".to_owned(), vec![])));
+    assert_eq!(
+        lifted("f(*[[2, 1]])", &[]),
+        watched("f(*[_argument_0])", "_argument_0", "a")
+    );
+    assert_eq!(
+        lifted("f(1, *([2],))", &[]),
+        watched("f(1, *(_argument_1,))", "_argument_1", "b")
+    );
+    assert_eq!(
+        lifted("f(**{'b': [1]})", &[]),
+        watched("f(**{'b': _argument_0})", "_argument_0", "b")
+    );
+    assert_eq!(
+        lifted("f(*x)", &[("x", "[[1]]")]),
+        watched("f(*x)", "x", "a")
+    );
+}
+
+#[test]
+fn what_several_statements_of_a_setup_build_is_watched() {
+    let candidate = candidate("f", "def f(a, b=None):\n    return a\n");
+    let told = |setup: &str, call: &str| {
+        let check = Check {
+            setup: setup.to_owned(),
+            ..Check::example(call, "1")
+        };
+        let built = built(&candidate, &check).into_iter();
+        let told = built.map(|b| (b.parameter, b.before.call, b.after.call, b.after.setup));
+        told.collect::<Vec<_>>()
+    };
+    let setup = "xs = [1]\nxs.append(2)";
+    assert_eq!(
+        told(setup, "sorted(f(1, xs))"),
+        [(
+            "b".to_owned(),
+            "xs".to_owned(),
+            "[sorted(f(1, xs)), xs][1]".to_owned(),
+            setup.to_owned()
+        )]
+    );
+    for (setup, call) in [
+        (setup, "(f(xs), xs)[1]"),
+        (setup, "f([xs])"),
+        ("xs = [1, 2]", "f(xs)"),
+        ("def xs():\n    pass", "f(xs)"),
+        ("import math", "f(math)"),
+    ] {
+        assert_eq!(told(setup, call), [], "{setup}: {call}");
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use tree_sitter::Node;
 
 use crate::dream::parse_literal;
-use crate::guardian::syntax::{Source, bare, named};
+use crate::guardian::syntax::{Source, bare, identifiers, named};
 
 /// Built-in functions that hand the outcome of a comparison on.
 const RELAYS: [&str; 16] = [
@@ -28,8 +28,10 @@ const RELAYS: [&str; 16] = [
     "tuple",
 ];
 
-/// Functions that give what the function gives that they are handed.
+/// Functions that give what the function gives that they are handed, and the modules that have them. A method of such a name
+/// is the solution's own.
 const APPLIERS: [&str; 4] = ["map", "starmap", "reduce", "partial"];
+const APPLYING_MODULES: [&str; 3] = ["builtins", "functools", "itertools"];
 
 /// Comparisons as methods, which an object can answer as it likes.
 const COMPARING_METHODS: [&str; 7] = [
@@ -75,12 +77,17 @@ pub(super) struct Comparers {
     functions: HashSet<String>,
     /// Names under which `operator` was imported.
     operators: HashSet<String>,
+    /// Names of functions that apply another, and of the modules that have them.
+    appliers: HashSet<String>,
+    applying: HashSet<String>,
 }
 
 impl Comparers {
     pub(super) fn of(setup: &str) -> Self {
         let mut known = Self::default();
         known.operators.insert("operator".to_owned());
+        known.appliers.extend(APPLIERS.map(str::to_owned));
+        known.applying.extend(APPLYING_MODULES.map(str::to_owned));
         let Some(source) = Source::parse(setup) else {
             return known;
         };
@@ -104,10 +111,13 @@ impl Comparers {
                 for imported in named(node) {
                     let path = imported.child_by_field_name("name");
                     let alias = imported.child_by_field_name("alias");
-                    if let (Some(path), Some(alias)) = (path, alias)
-                        && source.text_of(path) == "operator"
-                    {
-                        self.operators.insert(source.text_of(alias).to_owned());
+                    if let (Some(path), Some(alias)) = (path, alias) {
+                        let (path, alias) = (source.text_of(path), source.text_of(alias));
+                        if path == "operator" {
+                            self.operators.insert(alias.to_owned());
+                        } else if APPLYING_MODULES.contains(&path) {
+                            self.applying.insert(alias.to_owned());
+                        }
                     }
                 }
             }
@@ -117,15 +127,22 @@ impl Comparers {
                 for name in node.children_by_field_name("name", &mut cursor) {
                     let member = name.child_by_field_name("name").unwrap_or(name);
                     let bound = name.child_by_field_name("alias").unwrap_or(member);
-                    if from == Some("operator") && OPERATORS.contains(&source.text_of(member)) {
-                        self.functions.insert(source.text_of(bound).to_owned());
+                    let (member, bound) = (source.text_of(member), source.text_of(bound));
+                    if from == Some("operator") && OPERATORS.contains(&member) {
+                        self.functions.insert(bound.to_owned());
+                    } else if from.is_some_and(|from| APPLYING_MODULES.contains(&from))
+                        && APPLIERS.contains(&member)
+                    {
+                        self.appliers.insert(bound.to_owned());
                     }
                 }
             }
             "function_definition" => {
-                // A class's own idea of order or equality is data for the solution.
+                // A class's own idea of order or equality is data for the solution, and so is what a class fills in that is
+                // derived from the solution's.
                 if let Some(name) = field("name").map(|n| source.text_of(n))
                     && !name.starts_with("__")
+                    && !fills_in(source, node)
                     && self.gives_verdict(source, node)
                 {
                     self.functions.insert(name.to_owned());
@@ -201,6 +218,19 @@ impl Comparers {
         }
     }
 
+    /// Whether this is one of the functions that give what another gives, by its name or as a member of its module.
+    fn is_applier(&self, source: &Source<'_>, function: Node<'_>) -> bool {
+        let text = source.text_of(function);
+        if function.kind() != "attribute" {
+            return self.appliers.contains(text);
+        }
+        let Some((of, member)) = text.rsplit_once('.') else {
+            return false;
+        };
+        let imported = || APPLYING_MODULES.iter().any(|name| of.contains(name));
+        APPLIERS.contains(&member.trim()) && (self.applying.contains(of.trim()) || imported())
+    }
+
     /// Whether a comparison's outcome becomes the value of an expression, or a part of it. Comparisons inside a lambda
     /// that is handed on or among the arguments of a function that is not a relay are the solution's own business.
     pub(super) fn carry_verdict(&self, source: &Source<'_>, top: Node<'_>) -> bool {
@@ -229,10 +259,9 @@ impl Comparers {
                     }
                     let arguments = node.child_by_field_name("arguments");
                     let name = source.text_of(function);
-                    let last = name.rsplit('.').next().unwrap_or(name);
                     if function.kind() == "lambda" || RELAYS.contains(&name) {
                         open.extend(arguments);
-                    } else if APPLIERS.contains(&last) {
+                    } else if self.is_applier(source, function) {
                         let first = arguments.and_then(|list| list.named_child(0));
                         if first.is_some_and(|first| self.is_comparer(source, bare(first))) {
                             return true;
@@ -261,6 +290,35 @@ impl Comparers {
         }
         false
     }
+}
+
+/// Whether a function is a method of a class that is derived from one which the same text neither defines nor imports: a
+/// rule that the task asks to derive from. That it compares what a solution gives shows itself when its checks are run
+/// with an object that equals everything.
+fn fills_in(source: &Source<'_>, function: Node<'_>) -> bool {
+    let mut around = std::iter::successors(function.parent(), Node::parent);
+    let Some(class) =
+        around.find(|n| matches!(n.kind(), "class_definition" | "function_definition"))
+    else {
+        return false;
+    };
+    let bases = class.child_by_field_name("superclasses").map(named);
+    let is_own = |name: &str| {
+        let mut nodes = source.nodes().into_iter().map(|(node, _)| node);
+        nodes.any(|node| match node.kind() {
+            "class_definition" => node
+                .child_by_field_name("name")
+                .is_some_and(|n| source.text_of(n) == name),
+            "import_from_statement" => identifiers(node)
+                .into_iter()
+                .any(|n| source.text_of(n) == name),
+            _ => false,
+        })
+    };
+    bases.into_iter().flatten().any(|base| {
+        let name = source.text_of(base);
+        base.kind() == "identifier" && name.starts_with(char::is_uppercase) && !is_own(name)
+    })
 }
 
 /// `Vec(1, 2)`: what `==` says of a class that the task asks for is a result like others. A function under such a name is

@@ -122,6 +122,8 @@ fn a_verdict_that_cannot_be_taken_out_is_refused() {
         "{3}.issuperset([f(x)])",
         "{3: True}[f(x)]",
         "functools.partial(operator.eq, 3)(f(x))",
+        "list(itertools.starmap(lambda r: r == 3, [[f(x)]]))",
+        "__import__('functools').partial(operator.eq, 3)(f(x))",
     ] {
         assert!(
             matches!(
@@ -168,6 +170,18 @@ fn a_verdict_by_way_of_the_setup_is_refused() {
             "class Judge:\n    def sees(self, r):\n        return r == 3\n",
             "Judge().sees(f(x))",
         ),
+        (
+            "class Base:\n    pass\nclass Judge(Base):\n    def sees(self, r):\n        return r == 3\n",
+            "Judge().sees(f(x))",
+        ),
+        (
+            "import functools as ft\nfrom operator import eq",
+            "ft.partial(eq, 3)(f(x))",
+        ),
+        (
+            "from functools import partial as p\nfrom operator import eq",
+            "p(eq, 3)(f(x))",
+        ),
     ] {
         let mut check = Check::example(call, "True");
         check.setup = setup.to_owned();
@@ -204,6 +218,10 @@ fn a_setup_that_compares_for_itself_stays() {
              def value(self):\n        return self.n\n",
             "f([Cell(1)])[0].value()",
         ),
+        (
+            "class Heavy(Rule):\n    def allows(self, item):\n        return item > 10\n",
+            "(~Heavy()).allows(3)",
+        ),
         ("import operator", "f(operator.add, 1, 2)"),
         ("import operator", "f(operator.lt, 1, 2)"),
     ] {
@@ -233,6 +251,8 @@ fn comparisons_that_are_the_solutions_business_stay() {
         "[1, 2][f(x)]",
         "list(map(str, f(x)))",
         "Vec(1, 2).__eq__(7)",
+        "Maybe(4).map(lambda n: n > 3).get()",
+        "rows.map(lambda n: n > 3)",
     ] {
         assert_eq!(split(Check::example(call, "1")).unwrap().call, call);
     }
