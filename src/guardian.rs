@@ -10,6 +10,7 @@ mod clean;
 mod entry;
 mod exercised;
 mod form;
+mod given;
 mod hollow;
 pub mod inputs;
 mod learned;
@@ -267,6 +268,14 @@ async fn hear(
     };
     docket.disputed = panel.disputed.take().map(Box::new);
     docket.note("agreement", agreed)?;
+    let other = Room {
+        role: Role::Solution,
+        hash_seed: second,
+    };
+    let again = steady::asked_again(bench, other, candidate, &panel).await;
+    if let Some(hearing) = again.transpose() {
+        docket.note("steady", hearing)?;
+    }
     let mut candidate = candidate.clone();
     docket.note(
         "exercised",

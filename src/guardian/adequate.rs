@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::agreement::Panel;
-use super::bench::{Bench, Role, Room};
-use super::mutants::{Mutant, mutants};
+use super::bench::{Bench, Role, Room, Unheard, fails_to_load};
+use super::mutants::{Mutant, is_decided, mutants, self_tests, without};
 use super::ruling::{Hearing, Ruling, Undecided};
 use super::trial::{Trial, meets};
 use crate::dream::{Candidate, Check, Reason};
@@ -36,6 +36,8 @@ const CPU_LEAST_MS: u64 = 150;
 /// because what it waits for may itself stand waiting on a busy machine.
 const WALL_TIMES: f64 = 5.0;
 const WALL_LEAST_MS: u64 = 2_000;
+/// Statements that code is tried without, because they may be tests of itself: few programs have one.
+const SELF_TESTS_MAX: usize = 3;
 /// Survivors that are shown.
 const SHOWN: usize = 5;
 
@@ -47,10 +49,6 @@ pub(super) async fn rule(
     trials: &[Trial],
     panel: &Panel,
 ) -> Hearing {
-    let all = mutants(&candidate.code, MUTANTS_MAX, u64::from(seed));
-    if all.is_empty() {
-        return Ok(Ruling::Skipped("no code to change".to_owned()));
-    }
     let total = |ms: fn(&Trial) -> f64| trials.iter().map(ms).sum::<f64>();
     #[expect(
         clippy::cast_possible_truncation,
@@ -73,7 +71,15 @@ pub(super) async fn rule(
         role: Role::Mutant,
         ..solution
     };
-    let code = candidate.code.clone();
+    let code = judged(bench, room, candidate).await?;
+    let all = mutants(&code, MUTANTS_MAX, u64::from(seed));
+    if all.is_empty() && is_decided(&code) {
+        let detail = "decides something, and nothing of it can be changed".to_owned();
+        return Ok(Ruling::Fail(Reason::WeakChecks, detail));
+    }
+    if all.is_empty() {
+        return Ok(Ruling::Skipped("no code to change".to_owned()));
+    }
     // What was added before stands at the end and is among the witnesses.
     let checks: Vec<(Check, Trial)> = candidate
         .all_checks()
@@ -93,27 +99,34 @@ pub(super) async fn rule(
     };
     let mut added: Vec<usize> = Vec::new();
     for mutant in &all {
-        if jury.fells(bench, room, mutant).await?.is_some() {
-            count.fallen += 1;
-            continue;
+        match jury.fate(bench, room, mutant).await? {
+            Fate::Falls(_) => {
+                count.fallen += 1;
+                continue;
+            }
+            Fate::FailsToLoad => {
+                count.unloaded += 1;
+                continue;
+            }
+            Fate::Stands => {}
         }
         // Of several that would do, one that was added before; then one that may be added.
         witnesses
             .order
             .sort_by_key(|at| (!added.contains(at), !panel.answered[*at].agreed, *at));
-        match witnesses.fells(bench, room, mutant).await? {
-            Some(at) if added.contains(&at) => count.by_added += 1,
-            Some(at) if panel.answered[at].agreed && added.len() < ADDED_MAX => {
+        match witnesses.fate(bench, room, mutant).await? {
+            Fate::Falls(at) if added.contains(&at) => count.by_added += 1,
+            Fate::Falls(at) if panel.answered[at].agreed && added.len() < ADDED_MAX => {
                 added.push(at);
                 count.by_added += 1;
             }
-            Some(at) => {
+            Fate::Falls(at) => {
                 let shown_by = &panel.answered[at].check.call;
                 count
                     .shown
                     .push(format!("{} (told by `{shown_by}`)", mutant.name));
             }
-            None => count.silent.push(mutant.name.clone()),
+            Fate::Stands | Fate::FailsToLoad => count.silent.push(mutant.name.clone()),
         }
     }
     for at in &added {
@@ -130,6 +143,31 @@ pub(super) async fn rule(
     Ok(Ruling::Pass(detail))
 }
 
+/// The code as mutants of it are judged: without its own tests of itself, where the checks do not need them. What those
+/// fell says nothing of the checks.
+async fn judged(
+    bench: &mut Bench<'_>,
+    room: Room,
+    candidate: &Candidate,
+) -> Result<String, Undecided> {
+    let mut code = candidate.code.clone();
+    for range in self_tests(&code).into_iter().take(SELF_TESTS_MAX) {
+        let without = without(&code, range);
+        let mut needed = false;
+        for (_, check) in candidate.all_checks() {
+            let trial = bench.attempt(room, &without, check, false).await?;
+            needed |= meets(check, &trial).is_err();
+            if needed {
+                break;
+            }
+        }
+        if !needed {
+            code = without;
+        }
+    }
+    Ok(code)
+}
+
 /// What became of the mutants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Count {
@@ -138,6 +176,8 @@ struct Count {
     fallen: usize,
     /// Fell because nothing came back from them: they ran into a limit, or ended the interpreter.
     unanswered: usize,
+    /// Could not even be loaded: no check fells these, and none misses them.
+    unloaded: usize,
     /// Fell by a check that was added.
     by_added: usize,
     /// Passed, though a new question tells them from the original.
@@ -179,6 +219,9 @@ impl Count {
         if self.unanswered > 0 {
             _ = write!(text, ", {} of them without an answer", self.unanswered);
         }
+        if self.unloaded > 0 {
+            _ = write!(text, "; {} that fail to load are left out", self.unloaded);
+        }
         let mut list = |what: &str, names: &[String]| {
             if !names.is_empty() {
                 let some: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
@@ -189,6 +232,15 @@ impl Count {
         list("these pass and seem to mean the same", &self.silent);
         text
     }
+}
+
+/// What checks make of a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stands,
+    /// By the check at this place; by any where it gives no answer at all.
+    Falls(usize),
+    FailsToLoad,
 }
 
 /// Checks that judge mutants, all in one interpreter where the original shows that this works.
@@ -219,39 +271,44 @@ impl Jury {
         };
         if !jury.checks.is_empty() {
             let missed = jury.missed(bench, room, original).await?;
-            jury.together = missed.is_some_and(|missed| missed.is_empty());
+            jury.together = missed.is_ok_and(|missed| missed.is_empty());
         }
         Ok(jury)
     }
 
-    /// The check that a mutant misses; any where it gives no answer at all.
-    async fn fells(
+    async fn fate(
         &mut self,
         bench: &mut Bench<'_>,
         room: Room,
         mutant: &Mutant,
-    ) -> Result<Option<usize>, Undecided> {
-        if self.checks.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<Fate, Undecided> {
+        let Some(first) = self.order.first().copied() else {
+            return Ok(Fate::Stands);
+        };
         if self.together {
-            let missed = self.missed(bench, room, &mutant.code).await?;
-            return Ok(match missed {
-                None => {
+            return Ok(match self.missed(bench, room, &mutant.code).await? {
+                Err(Unheard::FailsToLoad) => Fate::FailsToLoad,
+                Err(Unheard::Served | Unheard::NoAnswer) => {
                     self.unanswered += 1;
-                    self.order.first().copied()
+                    Fate::Falls(first)
                 }
-                Some(missed) => self.order.iter().copied().find(|at| missed.contains(at)),
+                Ok(missed) => {
+                    let at = self.order.iter().find(|at| missed.contains(at));
+                    at.map_or(Fate::Stands, |at| Fate::Falls(*at))
+                }
             });
         }
         for at in &self.order {
             let (check, _) = &self.checks[*at];
             let trial = bench.attempt(room, &mutant.code, check, false).await?;
+            if fails_to_load(&trial.observation) {
+                return Ok(Fate::FailsToLoad);
+            }
             if meets(check, &trial).is_err() {
-                return Ok(Some(*at));
+                return Ok(Fate::Falls(*at));
             }
         }
-        Ok(None)
+        Ok(Fate::Stands)
     }
 
     async fn missed(
@@ -259,22 +316,21 @@ impl Jury {
         bench: &mut Bench<'_>,
         room: Room,
         code: &str,
-    ) -> Result<Option<Vec<usize>>, Undecided> {
+    ) -> Result<Result<Vec<usize>, Unheard>, Undecided> {
         let (checks, before): (Vec<&Check>, Vec<&Trial>) = self
             .checks
             .iter()
             .map(|(check, trial)| (check, trial))
             .unzip();
-        let Some(trials) = bench.roll_call(room, code, &checks, &before).await? else {
-            return Ok(None);
+        let trials = match bench.call_roll(room, code, &checks, &before).await? {
+            Ok(trials) => trials,
+            Err(unheard) => return Ok(Err(unheard)),
         };
         let trials = checks.iter().zip(&trials).enumerate();
-        Ok(Some(
-            trials
-                .filter(|(_, (check, trial))| meets(check, trial).is_err())
-                .map(|(at, _)| at)
-                .collect(),
-        ))
+        Ok(Ok(trials
+            .filter(|(_, (check, trial))| meets(check, trial).is_err())
+            .map(|(at, _)| at)
+            .collect()))
     }
 }
 
@@ -289,6 +345,7 @@ mod tests {
             asked,
             unanswered: 1,
             fallen,
+            unloaded: 3,
             by_added: 0,
             shown: names(shown),
             silent: names(silent),

@@ -12,12 +12,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::given::bound;
+pub(super) use super::given::readable;
 use super::roll_call;
 use super::ruling::Undecided;
 use super::trial::{Holds, Trial, same_outcome};
-use crate::dream::{
-    Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Value, parse_literal,
-};
+use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Stage, Value};
 use crate::sandbox::{Job, Limits, Runner, RunnerSpec, Sandbox, SandboxError};
 use crate::supervisor::permit::WorkPermit;
 
@@ -40,6 +40,16 @@ pub(super) enum Role {
 pub(super) enum Company {
     Others,
     Nobody,
+}
+
+/// Why many calls in one interpreter gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unheard {
+    /// A check has a server, which stands beside one call.
+    Served,
+    /// The code itself raised, before anything was asked of it.
+    FailsToLoad,
+    NoAnswer,
 }
 
 /// One interpreter: a role and a hash seed.
@@ -269,13 +279,28 @@ impl<'a> Bench<'a> {
         checks: &[&Check],
         before: &[&Trial],
     ) -> Result<Option<Vec<Trial>>, Undecided> {
+        Ok(self.call_roll(room, code, checks, before).await?.ok())
+    }
+
+    /// As `roll_call`, with why no answer came.
+    pub(super) async fn call_roll(
+        &mut self,
+        room: Room,
+        code: &str,
+        checks: &[&Check],
+        before: &[&Trial],
+    ) -> Result<Result<Vec<Trial>, Unheard>, Undecided> {
         // A server stands beside one call.
         if checks.iter().any(|check| check.serve.is_some()) {
-            return Ok(None);
+            return Ok(Err(Unheard::Served));
         }
         let seen = self.run(room, &roll_call::job(code, checks), None).await?;
         let Some(answers) = roll_call::answers(&seen, checks.len()) else {
-            return Ok(None);
+            return Ok(Err(if fails_to_load(&seen) {
+                Unheard::FailsToLoad
+            } else {
+                Unheard::NoAnswer
+            }));
         };
         let mut trials = Vec::with_capacity(answers.len());
         for (at, (observation, check)) in answers.into_iter().zip(checks).enumerate() {
@@ -298,7 +323,7 @@ impl<'a> Bench<'a> {
                 traced: false,
             });
         }
-        Ok(Some(trials))
+        Ok(Ok(trials))
     }
 
     /// What a property says of a result, and of what the check's server saw where it has one.
@@ -383,24 +408,24 @@ async fn open(sandbox: &dyn Sandbox, permit: &WorkPermit, room: Room) -> Result<
     Err(Undecided(broken))
 }
 
+/// Whether the code raised before anything was asked of it.
+pub(super) fn fails_to_load(seen: &Observation) -> bool {
+    matches!(
+        seen.outcome,
+        Outcome::Raised {
+            stage: Stage::Load,
+            ..
+        }
+    )
+}
+
 fn call_job(code: &str, check: &Check, trace: bool) -> Job {
     Job::Call {
         code: code.to_owned(),
         setup: check.setup.clone(),
-        given: readable(&check.given),
+        given: bound(check),
         values: BTreeMap::new(),
         call: check.call.clone(),
         trace,
     }
-}
-
-/// Literals in the one form that an interpreter reads too: `nan` becomes `float('nan')`.
-pub(super) fn readable(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let rewrite = |text: &String| {
-        parse_literal(text).map_or_else(|_| text.clone(), |value| value.to_literal())
-    };
-    given
-        .iter()
-        .map(|(name, text)| (name.clone(), rewrite(text)))
-        .collect()
 }

@@ -3,6 +3,7 @@
 //! those that provably do are not made.
 
 mod places;
+mod texts;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -10,7 +11,8 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::syntax::{Source, bare, children, named};
-use places::changeable;
+use places::{changeable, decides};
+use texts::{digits, texts};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mutant {
@@ -70,6 +72,31 @@ pub(super) fn mutants(code: &str, most: usize, seed: u64) -> Vec<Mutant> {
     chosen
 }
 
+/// Whether code decides anything, wherever that stands: then something of it must be open to change.
+pub(super) fn is_decided(code: &str) -> bool {
+    Source::parse(code).is_some_and(|source| decides(&source))
+}
+
+/// Where code tests itself while it is loaded, which would fell mutants before a check is asked; the last place first.
+pub(super) fn self_tests(code: &str) -> Vec<Range<usize>> {
+    let Some(source) = Source::parse(code) else {
+        return Vec::new();
+    };
+    let statements = named(source.root()).into_iter().rev();
+    statements
+        .filter(|statement| places::tests_itself(&source, *statement))
+        .map(|statement| statement.byte_range())
+        .collect()
+}
+
+/// The code with nothing at this place. Lines stay where they are.
+pub(super) fn without(code: &str, range: Range<usize>) -> String {
+    let lines = code[range.clone()].matches('\n').count();
+    let mut rest = code.to_owned();
+    rest.replace_range(range, &format!("pass{}", "\n".repeat(lines)));
+    rest
+}
+
 fn edits(source: &Source<'_>, node: Node<'_>) -> Vec<(Kind, Range<usize>, String)> {
     let text = source.text_of(node);
     let one = |kind, node: Node<'_>, new: &str| vec![(kind, node.byte_range(), new.to_owned())];
@@ -127,43 +154,19 @@ fn edits(source: &Source<'_>, node: Node<'_>) -> Vec<(Kind, Range<usize>, String
         "integer" => match text {
             "0" => one(Kind::Constant, node, "1"),
             "1" => one(Kind::Constant, node, "2"),
-            _ => whole_number(text)
-                .map(|n| {
-                    let mut both = one(Kind::Constant, node, &(n + 1).to_string());
-                    both.extend(one(Kind::Boundary, node, &(n - 1).to_string()));
-                    both
-                })
-                .unwrap_or_default(),
+            _ => {
+                let mut all = digits(source, node);
+                if let Some(n) = whole_number(text) {
+                    all.extend(one(Kind::Constant, node, &n.saturating_add(1).to_string()));
+                    all.extend(one(Kind::Boundary, node, &n.saturating_sub(1).to_string()));
+                }
+                all
+            }
         },
         "float" => one(Kind::Constant, node, &format!("({text} + 1)")),
         "true" => one(Kind::Constant, node, "False"),
         "false" => one(Kind::Constant, node, "True"),
-        // A whole table in one text.
-        "string" if is_many_words(text) => {
-            let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
-            let (kept, last) = rest.rsplit_once(' ').unwrap_or(("", rest));
-            let mut both = one(Kind::Constant, node, &format!("{first}q {rest}"));
-            both.extend(one(
-                Kind::Constant,
-                node,
-                &format!("{first} {kept} q{last}"),
-            ));
-            both
-        }
-        "string" if !text.starts_with(['f', 'F']) => {
-            let empty = matches!(text, "''" | "\"\"");
-            one(
-                Kind::Constant,
-                node,
-                if empty {
-                    "'zq'"
-                } else if text.starts_with(['b', 'B']) {
-                    "b''"
-                } else {
-                    "''"
-                },
-            )
-        }
+        "string" => texts(source, node),
         "break_statement" | "continue_statement" | "raise_statement" | "delete_statement" => {
             one(Kind::Statement, node, "pass")
         }
@@ -190,13 +193,6 @@ fn whole_number(text: &str) -> Option<i64> {
         .or_else(|| based("0x", 16))
         .or_else(|| based("0o", 8))
         .or_else(|| based("0b", 2))
-}
-
-/// `'12 5 5 5'`: a plain text of one line with at least three words.
-fn is_many_words(text: &str) -> bool {
-    text.starts_with(['\'', '"'])
-        && !text.contains(['\n', '\\'])
-        && text.split(' ').filter(|word| word.len() > 1).count() >= 3
 }
 
 /// A call without what it is for: `sorted(xs)` as `xs`, `text.strip()` as `text`, `max` as `min`, an argument with a name

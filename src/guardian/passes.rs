@@ -4,8 +4,9 @@
 use super::bench::{Bench, Company, Room};
 use super::ruling::{Hearing, Ruling, Undecided};
 use super::suite::claims_beside;
+use super::syntax::Source;
 use super::trial::{Holds, MissKind, Trial, meets};
-use crate::dream::{Candidate, Check, Ending, Reason, Suite};
+use crate::dream::{Candidate, Check, CheckKind, Ending, Reason, Suite};
 
 /// A slow call is timed this often, and fails only if it is too slow each time (contract, section 5).
 const TIMINGS: [Company; 3] = [Company::Others, Company::Nobody, Company::Nobody];
@@ -31,6 +32,15 @@ pub(super) async fn rule(
             let passed = format!("{at} of {} passed, then: {}", checks.len(), miss.detail);
             return Ok(Ruling::Fail(reason(miss.kind, suite), passed));
         }
+        if let CheckKind::Raises { error } = &check.kind
+            && is_own_by_that_name(code, error)
+        {
+            let detail = format!(
+                "`{}` raises a class of its own where {error} is expected",
+                check.call
+            );
+            return Ok(Ruling::Fail(reason(MissKind::Wrong, suite), detail));
+        }
         if let Some(max_ms) = check.max_ms
             && let Some(fastest) = too_slow(bench, room, code, check, max_ms).await?
         {
@@ -43,6 +53,26 @@ pub(super) async fn rule(
         trials.push(trial);
     }
     Ok(Ruling::Pass(format!("{} of {0} passed", checks.len())))
+}
+
+/// Whether the code defines a class by the name of a library's that is none of its kind: who catches the library's does
+/// not catch it. An interpreter tells classes without their modules.
+fn is_own_by_that_name(code: &str, error: &str) -> bool {
+    let Some((module, name)) = error.rsplit_once('.') else {
+        return false;
+    };
+    let Some(source) = Source::parse(code).filter(|_| module != "solution") else {
+        return false;
+    };
+    source.nodes().into_iter().any(|(node, _)| {
+        let named = node
+            .child_by_field_name("name")
+            .filter(|_| node.kind() == "class_definition");
+        let bases = node
+            .child_by_field_name("superclasses")
+            .map_or("", |bases| source.text_of(bases));
+        named.is_some_and(|named| source.text_of(named) == name) && !bases.contains(name)
+    })
 }
 
 /// A property that does not hold of what an example of the same call expects: no solution could meet both.
@@ -107,6 +137,7 @@ fn reason(kind: MissKind, suite: Suite) -> Reason {
         (MissKind::Wrong, Suite::Visible) => Reason::VisibleCheckFailed,
         (MissKind::Wrong, Suite::Hidden) => Reason::HiddenCheckFailed,
         (MissKind::Limit, _) => Reason::LimitExceeded,
+        (MissKind::Reaches, _) => Reason::ReachesHarness,
         (MissKind::LeavesProcesses, _) => Reason::LeavesProcesses,
         (MissKind::LeavesThreads, _) => Reason::LeavesThreads,
         (MissKind::Unobservable, _) => Reason::UnobservableResult,
@@ -114,5 +145,21 @@ fn reason(kind: MissKind, suite: Suite) -> Reason {
         (MissKind::MissingLibrary, _) => Reason::MissingLibrary,
         (MissKind::FailsToLoad, _) => Reason::FailsToLoad,
         (MissKind::BadCheck, _) => Reason::BadCheck,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_by_that_name;
+
+    #[test]
+    fn a_class_by_a_librarys_name_is_another() {
+        let own = "class JSONDecodeError(Exception):\n    pass\n";
+        assert!(is_own_by_that_name(own, "json.JSONDecodeError"));
+        assert!(!is_own_by_that_name(own, "JSONDecodeError"));
+        assert!(!is_own_by_that_name(own, "solution.JSONDecodeError"));
+        assert!(!is_own_by_that_name(own, "json.Other"));
+        let kind = "class JSONDecodeError(json.JSONDecodeError):\n    pass\n";
+        assert!(!is_own_by_that_name(kind, "json.JSONDecodeError"));
     }
 }

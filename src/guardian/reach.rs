@@ -1,22 +1,32 @@
 //! What code may import and name. A gate of form, not a wall: the sandbox is the wall. It keeps dreams clean of tricks
 //! that no honest solution needs and tells a person which one was tried. Pure.
 
+mod constant;
+mod handed;
 mod names;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tree_sitter::Node;
 
+pub(super) use self::handed::{changed_parameters, own_function};
+use self::handed::{handed_on, handed_to_own};
 use self::names::{
     BUILTINS, FORBIDDEN, FORBIDDEN_MEMBERS, HARNESS_WORDS, LEADING_OUT, MODULE_OF, STANDARD,
 };
-use super::syntax::{Source, is_local, named};
-use crate::dream::{Reason, Value, parse_literal};
+use super::syntax::{Source, in_main_guard, is_local, named};
+use crate::dream::Reason;
 
 /// The first thing that code may not import or name, with its reason; `None` where there is none.
 pub(super) fn beyond(source: &Source<'_>, libraries: &[String]) -> Option<(Reason, String)> {
     let mut modules: HashMap<String, String> = HashMap::new();
-    for (node, _) in source.nodes() {
+    let nodes = source.nodes();
+    let own: HashSet<&str> = nodes
+        .iter()
+        .filter_map(|(node, _)| own_function(*node))
+        .map(|name| source.text_of(name))
+        .collect();
+    for (node, _) in nodes {
         let found = match node.kind() {
             "import_statement" => imports(source, node, libraries, &mut modules),
             "import_from_statement" => import_from(source, node, libraries, &mut modules),
@@ -24,19 +34,18 @@ pub(super) fn beyond(source: &Source<'_>, libraries: &[String]) -> Option<(Reaso
             "assignment" | "augmented_assignment" | "delete_statement" => {
                 patched(source, node, &modules)
             }
-            "call" => {
-                set_from_afar(source, node, &modules).or_else(|| looked_up(source, node, &modules))
-            }
+            "call" => set_from_afar(source, node, &modules)
+                .or_else(|| looked_up(source, node, &modules))
+                .or_else(|| harness_text(source, node)),
             "identifier" => harness_word(source.text_of(node))
                 .or_else(|| handed_on(source, node, &modules))
+                .or_else(|| handed_to_own(source, node, &modules, &own))
                 .or_else(|| own_table(source, node)),
-            "string_content" => harness_word(source.text_of(node)).or_else(|| {
-                (source.text_of(node) == "__self__")
-                    .then(|| (Reason::ReachesHarness, "names `__self__`".to_owned()))
-            }),
+            "string_content" => harness_word(source.text_of(node)),
+            "string" | "concatenated_string" | "binary_operator" => harness_text(source, node),
             _ => None,
         };
-        if found.is_some() {
+        if found.is_some() && !shows_its_examples(source, node) {
             return found;
         }
     }
@@ -120,7 +129,12 @@ fn attribute(
         return Some((Reason::ReachesHarness, format!("uses `{text}.__self__`")));
     }
     let (first, rest) = text.split_once('.').map_or((text, ""), |(a, b)| (a, b));
-    let module = modules.get(first)?;
+    let Some(module) = modules.get(first) else {
+        // `module.sys.modules`, whoever the module came from.
+        let (_, last) = text.rsplit_once('.')?;
+        let is_sys = last.trim_start_matches('_') == "sys";
+        return is_sys.then(|| member_of("sys", member)).flatten();
+    };
     let path = if rest.is_empty() {
         module.clone()
     } else {
@@ -149,49 +163,28 @@ fn looked_up(
     let (first, rest) = text.split_once('.').map_or((text, ""), |(a, b)| (a, b));
     let path = format!("{}.{rest}", modules.get(first)?);
     let path = path.trim_end_matches('.');
-    let literal = match parse_literal(source.text_of(*name)) {
-        Ok(Value::Str(literal)) => literal,
-        _ if leads_out(path) => {
+    match constant::text(source, *name) {
+        Some(member) => member_of(path, &member),
+        None if leads_out(path) => {
             let what = format!("looks up in `{path}` what only a run can tell");
-            return Some((Reason::ReachesHarness, what));
+            Some((Reason::ReachesHarness, what))
         }
-        _ => return None,
-    };
-    member_of(path, &literal)
+        None => None,
+    }
 }
 
-/// A module with forbidden members in anybody else's hands: `m = sys`, `[sys][0]`, `look(sys)`.
-fn handed_on(
-    source: &Source<'_>,
-    node: Node<'_>,
-    modules: &HashMap<String, String>,
-) -> Option<(Reason, String)> {
-    let module = modules.get(source.text_of(node))?;
-    if !leads_out(module) || is_local(source, node, source.text_of(node)) {
-        return None;
-    }
-    let parent = node.parent()?;
-    let at_home = match parent.kind() {
-        "attribute" | "dotted_name" | "aliased_import" | "parameters" | "typed_parameter"
-        | "global_statement" | "delete_statement" | "type" => true,
-        "keyword_argument" | "default_parameter" | "typed_default_parameter" => {
-            parent.child_by_field_name("name") == Some(node)
-        }
-        "assignment" => parent.child_by_field_name("left") == Some(node),
-        "argument_list" => {
-            let asked = parent
-                .parent()
-                .and_then(|p| p.child_by_field_name("function"));
-            let asked = asked.map_or("", |f| source.text_of(f));
-            parent.named_child(0) == Some(node)
-                && matches!(
-                    asked,
-                    "getattr" | "hasattr" | "setattr" | "delattr" | "vars"
-                )
+/// `doctest.testmod()` of a program that is run by itself, which never happens here.
+fn shows_its_examples(source: &Source<'_>, node: Node<'_>) -> bool {
+    let text = source.text_of(node);
+    let asked = match node.kind() {
+        "attribute" => matches!(text, "doctest.testmod" | "doctest.testfile"),
+        "import_from_statement" => {
+            let module = node.child_by_field_name("module_name");
+            module.is_some_and(|module| source.text_of(module) == "doctest")
         }
         _ => false,
     };
-    (!at_home).then(|| (Reason::ReachesHarness, format!("hands `{module}` on")))
+    asked && in_main_guard(source, node)
 }
 
 fn has_forbidden(path: &str) -> bool {
@@ -352,6 +345,24 @@ fn member_of(module: &str, member: &str) -> Option<(Reason, String)> {
         .find(|(name, _)| is_same(module, name))?;
     let found = members.split_whitespace().any(|m| m == member);
     found.then(|| (Reason::ReachesHarness, format!("uses `{module}.{member}`")))
+}
+
+/// A harness word in a text that is put together of constants, or in a path as `attrgetter` takes it.
+fn harness_text(source: &Source<'_>, node: Node<'_>) -> Option<(Reason, String)> {
+    let text = constant::text(source, node)?;
+    let is_word = |text: &str| {
+        let by_itself =
+            (text == "__self__").then(|| (Reason::ReachesHarness, "names `__self__`".to_owned()));
+        harness_word(text).or(by_itself)
+    };
+    let is_path = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_');
+    if is_path {
+        text.split('.').find_map(is_word)
+    } else {
+        None
+    }
 }
 
 fn harness_word(text: &str) -> Option<(Reason, String)> {

@@ -37,7 +37,8 @@ def _roll_call(rows):
         if known is kind or not (own.isinstance(known, type) and own.issubclass(known, BaseException)):
             return kind.__name__
         module = sys.modules.get(kind.__module__)
-        library = kind.__module__ != "solution" and own.getattr(module, kind.__name__, None) is kind
+        ours = kind.__module__ == "solution" or module is sys.modules.get("solution")
+        library = not ours and own.getattr(module, kind.__name__, None) is kind
         return kind.__name__ if library else "solution." + kind.__name__
 
     def classes(error):

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bench::readable;
+use super::given::bound;
 use crate::dream::{Check, Ending, Observation, Outcome, Stage, Value};
 use crate::sandbox::Job;
 
@@ -27,7 +27,7 @@ pub(super) fn job(code: &str, checks: &[&Check]) -> Job {
 pub(super) fn rows(checks: &[&Check]) -> String {
     let text = |text: &str| Value::Str(text.to_owned());
     let row = |check: &&Check| {
-        let given = readable(&check.given);
+        let given = bound(check);
         let given = given
             .iter()
             .map(|(name, literal)| Value::Tuple(vec![text(name), text(literal)]));
@@ -99,7 +99,11 @@ mod tests {
     fn rows_are_a_literal_whatever_the_check_holds() {
         let check = Check {
             setup: "x = 'it\\'s'\ny = \"\"\"two\nlines\"\"\"".to_owned(),
-            given: [("a".to_owned(), "nan".to_owned())].into(),
+            given: [
+                ("a".to_owned(), "nan".to_owned()),
+                ("b".to_owned(), "1".to_owned()),
+            ]
+            .into(),
             ..Check::example("f(a, 'é\"')", "1")
         };
         let Ok(Value::List(read)) = parse_literal(&rows(&[&check])) else {

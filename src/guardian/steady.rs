@@ -1,17 +1,21 @@
 //! Gate 5: each check ends the same way in fresh interpreters with other hash seeds, in another time zone and locale, in
 //! another order and at a second call in one interpreter; arguments are not changed unless the scenario says so.
 
+use super::agreement::{Answered, Panel};
 use super::bench::{Bench, Role, Room};
 use super::lift::{built, can_change, lift};
 use super::ruling::{Hearing, Ruling, Undecided};
 use super::syntax::{Source, named};
 use super::trial::{Trial, meets, same_outcome, shown};
-use crate::dream::{Candidate, Check, Outcome, Reason};
+use crate::dream::{Candidate, Check, Outcome, Reason, Value};
 
 /// Far east and half an hour off, then far west: no whole number of hours between them and UTC, which the first runs
 /// had. Written as POSIX rules, which need no files.
 const ZONES: [&str; 2] = ["DRM-13:45", "DRM3:30"];
 
+/// What makes another place of an interpreter, and what the solution's module is called there.
+const ELSEWHERE: &str = include_str!("elsewhere.py");
+const MODULE: &str = "candidate";
 /// CPU time that all checks may take one by one so that they are also asked in one interpreter, which has one limit.
 const ROLL_CALL_CPU_MS: f64 = 1_200.0;
 /// A result of this many bytes is far from what may leave a sandbox.
@@ -97,6 +101,42 @@ pub(super) async fn rule(
         "{} checks the same each time under three hash seeds and time zones, {together}; {watched} arguments unchanged",
         checks.len()
     )))
+}
+
+/// The questions that the solution answered, once more under another hash seed, where its answers may hang on the order
+/// of a set: no check may have such a case.
+pub(super) async fn asked_again(
+    bench: &mut Bench<'_>,
+    room: Room,
+    candidate: &Candidate,
+    panel: &Panel,
+) -> Result<Option<Ruling>, Undecided> {
+    let code = &candidate.code;
+    if panel.answered.is_empty() || !orders_by_hash(code) {
+        return Ok(None);
+    }
+    let of = |answered: &Answered| (answered.check.clone(), answered.trial.clone());
+    let (checks, trials): (Vec<Check>, Vec<Trial>) = panel.answered.iter().map(of).unzip();
+    let (asked, first): (Vec<&Check>, Vec<&Trial>) =
+        (checks.iter().collect(), trials.iter().collect());
+    let Some(again) = bench.roll_call(room, code, &asked, &first).await? else {
+        return Ok(None);
+    };
+    let how = "with another hash seed";
+    let mut pairs = checks.iter().zip(&trials).zip(&again);
+    Ok(pairs.find_map(|((check, first), again)| differs(check, first, again, how)))
+}
+
+/// Whether code makes sets or asks for hashes.
+fn orders_by_hash(code: &str) -> bool {
+    let Some(source) = Source::parse(code) else {
+        return false;
+    };
+    source.nodes().iter().any(|(node, _)| match node.kind() {
+        "set" | "set_comprehension" => true,
+        "identifier" => matches!(source.text_of(*node), "set" | "frozenset" | "hash"),
+        _ => false,
+    })
 }
 
 fn changes(check: &Check, argument: &str) -> Ruling {
@@ -211,9 +251,14 @@ fn is_small(trial: &Trial) -> bool {
 
 /// The code as it runs in another place. Nothing that runs here looks at line numbers.
 fn elsewhere(code: &str, zone: &str) -> String {
+    let text = Value::Str(ELSEWHERE.to_owned()).to_literal();
+    let told = |words: &[&str]| {
+        let any = words.iter().any(|word| code.contains(word));
+        if any { "True" } else { "False" }
+    };
+    let (clock, now) = (told(&["time", "today("]), told(&["now("]));
     let place = format!(
-        "__import__('os').environ.update(TZ='{zone}', LC_ALL='C', LANG='C')\n__import__('time').tzset()\n\
-         __import__('locale').setlocale(__import__('locale').LC_ALL, 'C')\n"
+        "exec({text}, dict(zone='{zone}', module='{MODULE}', clock={clock}, now={now}))\n__name__ = '{MODULE}'\n"
     );
     let at = after_futures(code);
     let (first, rest) = code.split_at(at);
@@ -252,7 +297,25 @@ fn differs(check: &Check, first: &Trial, again: &Trial, how: &str) -> Option<Rul
 
 #[cfg(test)]
 mod tests {
-    use super::after_futures;
+    use super::{after_futures, elsewhere, orders_by_hash};
+
+    #[test]
+    fn another_place_comes_before_the_code_and_after_the_future() {
+        let code = "from __future__ import annotations\nimport time\n";
+        let made = elsewhere(code, "DRM3:30");
+        let (first, rest) = made.split_once("\nexec(").expect("one");
+        assert_eq!(first, "from __future__ import annotations");
+        assert!(rest.ends_with("clock=True, now=False))\n__name__ = 'candidate'\n\nimport time\n"));
+    }
+
+    #[test]
+    fn what_may_hang_on_hashes_is_told() {
+        assert!(orders_by_hash("def f(xs):\n    return max(set(xs))\n"));
+        assert!(orders_by_hash("def f(xs):\n    return {x for x in xs}\n"));
+        assert!(!orders_by_hash(
+            "def f(xs):\n    return {x: 1 for x in xs}\n"
+        ));
+    }
 
     #[test]
     fn what_must_stand_first_does() {

@@ -1,6 +1,8 @@
 //! Gate 2: the checks are checks. Enough of them, each readable, none contradicting another, no setup that replaces the
 //! solution. Pure; whether a check reaches the solution is measured later.
 
+mod fold;
+mod idle;
 mod subject;
 mod touch;
 

@@ -272,6 +272,35 @@ pub fn bare(mut node: Node<'_>) -> Node<'_> {
     node
 }
 
+/// `if __name__ == '__main__':` never holds here; what stands in its `else` always runs.
+#[must_use]
+pub fn is_main_guard(source: &Source<'_>, statement: Node<'_>) -> bool {
+    statement.kind() == "if_statement"
+        && statement
+            .child_by_field_name("condition")
+            .is_some_and(|condition| {
+                let words = source.text_of(bare(condition)).split_whitespace();
+                matches!(
+                    words.collect::<String>().as_str(),
+                    "__name__=='__main__'" | "__name__==\"__main__\""
+                )
+            })
+}
+
+/// Whether `node` stands where only a program of its own comes to.
+#[must_use]
+pub fn in_main_guard(source: &Source<'_>, node: Node<'_>) -> bool {
+    let mut inner = node;
+    while let Some(around) = inner.parent() {
+        if is_main_guard(source, around) && around.child_by_field_name("consequence") == Some(inner)
+        {
+            return true;
+        }
+        inner = around;
+    }
+    false
+}
+
 /// Copies that differ in layout, comments and variable names share it; independent solutions do not.
 #[must_use]
 pub fn fingerprint(code: &str, entry_point: &str) -> String {

@@ -29,6 +29,8 @@ pub(super) enum MissKind {
     /// Another value, another exception, none or one too many.
     Wrong,
     Limit,
+    /// The run was ended because the code's own lines reached into the interpreter.
+    Reaches,
     LeavesProcesses,
     LeavesThreads,
     Unobservable,
@@ -65,6 +67,12 @@ pub(super) fn meets(check: &Check, trial: &Trial) -> Result<(), Miss> {
         return miss(
             MissKind::Wrong,
             format!("`{}` ended its interpreter by signal {signal}", check.call),
+        );
+    }
+    if let Some(what) = seen.notes.get("reaches") {
+        return miss(
+            MissKind::Reaches,
+            format!("`{}` comes to `{what}` while it runs", check.call),
         );
     }
     match &seen.outcome {
@@ -169,7 +177,10 @@ fn meets_value(check: &Check, value: &Value, holds: Option<&Holds>) -> Result<()
 
 fn meets_raised(check: &Check, classes: &[String], message: &str) -> Result<(), Miss> {
     match &check.kind {
-        CheckKind::Raises { error } if classes.iter().any(|class| class == class_name(error)) => {
+        CheckKind::Raises { error }
+            if classes.iter().any(|class| class == class_name(error))
+                && !is_slip(error, classes) =>
+        {
             Ok(())
         }
         CheckKind::Raises { error } => miss(
@@ -185,6 +196,12 @@ fn meets_raised(check: &Check, classes: &[String], message: &str) -> Result<(), 
             format!("`{}` raised {}", check.call, said(classes, message)),
         ),
     }
+}
+
+/// A name that nobody defined, where any exception at all was asked for: nobody raises that on purpose.
+fn is_slip(error: &str, classes: &[String]) -> bool {
+    matches!(class_name(error), "Exception" | "BaseException")
+        && classes.iter().any(|class| class == "NameError")
 }
 
 /// Whether two runs of the same call ended the same way. Messages may hold addresses and do not count.
@@ -287,5 +304,50 @@ fn shorten(text: &str) -> String {
         format!("{}…", &text[..end])
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MissKind, Trial, meets};
+    use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Stage};
+
+    fn raised(classes: &[&str]) -> Trial {
+        let outcome = Outcome::Raised {
+            stage: Stage::Call,
+            classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+            message: String::new(),
+        };
+        Trial {
+            observation: Observation::of(Ending::Exited(0), outcome),
+            holds: None,
+            traced: false,
+        }
+    }
+
+    fn raises(error: &str) -> Check {
+        let error = error.to_owned();
+        Check {
+            kind: CheckKind::Raises { error },
+            ..Check::example("f(1)", "")
+        }
+    }
+
+    #[test]
+    fn a_slip_is_no_exception_that_was_asked_for() {
+        let slip = raised(&["NameError", "Exception", "BaseException"]);
+        assert!(meets(&raises("Exception"), &slip).is_err());
+        assert!(meets(&raises("NameError"), &slip).is_ok());
+        let meant = raised(&["ValueError", "Exception", "BaseException"]);
+        assert!(meets(&raises("Exception"), &meant).is_ok());
+    }
+
+    #[test]
+    fn what_was_reached_for_is_told_before_all_else() {
+        let mut trial = raised(&["ValueError"]);
+        let notes = &mut trial.observation.notes;
+        notes.insert("reaches".to_owned(), "exec".to_owned());
+        let miss = meets(&raises("ValueError"), &trial).unwrap_err();
+        assert_eq!(miss.kind, MissKind::Reaches);
     }
 }

@@ -151,6 +151,9 @@ struct Marks {
     /// Threads beside the main one, some time after the call had returned.
     #[serde(default)]
     threads: u32,
+    /// What the solution's own lines reached for, for which the job was ended.
+    #[serde(default)]
+    reaches: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -203,6 +206,9 @@ pub(super) fn observation(body: &[u8], counted: Counted) -> Result<(Observation,
     let marks: Marks = said.next().and_then(|l| deep(l).ok()).unwrap_or_default();
     if marks.threads > 0 {
         notes.insert("left_threads".to_owned(), marks.threads.to_string());
+    }
+    if let Some(what) = &marks.reaches {
+        notes.insert("reaches".to_owned(), what.clone());
     }
     let errno = deep::<Number>(first).ok().and_then(|n| n.errno);
     if answer.left_processes > 0 {
@@ -359,6 +365,13 @@ mod tests {
             assert_eq!(seen.outcome, Outcome::Nothing);
             assert!(seen.notes.contains_key("unreadable_result"));
         }
+    }
+
+    #[test]
+    fn what_was_reached_for_is_noted() {
+        let said = "{\"outcome\":\"raised\",\"stage\":\"call\",\"classes\":[],\"message\":\"\"}\n{\"reaches\":\"exec\"}\n";
+        let seen = read(said, "exited", Counted::default());
+        assert_eq!(seen.notes.get("reaches").map(String::as_str), Some("exec"));
     }
 
     #[test]

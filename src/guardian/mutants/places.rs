@@ -2,34 +2,50 @@
 
 use tree_sitter::Node;
 
-use crate::guardian::syntax::{Source, children, named};
+use crate::guardian::syntax::{Source, children, is_main_guard, named};
 
 /// Nodes that carry meaning, of function bodies and of what stands at the top level or in a class: no docstrings,
-/// annotations, messages of exceptions, imports, waiting times. Of defaults and decorators only tables.
+/// annotations, messages of exceptions, imports, waiting times. Of defaults, decorators, keywords of a class and the like
+/// only what holds more than a plain value.
 pub(super) fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
     let mut found = Vec::new();
     let mut open: Vec<(Node<'_>, bool)> = statements_of(source, source.root());
+    let reads_errors = reads_errors(source);
     while let Some((node, inside)) = open.pop() {
         let skip = is_idle(node)
             || matches!(
                 node.kind(),
-                "type"
-                    | "import_statement"
+                "import_statement"
                     | "import_from_statement"
                     | "global_statement"
                     | "nonlocal_statement"
             )
             || is_docstring(node)
-            || is_waiting_time(source, node)
-            || has_no_result(source, node);
+            || is_waiting_time(source, node);
         if skip {
+            continue;
+        }
+        if node.kind() == "type" {
+            open.extend(
+                values_for_a_type(node)
+                    .into_iter()
+                    .map(|value| (value, true)),
+            );
+            continue;
+        }
+        if has_no_result(source, node) {
+            open.extend(
+                changes_within(source, node)
+                    .into_iter()
+                    .map(|call| (call, true)),
+            );
             continue;
         }
         if matches!(
             node.kind(),
             "decorator" | "default_parameter" | "typed_default_parameter"
         ) {
-            open.extend(tables(node).into_iter().map(|table| (table, true)));
+            open.extend(carriers(node).into_iter().map(|carrier| (carrier, true)));
             continue;
         }
         if inside {
@@ -37,6 +53,12 @@ pub(super) fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
         }
         // The message of an exception says the same whatever its words.
         if node.kind() == "raise_statement" {
+            let carried = if reads_errors {
+                carried_by(node)
+            } else {
+                Vec::new()
+            };
+            open.extend(carried.into_iter().map(|value| (value, true)));
             continue;
         }
         let body = node.child_by_field_name("body");
@@ -45,6 +67,9 @@ pub(super) fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
                 body.map(|body| statements_of(source, body))
                     .unwrap_or_default(),
             );
+            let bases = node.child_by_field_name("superclasses");
+            let carried = bases.map(carriers).unwrap_or_default();
+            open.extend(carried.into_iter().map(|carrier| (carrier, true)));
             continue;
         }
         let function = node.kind() == "function_definition" || node.kind() == "lambda";
@@ -56,29 +81,174 @@ pub(super) fn changeable<'s>(source: &'s Source<'_>) -> Vec<Node<'s>> {
     found
 }
 
+/// Whether the code has a piece that decides something, which a suite has to tell from another.
+pub(super) fn decides(source: &Source<'_>) -> bool {
+    let mut open = named(source.root());
+    while let Some(node) = open.pop() {
+        let decision = matches!(
+            node.kind(),
+            "if_statement"
+                | "while_statement"
+                | "match_statement"
+                | "conditional_expression"
+                | "comparison_operator"
+                | "boolean_operator"
+                | "not_operator"
+                | "if_clause"
+        );
+        if is_main_guard(source, node) {
+            open.extend(node.child_by_field_name("alternative"));
+        } else if decision {
+            return true;
+        } else {
+            open.extend(named(node));
+        }
+    }
+    false
+}
+
+/// Whether a statement at the top level only stops what was changed: an assertion, something that does nothing but raise, a
+/// call that hands nothing over. Whatever else it does could be a part of the solution.
+pub(super) fn tests_itself(source: &Source<'_>, statement: Node<'_>) -> bool {
+    let stops = match statement.kind() {
+        "assert_statement" => true,
+        "expression_statement" => statement
+            .named_child(0)
+            .filter(|expression| expression.kind() == "call")
+            .and_then(|call| call.child_by_field_name("arguments"))
+            .is_some_and(|arguments| arguments.named_child_count() == 0),
+        "if_statement" | "for_statement" | "while_statement" | "with_statement"
+        | "try_statement" => !is_main_guard(source, statement) && only_raises(statement),
+        _ => false,
+    };
+    stops && changes_within(source, statement).is_empty()
+}
+
+/// Whether the statements inside of a statement are assertions and the raising of errors alone.
+fn only_raises(statement: Node<'_>) -> bool {
+    let mut raises = false;
+    let mut open = vec![statement];
+    while let Some(node) = open.pop() {
+        match node.kind() {
+            "assert_statement" | "raise_statement" => raises = true,
+            "pass_statement" | "block" | "if_statement" | "for_statement" | "while_statement"
+            | "with_statement" | "try_statement" | "elif_clause" | "else_clause"
+            | "except_clause" | "finally_clause" => open.extend(named(node)),
+            kind if kind.ends_with("_statement") || kind.ends_with("_definition") => return false,
+            // An expression of a head.
+            _ => {}
+        }
+    }
+    raises
+}
+
 /// The statements of a module or of a class's body, and whether they carry meaning by themselves.
 fn statements_of<'s>(source: &Source<'_>, body: Node<'s>) -> Vec<(Node<'s>, bool)> {
-    let of = |statement: Node<'s>| {
+    let mut found = Vec::new();
+    let mut open = named(body);
+    while let Some(statement) = open.pop() {
+        if is_main_guard(source, statement) {
+            let mut cursor = statement.walk();
+            for other in statement.children_by_field_name("alternative", &mut cursor) {
+                match other.child_by_field_name("body") {
+                    Some(always) => open.extend(named(always)),
+                    None => found.push((other, true)),
+                }
+            }
+            continue;
+        }
+        if names_only(source, statement) {
+            let defaults = defaults_of_a_tuple(source, statement);
+            found.extend(defaults.map(|value| (value, true)));
+            continue;
+        }
         let defines = matches!(
             statement.kind(),
             "function_definition" | "class_definition" | "decorated_definition"
         );
-        (statement, !defines)
-    };
-    named(body)
-        .into_iter()
-        .filter(|statement| !is_main_guard(source, *statement) && !names_only(source, *statement))
-        .map(of)
-        .collect()
+        found.push((statement, !defines));
+    }
+    found
 }
 
-/// Containers that are written out with something in them.
-fn tables(node: Node<'_>) -> Vec<Node<'_>> {
+/// `namedtuple('Prices', 'tea coffee', defaults=(2, 3))`
+fn defaults_of_a_tuple<'s>(source: &Source<'_>, statement: Node<'s>) -> Option<Node<'s>> {
+    let call = statement.named_child(0)?.child_by_field_name("right")?;
+    let arguments = named(call.child_by_field_name("arguments")?);
+    let is_default = |argument: &Node<'_>| {
+        argument.kind() == "keyword_argument"
+            && argument
+                .child_by_field_name("name")
+                .is_some_and(|name| source.text_of(name) == "defaults")
+    };
+    let default = arguments.into_iter().find(is_default)?;
+    default.child_by_field_name("value")
+}
+
+/// Whether something looks at an exception that was caught: then what it carries may be a result.
+fn reads_errors(source: &Source<'_>) -> bool {
+    let nodes = source.nodes().into_iter().map(|(node, _)| node);
+    let mut clauses = nodes.filter(|node| node.kind().starts_with("except"));
+    clauses.any(|clause| {
+        clause.child_by_field_name("alias").is_some() || has_kind(clause, "as_pattern")
+    })
+}
+
+/// What an exception carries beside words: values that are worked out.
+fn carried_by(raise: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();
-    let mut open = named(node);
+    let arguments = raise
+        .named_child(0)
+        .filter(|error| error.kind() == "call")
+        .and_then(|error| error.child_by_field_name("arguments"));
+    let mut open = arguments.map(named).unwrap_or_default();
     while let Some(node) = open.pop() {
-        let table = matches!(node.kind(), "dictionary" | "list" | "tuple" | "set");
-        if table && node.named_child_count() > 0 {
+        if has_kind(node, "string") {
+            // `(hours * 3, 'late')`; what is put together with words is words.
+            if matches!(node.kind(), "tuple" | "list" | "dictionary" | "pair") {
+                open.extend(named(node));
+            }
+        } else {
+            found.push(node);
+        }
+    }
+    found
+}
+
+/// Values where a type is expected: only who asks for the annotation sees them, and nothing else is in them.
+fn values_for_a_type(annotation: Node<'_>) -> Vec<Node<'_>> {
+    let mut values = named(annotation);
+    values.retain(|value| matches!(value.kind(), "integer" | "float" | "dictionary"));
+    values
+}
+
+/// What is done in passing inside of an output: `print(rows.append(n))`.
+fn changes_within<'s>(source: &Source<'_>, statement: Node<'s>) -> Vec<Node<'s>> {
+    const CHANGES: [&str; 14] = [
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "clear",
+        "sort",
+        "reverse",
+        "update",
+        "add",
+        "discard",
+        "setdefault",
+        "send",
+        "__setitem__",
+    ];
+    let mut found = Vec::new();
+    let mut open = named(statement);
+    while let Some(node) = open.pop() {
+        let method = node
+            .child_by_field_name("function")
+            .filter(|function| node.kind() == "call" && function.kind() == "attribute")
+            .and_then(|function| function.child_by_field_name("attribute"));
+        let changes = method.is_some_and(|method| CHANGES.contains(&source.text_of(method)));
+        if changes || node.kind() == "named_expression" {
             found.push(node);
         } else {
             open.extend(named(node));
@@ -87,9 +257,34 @@ fn tables(node: Node<'_>) -> Vec<Node<'_>> {
     found
 }
 
+/// Containers that are written out with something in them, and bodies of small functions.
+fn carriers(node: Node<'_>) -> Vec<Node<'_>> {
+    let mut found = Vec::new();
+    let mut open = named(node);
+    while let Some(node) = open.pop() {
+        let table = matches!(node.kind(), "dictionary" | "list" | "tuple" | "set");
+        if table && node.named_child_count() > 0 {
+            found.push(node);
+        } else if node.kind() == "lambda" {
+            found.extend(node.child_by_field_name("body"));
+        } else {
+            open.extend(named(node));
+        }
+    }
+    found
+}
+
 /// `__all__ = …`, `T = TypeVar('T')`, `log = getLogger('x')`, and the small numbers that tell an enumeration's members
-/// apart: no result shows them.
+/// apart where nobody asks for them: no result shows them.
 fn names_only(source: &Source<'_>, statement: Node<'_>) -> bool {
+    const FOR_READERS: [&str; 6] = [
+        "__all__",
+        "__slots__",
+        "__version__",
+        "__author__",
+        "__license__",
+        "__doc__",
+    ];
     let Some(assignment) = statement
         .named_child(0)
         .filter(|n| n.kind() == "assignment")
@@ -110,10 +305,11 @@ fn names_only(source: &Source<'_>, statement: Node<'_>) -> bool {
             .and_then(|class| class.child_by_field_name("superclasses"))
             .is_some_and(|list| {
                 let list = source.text_of(list);
-                list.contains("Enum") || list.contains("Flag")
+                let plain = list.contains("Enum") || list.contains("Flag");
+                plain && !list.contains("Int") && !source.text().contains(".value")
             })
     };
-    source.text_of(left).starts_with("__")
+    FOR_READERS.contains(&source.text_of(left))
         || matches!(
             made_by,
             Some("TypeVar" | "NewType" | "ParamSpec" | "getLogger" | "namedtuple")
@@ -121,26 +317,35 @@ fn names_only(source: &Source<'_>, statement: Node<'_>) -> bool {
         || (right.kind() == "integer" && source.text_of(right).len() == 1 && of_enumeration())
 }
 
-/// `timeout=5`
+/// `timeout=5` of somebody else's function: one of its own may do anything with it, and what is worked out may be a result.
 fn is_waiting_time(source: &Source<'_>, node: Node<'_>) -> bool {
-    node.kind() == "keyword_argument"
-        && node
-            .child_by_field_name("name")
-            .is_some_and(|name| source.text_of(name) == "timeout")
+    let field = |name| node.child_by_field_name(name);
+    let is_time = node.kind() == "keyword_argument"
+        && field("name").is_some_and(|name| source.text_of(name) == "timeout")
+        && field("value").is_some_and(|value| {
+            matches!(
+                value.kind(),
+                "integer" | "float" | "none" | "identifier" | "attribute"
+            )
+        });
+    let called = || {
+        let call = node.parent().and_then(|list| list.parent())?;
+        let function = call.child_by_field_name("function")?;
+        source.text_of(function).rsplit('.').next()
+    };
+    is_time && called().is_none_or(|name| !defines(source, name))
 }
 
-/// `if __name__ == '__main__':` never holds here.
-fn is_main_guard(source: &Source<'_>, statement: Node<'_>) -> bool {
-    statement.kind() == "if_statement"
-        && statement
-            .child_by_field_name("condition")
-            .is_some_and(|condition| {
-                let words: String = source.text_of(condition).split_whitespace().collect();
-                matches!(
-                    words.as_str(),
-                    "__name__=='__main__'" | "__name__==\"__main__\""
-                )
-            })
+fn defines(source: &Source<'_>, name: &str) -> bool {
+    let mut nodes = source.nodes().into_iter();
+    nodes.any(|(node, _)| {
+        let bound = match node.kind() {
+            "function_definition" | "class_definition" => node.child_by_field_name("name"),
+            "assignment" => node.child_by_field_name("left"),
+            _ => None,
+        };
+        bound.is_some_and(|bound| source.text_of(bound) == name)
+    })
 }
 
 fn is_docstring(node: Node<'_>) -> bool {

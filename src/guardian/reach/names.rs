@@ -20,7 +20,7 @@ pub(super) const FORBIDDEN: &str = "antigravity atexit bdb builtins cProfile cod
     webbrowser winreg winsound zipimport cffi setuptools distutils pydoc";
 
 /// Members of allowed modules that reach out of the program.
-pub(super) const FORBIDDEN_MEMBERS: [(&str, &str); 14] = [
+pub(super) const FORBIDDEN_MEMBERS: [(&str, &str); 18] = [
     ("codecs", "builtins"),
     ("pkgutil", "resolve_name"),
     // Code as text.
@@ -28,7 +28,17 @@ pub(super) const FORBIDDEN_MEMBERS: [(&str, &str); 14] = [
     ("marshal", "load loads"),
     (
         "doctest",
-        "run_docstring_examples DocTestRunner DebugRunner debug debug_src",
+        "run_docstring_examples DocTestRunner DebugRunner debug debug_src testmod testfile DocTestParser DocTestFinder \
+         DocTestSuite DocFileSuite DocFileTest script_from_examples testsource",
+    ),
+    // Whatever the bytes say is done, a call of `eval` too.
+    ("pickle", "load loads Unpickler"),
+    ("shelve", "open Shelf BsdDbShelf DbfilenameShelf"),
+    // What reads its own text can tell that it was changed.
+    ("linecache", "getline getlines updatecache lazycache cache"),
+    (
+        "dis",
+        "dis disassemble distb disco Bytecode get_instructions code_info show_code",
     ),
     ("logging", "config"),
     // Puts its own things in the place of anybody's, by name.
@@ -41,11 +51,12 @@ pub(super) const FORBIDDEN_MEMBERS: [(&str, &str); 14] = [
     (
         "sys",
         "modules _getframe settrace setprofile _current_frames _current_exceptions meta_path path_hooks path_importer_cache \
-         addaudithook setdlopenflags __stdout__ __stderr__",
+         gettrace getprofile monitoring addaudithook setdlopenflags __stdout__ __stderr__",
     ),
     (
         "inspect",
-        "currentframe stack trace getouterframes getinnerframes",
+        "currentframe stack trace getouterframes getinnerframes getsource getsourcelines findsource getblock getcomments \
+         getclosurevars getgeneratorlocals getcoroutinelocals getasyncgenlocals",
     ),
     ("threading", "settrace setprofile"),
     (
@@ -55,6 +66,10 @@ pub(super) const FORBIDDEN_MEMBERS: [(&str, &str); 14] = [
     ("types", "FrameType CodeType"),
     ("concurrent.futures", "ProcessPoolExecutor"),
 ];
+
+/// Modules that an own function may be given: they hold no other modules, or are handed on for what they give.
+pub(super) const HARMLESS: &str =
+    "array binascii cmath errno itertools math operator random time zlib";
 
 /// Modules whose own imports of forbidden ones are among their members.
 pub(super) const LEADING_OUT: &str = "aifc codecs compileall dataclasses doctest enum getpass gzip imaplib inspect logging lzma mailbox pkgutil \

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tree_sitter::Node;
 
+use super::fold;
+use super::idle::without_idle;
 use crate::dream::{Check, Value, parse_literal};
 use crate::guardian::syntax::{Source, bare, children, named, normal};
 
@@ -90,9 +92,10 @@ impl Signatures {
     pub(super) fn subject(&self, check: &Check) -> Subject {
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         let mut setup = String::new();
-        match data_of(&check.setup) {
+        let needed = without_idle(&check.setup, &check.call);
+        match data_of(&needed) {
             Some(data) => names = data,
-            None => setup = self.spelled(&check.setup, &BTreeMap::new()).0,
+            None => setup = self.spelled(&needed, &BTreeMap::new()).0,
         }
         for (name, literal) in &check.given {
             let plain = parse_literal(literal).map_or_else(|_| literal.clone(), |v| v.to_literal());
@@ -164,6 +167,22 @@ impl Speller<'_> {
                 let of = node.child_by_field_name("argument").map(inner);
                 let whole = format!("{sign}{}", of.unwrap_or_default());
                 parse_literal(&whole).map_or(whole, |value| value.to_literal())
+            }
+            "binary_operator" => {
+                let operator = node.child_by_field_name("operator");
+                let operator = operator.map_or("", |n| source.text_of(n));
+                let [left, right] = ["left", "right"].map(|side| {
+                    let side = node.child_by_field_name(side);
+                    side.map_or_else(String::new, |n| self.spell(source, n, depth + 1))
+                });
+                let constant = || {
+                    let (left, right) = (parse_literal(&left).ok()?, parse_literal(&right).ok()?);
+                    fold::operated(operator, &left, &right)
+                };
+                constant().map_or_else(
+                    || format!("({left} {operator} {right})"),
+                    |value| value.to_literal(),
+                )
             }
             "attribute" | "keyword_argument" => {
                 let field = |name| node.child_by_field_name(name);
@@ -243,6 +262,13 @@ impl Speller<'_> {
             while let Some(value) = parameters.get(placed.len()).and_then(|p| by_name.remove(p)) {
                 placed.push(value);
             }
+        }
+        let own = self.signatures.functions.contains_key(&called);
+        if let ([only], true, false) = (placed.as_slice(), by_name.is_empty(), own)
+            && let Ok(value) = parse_literal(only)
+            && let Some(made) = fold::called(&called, &value)
+        {
+            return made.to_literal();
         }
         placed.extend(
             by_name

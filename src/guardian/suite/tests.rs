@@ -85,6 +85,23 @@ fn another_spelling_is_no_other_check() {
         |c| c.hidden_checks[0] = given.clone(),
         Some(Reason::TooFewChecks),
     );
+    let idle = Check {
+        setup: "note = []\nnote.append(1)".to_owned(),
+        ..Check::example("f(1)", "2")
+    };
+    check(|c| c.hidden_checks[0] = idle, Some(Reason::TooFewChecks));
+    for (one, other) in [
+        ("f([5, 6])", "f([5] + [6])"),
+        ("f([2, 8])", "f(list((2, 8)))"),
+        ("f(1000)", "f(10 ** 3)"),
+        ("f([0, 0])", "f([0] * 2)"),
+        ("f(-(1 + 2))", "f(-3)"),
+    ] {
+        let signatures = Signatures::of("def f(x):\n    return x\n");
+        let subject = |call: &str| signatures.subject(&Check::example(call, ""));
+        assert_eq!(subject(one), subject(other));
+        assert_ne!(subject("f((1 + g()) * 2)"), subject("f(1 + g() * 2)"));
+    }
     for call in [
         "(f(+1))  # one",
         "f(1,)",
@@ -312,6 +329,8 @@ fn a_setup_may_build_but_not_replace() {
             "class Sub(Total):\n    def total(self):\n        return 1",
             "match [1, 2]:\n    case [first, *rest]:\n        pass\n    case Total(f=1):\n        pass",
             "import sys, io\nsys.stdin = io.StringIO('1')",
+            "def fill(box, table):\n    box.total = table['a']\nfill(Total(), TABLE)",
+            "def show(box):\n    return box.sums\nshow(Total)",
         ],
         None,
     );
@@ -345,6 +364,9 @@ fn a_setup_may_build_but_not_replace() {
             "rows = TABLE['a']\nrows[0] = 2",
             "for row in TABLE.values():\n    row.append(1)",
             "def spoil():\n    TABLE['a'] = 2\nspoil()",
+            "def tune(kind):\n    kind.ratio = 4\ntune(Total)",
+            "def tune(n, kind):\n    setattr(kind, 'ratio', n)\ntune(4, kind=Total)",
+            "tune = lambda rows: vars(rows)\ntune(helper)",
             "from unittest.mock import patch\npatch('solution.f').start()",
             "def f(x): return 2",
             "f = lambda x: 2",
@@ -359,7 +381,13 @@ fn a_setup_may_build_but_not_replace() {
         ],
         Some(Reason::BadCheck),
     );
-    check_setups(&["math.sqrt = len"], Some(Reason::ReachesHarness));
+    check_setups(
+        &[
+            "math.sqrt = len",
+            "def put(module):\n    module.floor = round\nput(math)",
+        ],
+        Some(Reason::ReachesHarness),
+    );
     check(
         |c| c.checks[0].setup = "assert f(1) == 2".to_owned(),
         Some(Reason::VerdictInsideCall),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use tree_sitter::Node;
 
+use crate::guardian::reach::{changed_parameters, own_function};
 use crate::guardian::syntax::{Source, bare, is_local, named};
 
 /// Names with which everything could be replaced unseen.
@@ -54,6 +55,8 @@ pub(super) struct Solution {
     /// What it imports, as statements: a module that it holds is not to be changed either.
     pub(super) imports: String,
     names: HashMap<String, Name>,
+    /// Functions of the check's own, with the parameters that they change.
+    changers: HashMap<String, Vec<(usize, String)>>,
 }
 
 impl Solution {
@@ -62,6 +65,7 @@ impl Solution {
             entry_point: entry_point.to_owned(),
             imports: String::new(),
             names: HashMap::new(),
+            changers: HashMap::new(),
         };
         if let Some(source) = Source::parse(code) {
             solution.learn(&source);
@@ -137,7 +141,9 @@ impl Solution {
                 // What it is to the interpreter too, unless it is `type(x).y = …`.
                 "type_alias_statement" => Some("change what `type` gives".to_owned()),
                 "wildcard_import" => Some("import everything of a module".to_owned()),
-                "call" => self.changed_by_call(source, node),
+                "call" => self
+                    .changed_by_call(source, node)
+                    .or_else(|| self.handed_to_a_changer(source, node)),
                 _ => self.bound(source, node),
             };
             if found.is_some() {
@@ -242,6 +248,29 @@ impl Solution {
         changed.map(|name| format!("change `{name}`"))
     }
 
+    /// `tune(Total)`, where a function of the check's own changes what it is given.
+    fn handed_to_a_changer(&self, source: &Source<'_>, call: Node<'_>) -> Option<String> {
+        let function = call.child_by_field_name("function")?;
+        let parameters = self.changers.get(source.text_of(function))?;
+        let arguments = named(call.child_by_field_name("arguments")?);
+        arguments
+            .into_iter()
+            .enumerate()
+            .find_map(|(at, argument)| {
+                let by_name = argument.kind() == "keyword_argument";
+                let field = |name| argument.child_by_field_name(name);
+                let is_changed = |(number, name): &(usize, String)| match field("name") {
+                    Some(named) if by_name => source.text_of(named) == name,
+                    _ => *number == at,
+                };
+                let value = if by_name { field("value")? } else { argument };
+                let (root, _) = self.whose(source, value)?;
+                let name = source.text_of(root);
+                let any = parameters.iter().any(is_changed);
+                any.then(|| format!("change `{name}`"))
+            })
+    }
+
     /// The solution's name of which an assignment to `target`, or a method of it that works `in_place`, changes a part.
     fn changed(&self, source: &Source<'_>, target: Node<'_>, in_place: bool) -> Option<String> {
         let (root, kind) = self.whose(source, target)?;
@@ -313,6 +342,11 @@ impl Solution {
     /// What a binding makes of its names: the check's own from here on, or other names for what is the solution's.
     fn remember(&mut self, source: &Source<'_>, node: Node<'_>) {
         let field = |name| node.child_by_field_name(name);
+        if let Some(name) = own_function(node) {
+            let changed = changed_parameters(source, node);
+            self.changers
+                .insert(source.text_of(name).to_owned(), changed);
+        }
         let (targets, from) = match node.kind() {
             "assignment" | "for_statement" => (field("left"), field("right")),
             "named_expression" => (field("name"), field("value")),

@@ -35,6 +35,40 @@ def watch_lines(lines):
     return lambda: (_settrace(None), threads(None))
 
 
+# Text that is run as code, code that is made or changed, and ways into frames, as the interpreter itself tells of them,
+# whatever words led there. `f_code` is left out: the watch looks at it too, and only who has a frame already can ask.
+AUDITED = frozenset(
+    """exec compile code.__new__ function.__new__ sys.settrace sys.setprofile sys.addaudithook sys._current_frames
+    gc.get_objects gc.get_referrers gc.get_referents""".split()
+)
+AUDITED_WAYS = frozenset("object.__getattr__ object.__setattr__ object.__delattr__".split())
+AUDITED_MEMBERS = frozenset("__code__ tb_frame gi_frame gi_code cr_frame cr_code ag_frame ag_code".split())
+
+
+def audit(fd):
+    """Ends the job where the solution's own lines do one of these, and tells which. Libraries do all of it for honest
+    solutions, in lines of their own. Returns what ends the watch: a hook cannot be taken away again."""
+    me, over = _getpid(), []
+
+    def hook(event, args):
+        if event in AUDITED:
+            what = event
+        elif event in AUDITED_WAYS and args[1] in AUDITED_MEMBERS:
+            what = args[1]
+        else:
+            return
+        if over or _frame(1).f_code.co_filename != "<solution>":
+            return
+        over.append(what)
+        if _getpid() == me:
+            say(fd, '{"outcome":"raised","stage":"call","classes":["ReachesHarness"],"message":"","errno":null}')
+            say(fd, '{"reaches":%s}' % _quote(what))
+        _exit(0)
+
+    sys.addaudithook(hook)
+    return lambda: over.append("")
+
+
 def say(fd, line):
     data = line.encode("ascii") + b"\n"
     while data:
@@ -47,7 +81,10 @@ def class_told(kind):
     if _exceptions.get(name, kind) is kind:
         return name
     module = vars(kind).get("__module__")
-    library = module != "solution" and vars(sys.modules.get(module, _Module("none"))).get(name) is kind
+    held = sys.modules.get(module, _Module("none"))
+    # Whatever name the solution gives itself, its own classes are no library's.
+    own = module == "solution" or held is sys.modules.get("solution")
+    library = not own and vars(held).get(name) is kind
     return name if library else "solution." + name
 
 
@@ -112,7 +149,7 @@ def other_threads():
 
 def call(job, fd):
     """The whole of a call job, in the child. The outcome is written before anything else of the job can run."""
-    me, lines, stop = _getpid(), set(), None
+    me, lines, stop, heard = _getpid(), set(), None, None
     stage, kept, before = "setup", {}, {}
     try:
         for name, source in job["given"].items():
@@ -121,6 +158,9 @@ def call(job, fd):
         values = {name: decode(form) for name, form in job["values"].items()}
         stage = "load"
         module = new_module("solution", job["code"])
+        # A candidate's checks are asked under it once; code of ours that stands in for one may run text.
+        if job["trace"]:
+            heard = audit(fd)
         exec(compile(job["code"], "<solution>", "exec", dont_inherit=True), module.__dict__)
         stage = "setup"
         space = dict(module.__dict__, __name__="__check__")
@@ -154,6 +194,8 @@ def call(job, fd):
             answer = '{"outcome":"unobservable","type_name":%s}' % _quote(why.args[0])
         except BaseException as error:
             answer = '{"outcome":"unobservable","type_name":%s}' % _quote(_name(type(error)))
+    if heard:
+        heard()
     say(fd, answer)
     threads = other_threads()
     mutated = []

@@ -58,7 +58,7 @@ _mro = type.__dict__["__mro__"].__get__
 _name = type.__dict__["__name__"].__get__
 _exceptions = {n: c for n, c in vars(builtins).items() if isinstance(c, type) and issubclass(c, BaseException)}
 _Module = type(sys)
-_settrace, _recursion = sys.settrace, sys.setrecursionlimit
+_settrace, _recursion, _frame = sys.settrace, sys.setrecursionlimit, sys._getframe
 _monitoring = getattr(sys, "monitoring", None)
 _digits = getattr(sys, "set_int_max_str_digits", None)
 # Process 1 of a container is root without rights but two: to become another user, and to end what that user started.
