@@ -26,17 +26,30 @@ pub(super) fn without_idle(setup: &str, call: &str) -> String {
         !bound.contains(name) && !PLAIN.split_whitespace().any(|plain| plain == *name)
     };
     let mut needed: HashSet<&str> = names_in(&asked, asked.root()).into_iter().collect();
-    let mut kept = Vec::new();
-    for statement in named(source.root()).into_iter().rev() {
-        let names = names_in(&source, statement);
-        let told = names.iter().any(|name| needed.contains(name)) || names.iter().any(is_foreign);
-        let stops = matches!(statement.kind(), "assert_statement" | "raise_statement");
-        if told || stops || names.is_empty() {
-            needed.extend(names);
-            kept.push(source.text_of(statement));
+    let statements = named(source.root());
+    let names: Vec<Vec<&str>> = statements.iter().map(|s| names_in(&source, *s)).collect();
+    let mut kept = vec![false; statements.len()];
+    // In both directions: `off()` matters where `off = s.connect(f)` stands before it and the call speaks of `s`.
+    loop {
+        let before = needed.len();
+        for ((statement, names), kept) in statements.iter().zip(&names).zip(&mut kept) {
+            let told = names
+                .iter()
+                .any(|name| needed.contains(name) || is_foreign(name));
+            let stops = matches!(statement.kind(), "assert_statement" | "raise_statement");
+            if told || stops || names.is_empty() {
+                needed.extend(names);
+                *kept = true;
+            }
+        }
+        if needed.len() == before {
+            break;
         }
     }
-    kept.reverse();
+    let kept = statements.iter().zip(kept).filter(|(_, kept)| *kept);
+    let kept: Vec<&str> = kept
+        .map(|(statement, _)| source.text_of(*statement))
+        .collect();
     kept.join("\n")
 }
 
@@ -84,6 +97,11 @@ mod tests {
                 "import random\nrandom.seed(3)",
             ),
             ("shared.add(3)", "f(1)", "shared.add(3)"),
+            (
+                "off = s.connect(1)\noff()",
+                "f(s)",
+                "off = s.connect(1)\noff()",
+            ),
             ("a = Box()\nb = 1", "f(1)", "a = Box()"),
             ("open('x', 'w').close()", "f(1)", "open('x', 'w').close()"),
         ] {
