@@ -44,6 +44,7 @@ use crate::supervisor::permit::WorkPermit;
 use agreement::Panel;
 pub use agreement::is_breakdown;
 use bench::{Bench, Role, Room};
+pub(crate) use given::bound;
 pub use novel::{Benchmarks, Known, sketch};
 use ruling::{Docket, Hearing, Ruling, Stop};
 

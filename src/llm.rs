@@ -144,9 +144,12 @@ impl LlmError {
         }
     }
 
-    /// True where the server may have fallen.
+    /// True where the server may have fallen, or is about to: one that says nothing any more may hang.
     fn may_be_a_fall(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Malformed { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Malformed { .. } | Self::Idle { .. }
+        )
     }
 }
 
@@ -331,7 +334,11 @@ impl LlmClient {
             let Some(lives) = &self.lives else {
                 return Err(error);
             };
-            if !watch.wait_long(lives.come_after(life.as_ref())).await? {
+            let silent = matches!(error, LlmError::Idle { .. });
+            if !watch
+                .wait_long(lives.come_after(life.as_ref(), silent))
+                .await?
+            {
                 return Err(error);
             }
             // One that did not reach it has not felled it.

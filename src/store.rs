@@ -129,11 +129,14 @@ impl Store {
     ) -> Result<T, StoreError> {
         let mut connection = self.lock();
         connection.pragma_update(None, "secure_delete", "on")?;
+        let before = connection.total_changes();
         let erased = erase(&mut connection);
         connection.pragma_update(None, "secure_delete", "off")?;
         let erased = erased?;
         // The log still holds the old pages; a reader in another process may delay this, never fail it.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        if connection.total_changes() != before {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
         Ok(erased)
     }
 

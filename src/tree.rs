@@ -256,7 +256,7 @@ impl Tree {
         groups::cpu_time(&self.groups) + self.lock_outside().cpu_time()
     }
 
-    /// False where no group counts: `cpu_time` then says nothing.
+    /// False where no group of its own counts: `cpu_time` then has the containers outside of it alone.
     #[must_use]
     pub fn counts_cpu(&self) -> bool {
         groups::count_cpu(&self.groups)
@@ -305,8 +305,11 @@ impl Tree {
         }
         let apart = self.lock_outside().freeze(false);
         let roots = self.lock_roots();
-        self.stopped.store(false, Ordering::Relaxed);
-        freezing::freeze(&self.groups, false) || signals::go_on(&roots) || apart
+        let was_stopped = self.stopped.swap(false, Ordering::Relaxed);
+        let thawed = freezing::freeze(&self.groups, false);
+        // Both, where a freeze had to stop them one by one.
+        let went_on = (was_stopped || !thawed) && signals::go_on(&roots);
+        thawed || went_on || apart
     }
 
     /// True where one write stops everything in the tree.

@@ -14,6 +14,8 @@ use crate::{llm, sandbox, store};
 
 /// A disk that sleeps needs some ten seconds to turn; what takes longer than this is a share whose server is gone.
 const FOLDER_PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks whether an earlier one has come back.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The first thing that is broken, in a sentence; `None` where all is well, and once the permit is over. Nothing of a
 /// sandbox is left then.
@@ -78,8 +80,13 @@ impl Folders {
             )]
         };
         let silent = || broken(&format!("has not answered for {patience:?}"));
-        if !asked(&self.asked).insert(folder.to_owned()) {
-            return silent();
+        let until = clock::monotonic() + patience;
+        // An earlier look that was put off may still come back.
+        while !asked(&self.asked).insert(folder.to_owned()) {
+            if clock::monotonic() >= until {
+                return silent();
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
         let looking = tokio::task::spawn_blocking({
             let (all, folder) = (Arc::clone(&self.asked), folder.to_owned());

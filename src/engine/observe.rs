@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::dream::{Check, CheckKind, Ending, Observation, Outcome, Serve, Served, Suite, Value};
+use crate::guardian::bound;
 use crate::sandbox::{Job, Limits, Runner, RunnerSpec, SandboxError};
 
 use super::settle::{Answer, Said, Tried};
@@ -164,7 +165,7 @@ fn call_of(code: &str, check: &Check) -> Job {
     Job::Call {
         code: code.to_owned(),
         setup: check.setup.clone(),
-        given: check.given.clone(),
+        given: bound(check),
         values: BTreeMap::new(),
         call: check.call.clone(),
         trace: false,

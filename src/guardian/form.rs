@@ -268,8 +268,8 @@ fn is_marker(comment: &str, is_theme: bool) -> bool {
         "add your code",
         "not implemented yet",
         "not yet implemented",
-        "not handled yet",
-        "not yet handled",
+        "is not handled yet",
+        "are not handled yet",
         "not supported yet",
         "not yet supported",
     ];

@@ -6,7 +6,7 @@ use crate::dream::{Check, parse_literal};
 
 /// What is given to the code under judgement: the names that its setup or its call speaks of. What only `holds` looks
 /// at is an expectation, and stays outside of that interpreter.
-pub(super) fn bound(check: &Check) -> BTreeMap<String, String> {
+pub(crate) fn bound(check: &Check) -> BTreeMap<String, String> {
     let texts = [check.setup.as_str(), check.call.as_str()];
     let words = texts.map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
     let words: HashSet<&str> = words.into_iter().flatten().collect();

@@ -168,7 +168,7 @@ fn arguments_of<'s>(
     parameters: &Positions,
 ) -> Option<Vec<(String, Node<'s>)>> {
     let mut passed = Vec::new();
-    let mut at = 0;
+    let (mut at, mut counted) = (0, true);
     for argument in named(call.child_by_field_name("arguments")?) {
         match argument.kind() {
             "keyword_argument" => {
@@ -190,17 +190,22 @@ fn arguments_of<'s>(
                 let held = bare(argument.named_child(0)?);
                 let items = match held.kind() {
                     "list" | "tuple" => named(held),
-                    _ => vec![held],
+                    // Nobody knows which parameters its items are, nor those behind it.
+                    _ => {
+                        counted = false;
+                        vec![held]
+                    }
                 };
                 for item in items {
                     passed.push((parameters.name(at), item));
                     at += 1;
                 }
             }
-            _ => {
+            _ if counted => {
                 passed.push((parameters.name(at), argument));
                 at += 1;
             }
+            _ => {}
         }
     }
     Some(passed)

@@ -64,7 +64,17 @@ fn is_own_by_that_name(code: &str, error: &str) -> bool {
     let Some(source) = Source::parse(code).filter(|_| module != "solution") else {
         return false;
     };
-    source.nodes().into_iter().any(|(node, _)| {
+    let nodes = source.nodes();
+    // `Account.Overdrawn`: a class inside of one of its own.
+    let outer = module.split('.').next().unwrap_or(module);
+    let is_outer = |node: tree_sitter::Node<'_>| {
+        let name = node.child_by_field_name("name");
+        node.kind() == "class_definition" && name.is_some_and(|n| source.text_of(n) == outer)
+    };
+    if nodes.iter().any(|(node, _)| is_outer(*node)) {
+        return false;
+    }
+    nodes.into_iter().any(|(node, _)| {
         let named = node
             .child_by_field_name("name")
             .filter(|_| node.kind() == "class_definition");
@@ -159,6 +169,8 @@ mod tests {
         assert!(!is_own_by_that_name(own, "JSONDecodeError"));
         assert!(!is_own_by_that_name(own, "solution.JSONDecodeError"));
         assert!(!is_own_by_that_name(own, "json.Other"));
+        let inside = "class A:\n    class E(Exception):\n        pass\n";
+        assert!(!is_own_by_that_name(inside, "A.E"));
         let kind = "class JSONDecodeError(json.JSONDecodeError):\n    pass\n";
         assert!(!is_own_by_that_name(kind, "json.JSONDecodeError"));
     }

@@ -36,7 +36,11 @@ pub(super) async fn rule(
         role: Role::Solution,
         hash_seed,
     });
-    let [east, west] = ZONES.map(|zone| elsewhere(&candidate.code, zone));
+    let said = candidate.all_checks().map(|(_, check)| check);
+    let said: String = said
+        .flat_map(|check| [check.setup.as_str(), "\n", check.call.as_str(), "\n"])
+        .collect();
+    let [east, west] = ZONES.map(|zone| elsewhere(&candidate.code, &said, zone));
     for (check, first) in checks.iter().rev() {
         let again = bench.attempt(other, &east, check, false).await?;
         let how = "with another hash seed and time zone";
@@ -250,13 +254,20 @@ fn is_small(trial: &Trial) -> bool {
 }
 
 /// The code as it runs in another place. Nothing that runs here looks at line numbers.
-fn elsewhere(code: &str, zone: &str) -> String {
+fn elsewhere(code: &str, checks: &str, zone: &str) -> String {
     let text = Value::Str(ELSEWHERE.to_owned()).to_literal();
     let told = |words: &[&str]| {
-        let any = words.iter().any(|word| code.contains(word));
-        if any { "True" } else { "False" }
+        words
+            .iter()
+            .any(|word| code.contains(word) || checks.contains(word))
     };
-    let (clock, now) = (told(&["time", "today("]), told(&["now("]));
+    let now = told(&["now("]);
+    // The kernel stamps files with the real time, and exact types and pickles tell a class that stands in from the real one.
+    let stays = told(&[
+        "_mtime", "getmtime", "_ctime", "getctime", "_atime", "getatime",
+    ]) || now && told(&["type(", "pickle", "__class__"]);
+    let [clock, now] = [told(&["time", "today("]), now]
+        .map(|moves| if moves && !stays { "True" } else { "False" });
     let place = format!(
         "exec({text}, dict(zone='{zone}', module='{MODULE}', clock={clock}, now={now}))\n__name__ = '{MODULE}'\n"
     );
@@ -302,10 +313,33 @@ mod tests {
     #[test]
     fn another_place_comes_before_the_code_and_after_the_future() {
         let code = "from __future__ import annotations\nimport time\n";
-        let made = elsewhere(code, "DRM3:30");
+        let made = elsewhere(code, "", "DRM3:30");
         let (first, rest) = made.split_once("\nexec(").expect("one");
         assert_eq!(first, "from __future__ import annotations");
         assert!(rest.ends_with("clock=True, now=False))\n__name__ = 'candidate'\n\nimport time\n"));
+        // Both move, or neither does.
+        let today = "from datetime import date\n";
+        for (code, checks, clock) in [
+            (today, "f(datetime.now())", "clock=True, now=True"),
+            (
+                "date.today()\n",
+                "f(datetime.now())",
+                "clock=True, now=True",
+            ),
+            (
+                "time.time() - p.stat().st_mtime\n",
+                "",
+                "clock=False, now=False",
+            ),
+            (
+                "time.time()\ntype(datetime.now())\n",
+                "",
+                "clock=False, now=False",
+            ),
+        ] {
+            let made = elsewhere(code, checks, "DRM3:30");
+            assert!(made.contains(clock), "{code}: {made}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -96,6 +97,7 @@ struct Server {
     run: Mutex<Run>,
     /// Requests of ours that it works on.
     in_flight: Arc<AtomicUsize>,
+    until_hung: Duration,
 }
 
 impl std::fmt::Debug for Servers {
@@ -115,12 +117,13 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    fn new(settings: ModelServer) -> Self {
+    fn new(settings: ModelServer, patience: Patience) -> Self {
         Self {
             settings,
             state: watch::Sender::new(State::Stopped),
             run: Mutex::default(),
             in_flight: Arc::default(),
+            until_hung: patience.until_hung(),
         }
     }
 
@@ -209,7 +212,7 @@ impl Servers {
             is_wanted || !server.is_down()
         });
         for line in &*wanted {
-            let new = || Arc::new(Server::new(line.clone()));
+            let new = || Arc::new(Server::new(line.clone(), self.0.patience));
             all.entry(line.name.clone()).or_insert_with(new);
         }
         all

@@ -118,7 +118,9 @@ fn freezing(tree: &Tree, sandbox: &dyn Sandbox) -> &'static str {
     let at_once = tree.freezes_at_once() && sandbox.lies_within(tree);
     match (at_once, sandbox.backend()) {
         (true, _) => "one write to a control group",
-        (false, Backend::Docker) => "a call to the container engine for each container",
+        (false, Backend::Docker) => {
+            "one write for each container, or a call to its engine where this user may not write there"
+        }
         (false, Backend::Bubblewrap) => "a signal to each process",
     }
 }

@@ -13,7 +13,7 @@ use dreamer::clock;
 use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::{SessionStatus, WakeReason};
 use dreamer::llm::server::{Patience, ServerError, Servers};
-use dreamer::llm::{LlmClient, LlmError};
+use dreamer::llm::{Limits, LlmClient, LlmError};
 use dreamer::supervisor::permit;
 use dreamer::tree::{Mechanism, Tree};
 
@@ -407,9 +407,9 @@ async fn a_server_of_somebody_else_is_used_and_never_ended() {
 }
 
 /// Passes everything on to a model at another port, but falls in the middle of its first answer, or of each; or does one thing
-/// at a time and never falls.
+/// at a time and never falls, or says nothing from its first question on.
 const FALLS: &str = r#"#!/usr/bin/env python3
-import http.client, http.server, os, sys
+import http.client, http.server, os, sys, time
 port, model, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 fell = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fell")
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -426,6 +426,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
+        if method == "POST" and mode == "stuck" and not os.path.exists(fell):
+            open(fell, "w").close()
+            time.sleep(600)
         falls = mode == "always" or (mode == "once" and not os.path.exists(fell))
         if method == "POST" and falls:
             open(fell, "w").close()
@@ -435,7 +438,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(said)
     def log_message(self, *_):
         pass
-several = mode != "serial"
+several = mode not in ("serial", "stuck")
 server = http.server.ThreadingHTTPServer if several else http.server.HTTPServer
 server(("127.0.0.1", port), Answer).serve_forever()
 "#;

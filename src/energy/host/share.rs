@@ -119,6 +119,8 @@ impl HostSenses {
         let mut serving: BTreeSet<u32> = BTreeSet::new();
         for (url, owner) in self.servers.find(&self.roots.proc, all) {
             let asked = ours.servers.contains(&url);
+            // All that another user runs may well be somebody else's work.
+            let is_one = matches!(owner, Owner::Process(_));
             let (members, used): (BTreeSet<u32>, BTreeMap<u32, f64>) = match owner {
                 Owner::Process(pid) if family.contains(&pid) || in_groups.contains(&pid) => {
                     continue;
@@ -147,7 +149,7 @@ impl HostSenses {
             let grew = before.and_then(|before| Some(grown(before.servers.get(&url)?, &used)));
             if asked {
                 self.lingering.asked(&url, now);
-            } else if self.lingering.works_on(&url, grew, gap, now) {
+            } else if is_one && self.lingering.works_on(&url, grew, gap, now) {
                 ours.servers.insert(url.clone());
             }
             if ours.servers.contains(&url) {

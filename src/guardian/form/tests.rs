@@ -50,6 +50,7 @@ fn stubs_are_told_from_solutions() {
         "f = lambda: 1",
         "def f(n):\n    # XXX is thirty\n    return n",
         "def f(n):\n    # not yet seen\n    return n",
+        "def f(n):\n    # nodes not yet handled\n    return n",
         "def f(n):\n    'Todo items by their dates.'\n    return n",
         "def f(n):\n    return n + 'TODO: x'",
     ] {

@@ -80,7 +80,9 @@ fn items(of: &Value) -> Option<Vec<Value>> {
 }
 
 fn repeated(items: &[Value], n: &str) -> Option<Vec<Value>> {
-    let times = times(n, items.len())?;
+    // At every depth: what is repeated may itself have been worked out.
+    let length = items.iter().map(|item| item.to_literal().len()).sum();
+    let times = times(n, length)?;
     Some(
         items
             .iter()
@@ -113,6 +115,8 @@ mod tests {
 
     #[test]
     fn plain_data_is_worked_out() {
+        // It is long at a depth.
+        check("[[0, 0]]", "*", "9000", None);
         check("[5]", "+", "[6]", Some("[5, 6]"));
         check("'a'", "*", "3", Some("'aaa'"));
         check("2", "*", "(1,)", Some("(1, 1)"));

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Failures;
 use super::child::Process;
 use super::health::{ASK_TIME, Health, health};
+use super::patience::UNANSWERED;
 use super::{OpenLog, Patience, Server, State, lock};
 use crate::clock;
 use crate::config::{ModelServer, PORT};
@@ -19,9 +20,6 @@ use crate::tree::{Spawner, Tree};
 
 /// Between two questions whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-
-/// Questions in a row that a server does not answer before it counts as hung: one may meet a machine that swaps.
-const UNANSWERED: u32 = 3;
 
 pub(super) struct Keeper {
     pub(super) server: ModelServer,

@@ -17,6 +17,8 @@ const NOTICED: Duration = Duration::from_millis(500);
 pub(in crate::llm) struct Lives {
     state: watch::Receiver<State>,
     in_flight: Arc<AtomicUsize>,
+    /// Until the keeper knows that one with which no request is does not answer.
+    until_hung: Duration,
 }
 
 /// A request is with the server, for as long as this is kept: until then its silence means nothing.
@@ -52,6 +54,7 @@ impl Lives {
         Self {
             state: server.state.subscribe(),
             in_flight: Arc::clone(&server.in_flight),
+            until_hung: server.until_hung,
         }
     }
 
@@ -66,11 +69,13 @@ impl Lives {
         life(&self.state.borrow())
     }
 
-    /// True once another life than `before` answers; false where that one lives on, or none comes after it.
-    pub(in crate::llm) async fn come_after(&self, before: Option<&Life>) -> bool {
+    /// True once another life than `before` answers; false where that one lives on, or none comes after it. What fell is
+    /// noticed at once, what is `silent` only once the keeper has asked it.
+    pub(in crate::llm) async fn come_after(&self, before: Option<&Life>, silent: bool) -> bool {
+        let noticed_within = if silent { self.until_hung } else { NOTICED };
         let mut state = self.state.clone();
         let fell = |now: &State| before.is_none() || life(now).as_ref() != before;
-        let noticed = tokio::time::timeout(NOTICED, state.wait_for(fell))
+        let noticed = tokio::time::timeout(noticed_within, state.wait_for(fell))
             .await
             .is_ok_and(|now| now.is_ok());
         if !noticed {

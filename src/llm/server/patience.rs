@@ -17,6 +17,9 @@ pub struct Patience {
     pub answer: Duration,
 }
 
+/// Questions in a row that a server does not answer before it counts as hung: one may meet a machine that swaps.
+pub(super) const UNANSWERED: u32 = 3;
+
 impl Patience {
     pub const USUAL: Self = Self {
         coming_up: Duration::from_mins(10),
@@ -24,6 +27,12 @@ impl Patience {
         between: Duration::from_secs(10),
         answer: Duration::from_secs(5),
     };
+
+    /// Until one with which no request is any more is known to hang: the first question may have to be asked anew.
+    #[must_use]
+    pub(super) fn until_hung(self) -> Duration {
+        (self.between + self.answer) * (UNANSWERED + 1)
+    }
 
     /// Until a server has come up, or never will.
     #[must_use]

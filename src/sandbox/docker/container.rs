@@ -31,6 +31,9 @@ const REMOVE_PAUSE: Duration = Duration::from_millis(200);
 /// How long the engine may take to pause a container, or to let it go on. Usually some milliseconds; a wake is to be over
 /// within two seconds.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long it may take to name a container's first process: nothing pauses the container meanwhile, and what is lost is one
+/// reading of the load.
+const NAME: Duration = Duration::from_millis(200);
 /// How often it is noted what a container outside of the tree has used, while it is being removed: what it uses after the last
 /// time is lost.
 const READ_EVERY: Duration = Duration::from_millis(10);
@@ -269,7 +272,7 @@ async fn open(
 
 /// The number of a container's first process; nothing where the engine does not say it soon.
 async fn first_process(engine: &bollard::Docker, id: &str) -> Option<u32> {
-    let asked = tokio::time::timeout(PAUSE, engine.inspect_container(id, None)).await;
+    let asked = tokio::time::timeout(NAME, engine.inspect_container(id, None)).await;
     let pid = asked.ok()?.ok()?.state?.pid?;
     u32::try_from(pid).ok().filter(|pid| *pid > 0)
 }

@@ -72,6 +72,38 @@ async fn a_frozen_server_is_none_that_hangs() {
     assert!(machine.is_empty());
 }
 
+#[tokio::test]
+async fn a_server_that_hangs_over_a_request_is_started_again_and_asked_once_more() {
+    let world = World::new();
+    let text = "an answer that is long enough".to_owned();
+    let llm = FakeLlm::always(Behaviour::Say(text)).await;
+    let arguments = format!("{{port}} {} stuck", llm.port());
+    let settings = world.settings_with_server(FALLS, &arguments);
+    let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
+    let log = open_log(&settings);
+    let servers = Servers::with_patience(&settings.llm, &tree, log, WATCHFUL);
+    let servers = servers.expect("a keeper");
+    let (permit, _holder) = permit::operator(Arc::clone(&tree));
+    let found = servers.for_session(&settings.llm, &permit).await;
+    let hold = found.expect("it comes up").expect("one is meant");
+    let there = LlmSettings {
+        choice: LlmChoice::Url(hold.url().to_owned()),
+        ..settings.llm
+    };
+    let client = LlmClient::discover(&there).await.expect("it answers");
+    let limits = Limits {
+        idle: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let client = client.expect("a model").with_limits(limits);
+    let client = client.held_by(&hold);
+    let reply = client.chat(&permit, &question()).await;
+    assert!(reply.expect("an answer").text.contains("long enough"));
+    let status = servers.status("own").await.expect("known");
+    assert!(status.healthy && status.restarts == 1, "{status:?}");
+    hold.gone().await;
+}
+
 /// It does one thing at a time, and that takes longer than it would be waited for.
 #[tokio::test]
 async fn a_server_that_works_on_a_request_is_none_that_hangs() {
