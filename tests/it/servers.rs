@@ -12,9 +12,9 @@ use dreamer::app::open_log;
 use dreamer::clock;
 use dreamer::config::{LlmChoice, LlmSettings};
 use dreamer::dream::{SessionStatus, WakeReason};
-use dreamer::llm::server::{Patience, ServerError, Servers};
+use dreamer::llm::server::{Hold, Patience, ServerError, Servers};
 use dreamer::llm::{Limits, LlmClient, LlmError};
-use dreamer::supervisor::permit;
+use dreamer::supervisor::permit::{self, WorkPermit};
 use dreamer::tree::{Mechanism, Tree};
 
 use crate::llm::question;
@@ -249,11 +249,7 @@ async fn a_server_that_ignores_being_asked_is_ended_all_the_same() {
 async fn a_session_holds_its_server_a_freeze_holds_it_too_and_the_wake_ends_it() {
     let machine = machine("well");
     let (permit, holder) = permit::operator(Arc::clone(&machine.tree));
-    let found = machine
-        .servers
-        .for_session(&machine.settings, &permit)
-        .await;
-    let hold = found.expect("it comes up").expect("one is meant");
+    let hold = held(&machine.servers, &machine.settings, &permit).await;
     assert!(hold.url().starts_with("http://127.0.0.1:"));
     if machine.tree.freeze() {
         let before = machine.tree.cpu_time();
@@ -309,11 +305,7 @@ async fn what_a_person_started_goes_with_the_dream_and_stays_away_until_it_is_wa
 async fn a_server_that_falls_is_started_again_and_a_session_that_ends_by_itself_ends_it() {
     let machine = machine("well");
     let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
-    let found = machine
-        .servers
-        .for_session(&machine.settings, &permit)
-        .await;
-    let hold = found.expect("it comes up").expect("one is meant");
+    let hold = held(&machine.servers, &machine.settings, &permit).await;
     let first = machine.pids()[0];
     let raw = nix::unistd::Pid::from_raw(first.cast_signed());
     nix::sys::signal::kill(raw, nix::sys::signal::Signal::SIGKILL).expect("it is ours");
@@ -470,19 +462,29 @@ async fn a_request_over_which_its_server_falls_again_is_given_up_by_itself() {
     let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
     let servers = Servers::new(&settings.llm, &tree, open_log(&settings)).expect("a keeper");
     let (permit, _holder) = permit::operator(Arc::clone(&tree));
-    let found = servers.for_session(&settings.llm, &permit).await;
-    let hold = found.expect("it comes up").expect("one is meant");
-    let there = LlmSettings {
-        choice: LlmChoice::Url(hold.url().to_owned()),
-        ..settings.llm
-    };
-    let client = LlmClient::discover(&there).await.expect("it answers");
-    let client = client.expect("a model").held_by(&hold);
+    let hold = held(&servers, &settings.llm, &permit).await;
+    let client = client_of(&hold, &settings.llm).await;
     let asked = client.chat(&permit, &question()).await;
     let error = asked.expect_err("it falls each time");
     assert!(matches!(error, LlmError::Fell { times: 2, .. }), "{error}");
     assert!(error.is_about_the_request(), "the session goes on");
     hold.gone().await;
+}
+
+/// The server that the settings mean, held as by a session.
+async fn held(servers: &Servers, settings: &LlmSettings, permit: &WorkPermit) -> Hold {
+    let found = servers.for_session(settings, permit).await;
+    found.expect("it comes up").expect("one is meant")
+}
+
+/// Asks the model behind a server that is held.
+async fn client_of(hold: &Hold, settings: &LlmSettings) -> LlmClient {
+    let there = LlmSettings {
+        choice: LlmChoice::Url(hold.url().to_owned()),
+        ..settings.clone()
+    };
+    let client = LlmClient::discover(&there).await.expect("it answers");
+    client.expect("a model").held_by(hold)
 }
 
 async fn is_well(url: &str) -> bool {

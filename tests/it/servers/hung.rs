@@ -50,11 +50,7 @@ async fn a_server_that_hangs_while_a_session_holds_it_is_started_again() {
 async fn a_frozen_server_is_none_that_hangs() {
     let machine = machine_with("well", WATCHFUL);
     let (permit, holder) = permit::operator(Arc::clone(&machine.tree));
-    let found = machine
-        .servers
-        .for_session(&machine.settings, &permit)
-        .await;
-    let hold = found.expect("it comes up").expect("one is meant");
+    let hold = held(&machine.servers, &machine.settings, &permit).await;
     // As the supervisor does it.
     if !machine.tree.freeze() {
         left_out("a frozen model server", "nothing can be frozen here");
@@ -84,19 +80,12 @@ async fn a_server_that_hangs_over_a_request_is_started_again_and_asked_once_more
     let servers = Servers::with_patience(&settings.llm, &tree, log, WATCHFUL);
     let servers = servers.expect("a keeper");
     let (permit, _holder) = permit::operator(Arc::clone(&tree));
-    let found = servers.for_session(&settings.llm, &permit).await;
-    let hold = found.expect("it comes up").expect("one is meant");
-    let there = LlmSettings {
-        choice: LlmChoice::Url(hold.url().to_owned()),
-        ..settings.llm
-    };
-    let client = LlmClient::discover(&there).await.expect("it answers");
+    let hold = held(&servers, &settings.llm, &permit).await;
     let limits = Limits {
         idle: Duration::from_secs(2),
         ..Limits::default()
     };
-    let client = client.expect("a model").with_limits(limits);
-    let client = client.held_by(&hold);
+    let client = client_of(&hold, &settings.llm).await.with_limits(limits);
     let reply = client.chat(&permit, &question()).await;
     assert!(reply.expect("an answer").text.contains("long enough"));
     let status = servers.status("own").await.expect("known");
@@ -118,14 +107,8 @@ async fn a_server_that_works_on_a_request_is_none_that_hangs() {
     let servers = Servers::with_patience(&settings.llm, &tree, log, WATCHFUL);
     let servers = servers.expect("a keeper");
     let (permit, _holder) = permit::operator(Arc::clone(&tree));
-    let found = servers.for_session(&settings.llm, &permit).await;
-    let hold = found.expect("it comes up").expect("one is meant");
-    let there = LlmSettings {
-        choice: LlmChoice::Url(hold.url().to_owned()),
-        ..settings.llm
-    };
-    let client = LlmClient::discover(&there).await.expect("it answers");
-    let client = client.expect("a model").held_by(&hold);
+    let hold = held(&servers, &settings.llm, &permit).await;
+    let client = client_of(&hold, &settings.llm).await;
     let began = clock::monotonic();
     let reply = client.chat(&permit, &question()).await;
     assert!(began.elapsed() > A_WHILE, "{:?}", began.elapsed());

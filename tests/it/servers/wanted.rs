@@ -24,11 +24,7 @@ fn command_line(pid: u32) -> String {
 async fn a_line_that_was_changed_takes_effect_once_the_session_is_over() {
     let machine = machine("well");
     let (permit, _holder) = permit::operator(Arc::clone(&machine.tree));
-    let found = machine
-        .servers
-        .for_session(&machine.settings, &permit)
-        .await;
-    let hold = found.expect("it comes up").expect("one is meant");
+    let hold = held(&machine.servers, &machine.settings, &permit).await;
     let settings = changed(&machine);
     machine.servers.reload(&settings);
     // Longer than a server is asked to end before it is ended.
