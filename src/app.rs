@@ -16,7 +16,6 @@ use crate::experience::{self, ExperienceStream, Rotation, SinkChoice};
 use crate::journal::{self, Dirs};
 use crate::knowledge::Knowledge;
 use crate::llm::server::{OpenLog, Servers};
-use crate::pack::offline::OfflinePack;
 use crate::store::Store;
 use crate::supervisor::{Counts, NAMED_JOBS, NoteTransition, Preflight, Purpose, SupervisorParts};
 use crate::telemetry::rotate::{FULL_BYTES, Rotating};
@@ -78,14 +77,12 @@ impl App {
         let tree = Tree::with_niceness(namespace, settings.energy.priority);
         let tree = Arc::new(tree.context("cannot make the process group of the dreams")?);
         let own = OwnWork::new();
-        let pack = Arc::new(OfflinePack::load()?);
         let servers = Servers::new(&settings.llm, &tree, open_log(settings))?;
         let experience = experience_of(settings)?;
         let engine = DreamEngine {
             settings: settings.clone(),
             knowledge: Knowledge::new(Arc::clone(&store)),
             store: Arc::clone(&store),
-            pack,
             servers: servers.clone(),
             experience,
             in_flight: {

@@ -22,7 +22,6 @@ use crate::journal::{self, Dirs, night};
 use crate::knowledge::Knowledge;
 use crate::llm::LlmError;
 use crate::llm::server::Servers;
-use crate::pack::offline::OfflinePack;
 use crate::sandbox::{self, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::supervisor::permit::{Ended, PermitKind, WorkPermit};
@@ -160,7 +159,6 @@ pub struct DreamEngine {
     pub settings: Settings,
     pub store: Arc<Store>,
     pub knowledge: Knowledge,
-    pub pack: Arc<OfflinePack>,
     /// Model servers that are started for a session and end with it.
     pub servers: Servers,
     pub experience: ExperienceStream,

@@ -73,7 +73,8 @@ pub struct ChatRequest {
     pub odds: bool,
 }
 
-/// An answer is read no further once so many of its lines that begin with one of these words are whole.
+/// An answer is read no further once so many of its lines that begin with one of these words are whole, with what is continued
+/// on the next line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enough {
     pub begin: &'static [&'static str],
@@ -83,6 +84,9 @@ pub struct Enough {
 impl Enough {
     fn is_in(self, text: &str) -> bool {
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        if whole.trim_end().ends_with([':', ',', '(', '[', '{', '\\']) {
+            return false;
+        }
         let wanted = |line: &&str| self.begin.iter().any(|begin| line.starts_with(begin));
         whole.lines().filter(wanted).count() >= self.lines
     }

@@ -6,35 +6,74 @@ use std::time::Duration;
 /// The start is over by then, the preflight included.
 pub const AFTER: Duration = Duration::from_secs(10);
 
-/// And then again: a look at Docker, a person's question or a dream brings in code that nothing needs for hours.
-pub const EVERY: Duration = Duration::from_mins(1);
+/// And then again: each look brings in code that the next minute does not need, sixteen pages wherever it needs one.
+pub const EVERY: Duration = Duration::from_secs(20);
 
-/// Returns what the allocator keeps for later, and takes the program's own code out of memory: what is needed again
-/// comes back from the page cache, a few pages every few seconds.
+/// Returns what the allocator keeps for later, and takes the program's own code and constants out of memory: what is needed
+/// again comes back from the page cache, a few pages every few seconds.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         trim();
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        for (start, length) in maps.lines().filter_map(code) {
+        for (start, length) in unwritable() {
             forget(start, length);
         }
     }
 }
 
-/// Where a line of `/proc/self/maps` tells of code that came from a file and that nobody may write. Constants are left
-/// out: the loader has written into theirs.
-fn code(line: &str) -> Option<(usize, usize)> {
-    let mut fields = line.split_ascii_whitespace();
-    let (range, rights) = (fields.next()?, fields.next()?);
-    let (inode, path) = (fields.nth(2)?, fields.next()?);
-    if rights != "r-xp" || inode == "0" || !path.starts_with('/') {
-        return None;
+/// Where the program's own file and the C library lie in memory and may not be written: neither is ever unloaded. What the loader
+/// writes and protects afterwards belongs to their writable segments.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn unwritable() -> Vec<(usize, usize)> {
+    use nix::libc::{PF_W, PT_LOAD, c_int, c_void, dl_iterate_phdr, dl_phdr_info, size_t};
+    use nix::unistd::{SysconfVar, sysconf};
+
+    #[expect(unsafe_code, reason = "the loader's list has no safe form")]
+    unsafe extern "C" fn note(info: *mut dl_phdr_info, _: size_t, found: *mut c_void) -> c_int {
+        // SAFETY: the loader hands over one object of its list, valid during this call, and `found` is the list below.
+        unsafe {
+            let (info, found) = (&*info, &mut *found.cast::<Vec<(usize, usize)>>());
+            let name = if info.dlpi_name.is_null() {
+                &[]
+            } else {
+                std::ffi::CStr::from_ptr(info.dlpi_name).to_bytes()
+            };
+            let file = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            // The program itself has no name.
+            if !name.is_empty() && !file.starts_with(b"libc.so") {
+                return 0;
+            }
+            let base = usize::try_from(info.dlpi_addr).unwrap_or(0);
+            let headers = std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum));
+            for header in headers
+                .iter()
+                .filter(|one| one.p_type == PT_LOAD && one.p_flags & PF_W == 0)
+            {
+                let at = usize::try_from(header.p_vaddr).unwrap_or(0);
+                let length = usize::try_from(header.p_memsz).unwrap_or(0);
+                found.push((base.wrapping_add(at), length));
+            }
+        }
+        0
     }
-    let (start, end) = range.split_once('-')?;
-    let start = usize::from_str_radix(start, 16).ok()?;
-    let end = usize::from_str_radix(end, 16).ok()?;
-    Some((start, end.checked_sub(start)?))
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    #[expect(unsafe_code, reason = "the loader's list has no safe form")]
+    // SAFETY: it calls `note` for each object before it returns, with the pointer that is given.
+    unsafe {
+        dl_iterate_phdr(Some(note), std::ptr::from_mut(&mut found).cast());
+    }
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    let Some(page) = page
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| *bytes > 0)
+    else {
+        return Vec::new();
+    };
+    // From whole page to whole page: what lies beside the ends is of the same file, or nothing.
+    found
+        .into_iter()
+        .map(|(start, length)| (start / page * page, length + start % page))
+        .collect()
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -49,8 +88,8 @@ fn trim() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn forget(start: usize, length: usize) {
     #[expect(unsafe_code, reason = "the system call has no safe form here")]
-    // SAFETY: the range is a mapping of this process that the kernel has just named, private, backed by a file and never
-    // writable: its pages are those of the file, and every access brings them back unchanged.
+    // SAFETY: the range is of an object that is never unloaded, mapped privately from its file and not writable: its pages are
+    // those of the file, and every access brings them back unchanged.
     unsafe {
         let start = std::ptr::with_exposed_provenance_mut(start);
         nix::libc::madvise(start, length, nix::libc::MADV_DONTNEED);
@@ -62,17 +101,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_from_files_is_given_back() {
-        let code_line = "55d0c000-55d0e000 r-xp 00051000 fe:00 12 /usr/bin/dreamer";
-        assert_eq!(code(code_line), Some((0x55d0_c000, 0x2000)));
-        for line in [
-            "55d0e000-55d0f000 r--p 00052000 fe:00 12 /usr/bin/dreamer",
-            "55d0e000-55d0f000 rwxp 00052000 fe:00 12 /usr/bin/dreamer",
-            "7ffd1000-7ffd2000 r-xp 00000000 00:00 0 [vdso]",
-            "7ffd1000-7ffd2000 r-xp 00000000 00:00 0",
-            "",
-        ] {
-            assert_eq!(code(line), None, "{line}");
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn what_is_given_back_is_of_a_file_and_may_not_be_written() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let found = unwritable();
+        assert!(
+            found.len() >= 3,
+            "code and constants of this program and of the C library: {found:x?}"
+        );
+        for (start, length) in found {
+            let mut of_it = maps.lines().filter(|line| {
+                let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+                let [from, to] = [from, to].map(|hex| usize::from_str_radix(hex, 16).unwrap());
+                from < start + length && to > start
+            });
+            let line = of_it.next().unwrap();
+            assert!(line.contains(" r--p ") || line.contains(" r-xp "), "{line}");
+            assert!(line.contains('/') && of_it.next().is_none(), "{line}");
         }
     }
 

@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use super::{Context, Exit, asked_to_stop, say};
 use crate::config::SandboxChoice;
 use crate::sandbox::SandboxError;
-use crate::supervisor::wake_test::{self, Figures, Measured, Plan, WakeTestError};
+use crate::supervisor::wake_test::{self, Figures, Freezing, Measured, Plan, WakeTestError};
 
 /// Key press to stillness, half of all: the promise where one write stops everything.
 const HALF_STILL_MS: f64 = 20.0;
-/// Key press to stillness, 99 of 100: the promise where one write stops everything, and where the container engine
-/// must be asked.
+/// Key press to stillness, 99 of 100: the promise there.
 const STILL_MS: f64 = 100.0;
+/// The same, and half of all too, where the container engine must be asked.
 const STILL_BY_ENGINE_MS: f64 = 250.0;
 /// Key press to everything gone, 99 of 100.
 const GONE_MS: f64 = 2000.0;
@@ -73,16 +73,17 @@ pub async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 /// Half of all and 99 of 100, in milliseconds from the key to stillness.
-fn promised(measured: &Measured) -> (f64, f64) {
-    if measured.freezing.contains("container engine") {
-        (STILL_BY_ENGINE_MS, STILL_BY_ENGINE_MS)
-    } else {
-        (HALF_STILL_MS, STILL_MS)
+fn promised(freezing: Freezing) -> (f64, f64) {
+    match freezing {
+        Freezing::Engine => (STILL_BY_ENGINE_MS, STILL_BY_ENGINE_MS),
+        Freezing::OneWrite | Freezing::WriteForEach | Freezing::Signals => {
+            (HALF_STILL_MS, STILL_MS)
+        }
     }
 }
 
 fn kept(measured: &Measured) -> bool {
-    let (half, nearly_all) = promised(measured);
+    let (half, nearly_all) = promised(measured.freezing);
     measured.failed_rounds == 0
         && measured.stillness_ms.percentile(0.5) < half
         && measured.stillness_ms.percentile(0.99) < nearly_all
@@ -92,7 +93,9 @@ fn kept(measured: &Measured) -> bool {
 fn text(measured: &Measured) -> String {
     let mut lines = vec![format!(
         "{} wakes of a dream in {}, stopped by {}",
-        measured.rounds, measured.backend, measured.freezing
+        measured.rounds,
+        measured.backend,
+        measured.freezing.as_str()
     )];
     if let Some(name) = &measured.model_server {
         lines.push(format!(
@@ -129,7 +132,7 @@ fn text(measured: &Measured) -> String {
                 .to_owned(),
         );
     }
-    let (half, nearly_all) = promised(measured);
+    let (half, nearly_all) = promised(measured.freezing);
     lines.push(format!(
         "promised: stillness p50 below {half} ms and p99 below {nearly_all} ms, everything gone p99 below {GONE_MS} ms: {}",
         if kept(measured) { "kept" } else { "NOT kept" }

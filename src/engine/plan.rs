@@ -86,7 +86,8 @@ fn decided(chosen: &str, how: impl Into<String>) -> Vec<Decision> {
 /// The session's choice of what comes next.
 pub(super) struct Planner {
     knowledge: Knowledge,
-    pack: Arc<OfflinePack>,
+    /// Read for each session: what waits for a night has no use for it.
+    pack: OfflinePack,
     difficulty: Option<Difficulty>,
     given: Option<VecDeque<TaskLine>>,
     with_model: bool,
@@ -108,8 +109,8 @@ impl Planner {
         request: &RemRequest,
         with_model: bool,
     ) -> Result<Self, EngineError> {
-        let (knowledge, pack) = (engine.knowledge.clone(), Arc::clone(&engine.pack));
-        let (store, request) = (Arc::clone(&engine.store), request.clone());
+        let (knowledge, request) = (engine.knowledge.clone(), request.clone());
+        let store = Arc::clone(&engine.store);
         // A large library's documentation takes a second to read: not on the event loop's thread, which hears the wake,
         // behind everybody else like all dream work, and no longer than somebody waits for it.
         let stop = CancellationToken::new();
@@ -119,7 +120,7 @@ impl Planner {
             .name("mining".to_owned())
             .spawn(move || {
                 crate::tree::lower_this_thread();
-                let gathered = Self::gather(knowledge, pack, &store, &request, with_model, &stop);
+                let gathered = Self::gather(knowledge, &store, &request, with_model, &stop);
                 // Nobody hears it any more once the session was woken.
                 let _ = tell.send(gathered);
             })
@@ -130,7 +131,6 @@ impl Planner {
 
     fn gather(
         knowledge: Knowledge,
-        pack: Arc<OfflinePack>,
         store: &Store,
         request: &RemRequest,
         with_model: bool,
@@ -139,7 +139,7 @@ impl Planner {
         let given = (!request.tasks.is_empty()).then(|| request.tasks.iter().cloned().collect());
         let mut planner = Self {
             knowledge,
-            pack,
+            pack: OfflinePack::load()?,
             difficulty: request.complexity.fixed(),
             given,
             with_model,

@@ -7,7 +7,7 @@ mod letters;
 use crate::dream::{Candidate, Check, CheckKind, DroppedCheck, Origin, Reason, Suite, Tries};
 use crate::guardian::inputs::{Question, questions};
 use crate::guardian::{Agreement, Context};
-use crate::weaver::parse::{named_errors, stated};
+use crate::weaver::parse::{Domain, named_errors, stated};
 
 use super::draft::Draft;
 use super::peers::{oracle_of, peers_of};
@@ -247,12 +247,14 @@ fn open_questions(
     checks: &[(Suite, Check)],
     solutions: &[Fresh],
 ) -> Vec<(Suite, Check)> {
-    let entry_point = &draft.candidate.scenario.entry_point;
+    let scenario = &draft.candidate.scenario;
+    let domain = Domain::of(&scenario.task_prompt, &scenario.entry_point);
     let checks: Vec<&Check> = checks.iter().map(|(_, check)| check).collect();
     let codes: Vec<&str> = solutions.iter().map(|one| one.code.as_str()).collect();
-    let asked = questions(entry_point, &checks, &codes, OPEN, OPEN_SEED);
+    let asked = questions(&scenario.entry_point, &checks, &codes, OPEN, OPEN_SEED).into_iter();
+    let asked = asked.filter(|question| !domain.excludes(&question.call));
     let open = |question: Question| (Suite::Hidden, question.expecting("None", Origin::Agreement));
-    asked.into_iter().map(open).collect()
+    asked.map(open).collect()
 }
 
 /// What the Guardian is handed, or why nothing is.

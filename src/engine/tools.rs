@@ -12,7 +12,7 @@ use crate::dream::{ArmKey, Difficulty, Provenance, RemRequest, Sketch};
 use crate::guardian::Guardian;
 use crate::llm::server::{Hold, ServerError};
 use crate::llm::{Around, LlmClient};
-use crate::pack::offline::{Inspiration, OfflinePack};
+use crate::pack::offline::{Inspiration, OfflinePack, PackError};
 use crate::sandbox::{self, Backend, Sandbox, libraries};
 use crate::supervisor::permit::WorkPermit;
 use crate::weaver::{Example, PROMPT_VERSION, ScenarioWeaver};
@@ -93,7 +93,8 @@ const ENOUGH_SECONDS: f64 = 2.0;
 const FREE: f64 = 0.4;
 
 /// The pack's scenarios as finished examples for a weaver: those that tell the text they came from.
-fn worked(pack: &OfflinePack) -> Vec<Example> {
+fn worked() -> Result<Vec<Example>, PackError> {
+    let pack = OfflinePack::load()?;
     let all = Difficulty::ALL.into_iter().flat_map(|d| pack.few_shot(d));
     let examples = all.filter_map(|shot| {
         let Inspiration { text, shape } = shot.from?;
@@ -110,7 +111,7 @@ fn worked(pack: &OfflinePack) -> Vec<Example> {
             checks: shot.checks,
         })
     });
-    examples.collect()
+    Ok(examples.collect())
 }
 
 /// The sandbox, and what is held from now on for as long as there may be containers of ours. While one is looked for nobody
@@ -212,6 +213,11 @@ impl Tools {
         }
         let now = clock::utc();
         let (mut writers, asked) = (Vec::new(), Asked::default());
+        let examples = if models.is_empty() {
+            Vec::new()
+        } else {
+            worked()?
+        };
         for llm in models {
             let around = around(engine, llm.url(), &asked);
             let llm = match &server {
@@ -231,7 +237,7 @@ impl Tools {
             };
             engine.store.note_model(&arm, now)?;
             writers.push(Writers {
-                weaver: ScenarioWeaver::new(llm.clone()).with_examples(worked(&engine.pack)),
+                weaver: ScenarioWeaver::new(llm.clone()).with_examples(examples.clone()),
                 coder: Coder::new(llm.clone()),
                 llm,
                 arm,

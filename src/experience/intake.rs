@@ -1,16 +1,16 @@
-//! The door of the stream: a bounded queue that takes an event without a lock and without a wait. Full, it counts what it
-//! turns away. Called by `write_event`; emptied by the stream's one writer.
+//! The door of the stream: a bounded queue that takes an event without a lock of its own. Full, it counts what it turns away. Called by `write_event`; emptied by the stream's one writer.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
+use crossbeam_queue::SegQueue;
 
 use super::event::Event;
 
-/// Events that wait for the writer at most: two megabytes of them, and five milliseconds of the writer's work.
+/// Events that wait for the writer at most: two megabytes of them, and five milliseconds of the writer's work. Producers that
+/// meet at the last place all get in, one event each.
 const WAITING: usize = 4096;
 /// How often a producer looks whether the queue fills while the writer naps.
 const LOOK_EVERY: u64 = 512;
@@ -19,7 +19,8 @@ const NAP: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct Intake {
-    queue: ArrayQueue<Event>,
+    /// Takes room as it fills: one that has it all from the start holds it in a service that waits for days.
+    queue: SegQueue<Event>,
     /// Events that somebody wanted to write.
     offered: AtomicU64,
     /// Those that were turned away, here or by the writer.
@@ -32,7 +33,7 @@ pub(super) struct Intake {
 impl Intake {
     pub(super) fn new() -> Self {
         Self {
-            queue: ArrayQueue::new(WAITING),
+            queue: SegQueue::new(),
             offered: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
@@ -45,14 +46,16 @@ impl Intake {
     pub(super) fn push(&self, event: Event) -> bool {
         // Counted before it is there, so that the writer never has more than was offered.
         let count = self.offered.fetch_add(1, Ordering::AcqRel);
-        if self.queue.push(event).is_err() {
+        let waiting = self.queue.len();
+        if waiting >= WAITING {
             self.lose(1);
             return false;
         }
+        self.queue.push(event);
         // Either we see that the writer sleeps, or the writer sees the event before it does.
         fence(Ordering::SeqCst);
-        let filling = || count.is_multiple_of(LOOK_EVERY) && self.queue.len() > WAITING / 2;
-        if self.asleep.load(Ordering::Relaxed) || filling() {
+        let filling = count.is_multiple_of(LOOK_EVERY) && waiting > WAITING / 2;
+        if self.asleep.load(Ordering::Relaxed) || filling {
             self.wake();
         }
         true

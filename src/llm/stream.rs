@@ -200,7 +200,8 @@ impl Answer {
             prompt_tokens: self.prompt_tokens.unwrap_or_else(|| estimated(prompt)),
             completion_tokens: self
                 .completion_tokens
-                .unwrap_or_else(|| estimated(self.text.len())),
+                // Who leaves before the end is told no number; an event carries at least one.
+                .unwrap_or_else(|| estimated(self.text.len()).max(self.events)),
             truncated: self.finish != Some(Finish::Stop),
             text: self.text,
             odds: self.odds,

@@ -27,7 +27,7 @@ mod typist;
 
 use model::Model;
 
-pub use figures::{Figures, Measured};
+pub use figures::{Figures, Freezing, Measured};
 pub use typist::Typist;
 
 /// What burns in each sandbox until it is ended.
@@ -100,7 +100,7 @@ pub async fn measure(plan: &Plan, mut told: impl FnMut(u32)) -> Result<Measured,
         rounds: plan.rounds,
         backend: sandbox.backend().as_str().to_owned(),
         model_server: settings.llm.own_server().map(|server| server.name.clone()),
-        freezing: freezing(&tree, sandbox.as_ref()).to_owned(),
+        freezing: freezing(&tree, sandbox.as_ref()),
         stillness_ms: figures(if counted {
             |round| round.stillness
         } else {
@@ -113,15 +113,14 @@ pub async fn measure(plan: &Plan, mut told: impl FnMut(u32)) -> Result<Measured,
     })
 }
 
-/// By what the dream is stopped on this machine.
-fn freezing(tree: &Tree, sandbox: &dyn Sandbox) -> &'static str {
+/// By what the dreams of all rounds were stopped.
+fn freezing(tree: &Tree, sandbox: &dyn Sandbox) -> Freezing {
     let at_once = tree.freezes_at_once() && sandbox.lies_within(tree);
     match (at_once, sandbox.backend()) {
-        (true, _) => "one write to a control group",
-        (false, Backend::Docker) => {
-            "one write for each container, or a call to its engine where this user may not write there"
-        }
-        (false, Backend::Bubblewrap) => "a signal to each process",
+        (true, _) => Freezing::OneWrite,
+        (false, Backend::Docker) if tree.stops_what_is_outside() => Freezing::WriteForEach,
+        (false, Backend::Docker) => Freezing::Engine,
+        (false, Backend::Bubblewrap) => Freezing::Signals,
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Outside {
     frozen: bool,
     /// Since somebody last asked there was one that nobody can count.
     missed: bool,
+    /// There was one that stopped with the tree.
+    stopped: bool,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,7 @@ impl Outside {
     fn add(&mut self, groups: Vec<Group>, stops: bool) -> u64 {
         let is_counted = groups::count_cpu(&groups);
         self.missed |= !is_counted;
+        self.stopped |= stops;
         self.made += 1;
         let member = Member {
             groups,
@@ -181,6 +184,12 @@ impl Tree {
     #[must_use]
     pub fn take_uncounted(&self) -> bool {
         self.lock_outside().take_missed()
+    }
+
+    /// True where a container ran that a freeze of the tree reached, though it lay outside of it.
+    #[must_use]
+    pub fn stops_what_is_outside(&self) -> bool {
+        self.lock_outside().stopped
     }
 
     pub(super) fn lock_outside(&self) -> MutexGuard<'_, Outside> {

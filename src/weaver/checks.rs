@@ -10,16 +10,16 @@ use crate::supervisor::permit::WorkPermit;
 const LEAST_VISIBLE: usize = 3;
 const LEAST_HIDDEN: usize = 2;
 
-/// Of a model that goes on and on; what it was asked for came first.
+/// Checks asked for where one of them is to see an error raised: the others are there already.
+const FOR_AN_ERROR: usize = 2;
+
+/// Checks beyond those asked for after which a list is left: some are doubles, and a model that finds no end repeats itself.
+const LEEWAY: usize = 3;
+/// Of a server that gives more at once; what was asked for came first.
 const MOST_CHECKS: usize = 9;
 
 /// Six checks have 60 to 180 tokens.
 const CHECK_TOKENS: u32 = 220;
-/// Where a list that finds no end is left.
-const ENOUGH: Enough = Enough {
-    begin: &["assert ", "with "],
-    lines: MOST_CHECKS + 1,
-};
 
 /// Twelve calls have 120 to 250 tokens.
 const CALL_TOKENS: u32 = 300;
@@ -58,14 +58,13 @@ impl ScenarioWeaver {
             let seed = seed.wrapping_add(round * 1_000);
             let shown: Vec<&Check> = there.iter().chain(&checks).collect();
             let count = CHECKS_ASKED.saturating_sub(there.len()).max(CHECKS_ADDED);
-            let messages = prompt::further_checks(scenario, &shown, count, None);
+            let (messages, count) = prompt::further_checks(scenario, &shown, count, None);
             let found = self
-                .ask_checks(permit, (scenario, messages, ENOUGH), seed)
+                .ask_checks(permit, (scenario, messages, enough(count + LEEWAY)), seed)
                 .await?;
             spent = sum(spent, found.tokens);
             checks.extend(fresh(found.checks, &mut keys));
             unsure.extend(found.unsure);
-            checks.truncate(MOST_CHECKS);
             if checks.len() >= least {
                 break;
             }
@@ -100,12 +99,16 @@ impl ScenarioWeaver {
         shown: &[&Check],
         wish: Option<&str>,
     ) -> Result<Expected, WeaveError> {
-        let messages = prompt::further_checks(scenario, shown, CHECKS_ASKED, wish);
-        let asked = (scenario, messages, ENOUGH);
+        let count = if wish.is_some() {
+            FOR_AN_ERROR
+        } else {
+            CHECKS_ASKED
+        };
+        let (messages, count) = prompt::further_checks(scenario, shown, count, wish);
+        let asked = (scenario, messages, enough(count + LEEWAY));
         let mut found = self.ask_checks(permit, asked, MORE_SEED).await?;
         let mut keys: Vec<_> = there.iter().map(|check| parse::key(check)).collect();
         found.checks = fresh(found.checks, &mut keys);
-        found.checks.truncate(MOST_CHECKS);
         Ok(found)
     }
 
@@ -119,12 +122,8 @@ impl ScenarioWeaver {
         scenario: &Scenario,
         calls: &[String],
     ) -> Result<Expected, WeaveError> {
-        let enough = Enough {
-            lines: calls.len(),
-            ..ENOUGH
-        };
         let messages = prompt::expected_of(scenario, calls);
-        let asked = (scenario, messages, enough);
+        let asked = (scenario, messages, enough(calls.len()));
         let mut found = self.ask_checks(permit, asked, MORE_SEED).await?;
         found.checks.retain(|check| calls.contains(&check.call));
         Ok(found)
@@ -171,12 +170,17 @@ impl ScenarioWeaver {
             Some(_) | None => &reply.text,
         };
         let mut checks = parse::checks(whole, &scenario.entry_point);
+        checks.truncate(MOST_CHECKS);
         // Models like to test for errors that nobody asked for.
         checks.retain(|check| match &check.kind {
             CheckKind::Raises { error } => scenario.task_prompt.contains(class_name(error)),
             CheckKind::Example { .. } | CheckKind::Property { .. } => true,
         });
-        let (unsure, values) = by_odds(&reply, whole, &scenario.entry_point);
+        let (mut unsure, mut values) = by_odds(&reply, whole, &scenario.entry_point);
+        let domain = parse::Domain::of(&scenario.task_prompt, &scenario.entry_point);
+        for told in [&mut checks, &mut unsure, &mut values] {
+            told.retain(|check| !domain.excludes(&check.call));
+        }
         Ok(Expected {
             unsure,
             values,
@@ -210,6 +214,14 @@ fn by_odds(reply: &ChatReply, text: &str, entry_point: &str) -> (Vec<Check>, Vec
         }
     }
     (unsure, values)
+}
+
+/// An answer of so many checks.
+fn enough(count: usize) -> Enough {
+    Enough {
+        begin: &["assert ", "with "],
+        lines: count,
+    }
 }
 
 /// Those that ask what nobody asked before, by their `keys`.

@@ -7,10 +7,12 @@ use tree_sitter::Parser;
 use crate::dream::Check;
 
 mod claims;
+mod domain;
 mod names;
 mod reader;
 mod stated;
 
+pub use domain::Domain;
 use reader::Reader;
 pub(super) use reader::{bare, children};
 pub use stated::{named_errors, stated};

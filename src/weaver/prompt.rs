@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::dream::{Check, CheckKind, Cluster, Difficulty, Scenario};
 use crate::llm::{Message, Role};
 pub use crate::preface::CHECKS_MARK;
-use crate::preface::{self, check_request, further_check_request};
+use crate::preface::{self, CHECKS_ASKED, check_request, further_check_request};
 
 mod shots;
 
@@ -250,25 +250,29 @@ fn fence(data: &str) -> String {
     }
 }
 
-/// The request for so many checks beside those that are `shown`, from the task's text alone; one of them is to see the error
-/// `wish` raised.
+/// The request for so many checks beside those that are `shown`, from the task's text alone, and how many it asks for; one of
+/// them is to see the error `wish` raised.
 pub(super) fn further_checks(
     scenario: &Scenario,
     shown: &[&Check],
     count: usize,
     wish: Option<&str>,
-) -> Vec<Message> {
+) -> (Vec<Message>, usize) {
     let (task, name) = (&scenario.task_prompt, &scenario.entry_point);
     let lines = shown.iter().filter_map(|check| line_of(check));
     let lines: Vec<String> = lines.take(MOST_SHOWN).collect();
-    let mut request = match &lines[..] {
-        [] => check_request(task, name),
-        _ => further_check_request(task, name, &lines.join("\n"), count),
+    let (mut request, count) = match &lines[..] {
+        [] => (check_request(task, name), CHECKS_ASKED),
+        _ => (
+            further_check_request(task, name, &lines.join("\n"), count),
+            count,
+        ),
     };
     if let Some(error) = wish {
         request.extend([" One of them must raise ", error, "."]);
     }
-    Message::after(preface::SYSTEM, &preface::shown(), &request)
+    let messages = Message::after(preface::SYSTEM, &preface::shown(), &request);
+    (messages, count)
 }
 
 /// A check as the model would write it, where it can be written in a short line.

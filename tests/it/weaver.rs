@@ -15,7 +15,7 @@ use dreamer::weaver::{ScenarioWeaver, WeaveError, parse};
 use futures_util::StreamExt;
 
 use crate::support;
-use crate::support::fake_llm::{Behaviour, FakeLlm};
+use crate::support::fake_llm::{Asked, Behaviour, FakeLlm};
 
 fn operator() -> (WorkPermit, PermitHolder) {
     permit::operator(Arc::new(Tree::without_groups(0)))
@@ -236,6 +236,59 @@ async fn errors_that_the_task_does_not_name_are_not_tested_for() {
         "in one suite only, and never TypeError"
     );
     assert_eq!(all.len(), 7);
+}
+
+#[tokio::test]
+async fn a_list_is_left_soon_after_what_was_asked_for_and_keeps_to_what_the_task_allows() {
+    let mut lines: Vec<String> = (1..40)
+        .map(|size| format!("assert pages([7], {size}) == {size}"))
+        .collect();
+    lines.insert(1, "assert pages([7], 0) == 0".to_owned());
+    lines.insert(2, "with raises(ValueError): pages([7], -1)".to_owned());
+    let text = format!("```python\n{}\n```", lines.join("\n"));
+    let drip = Behaviour::Drip(text, std::time::Duration::from_millis(2));
+    let fake = FakeLlm::always(drip).await;
+    let weaver = ScenarioWeaver::new(client(fake.url()).await);
+    let (permit, _holder) = operator();
+    let scenario = dreamer::dream::Scenario {
+        task_prompt: "Write `pages(items: list, size: int) -> int`. `size` is at least 1."
+            .to_owned(),
+        entry_point: "pages".to_owned(),
+        ..Default::default()
+    };
+    let there = Check::example("pages([3], 2)", "9");
+    let told = [&there];
+    let error = Some("ValueError");
+    let two = weaver
+        .more_checks(&permit, &scenario, &told, &told, error)
+        .await
+        .unwrap();
+    let six = weaver
+        .more_checks(&permit, &scenario, &told, &told, None)
+        .await
+        .unwrap();
+    let calls = |checks: &[Check]| {
+        checks
+            .iter()
+            .map(|check| check.call.clone())
+            .collect::<Vec<_>>()
+    };
+    let sizes = |most: u32| {
+        (1..most)
+            .map(|size| format!("pages([7], {size})"))
+            .collect::<Vec<_>>()
+    };
+    // Three more than were asked for, and two of them are of sizes that the task excludes.
+    assert_eq!(calls(&two.checks), sizes(4));
+    assert_eq!(calls(&six.checks), sizes(8));
+    let asked: Vec<String> = fake.asked().iter().map(Asked::question).collect();
+    let first = "Write 2 further checks of `pages`. One of them must raise ValueError.";
+    assert!(asked[0].ends_with(first), "{}", asked[0]);
+    assert!(
+        asked[1].ends_with("Write 6 further checks of `pages`."),
+        "{}",
+        asked[1]
+    );
 }
 
 /// A check that another gave.

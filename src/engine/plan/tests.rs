@@ -52,7 +52,7 @@ fn planner(folder: &std::path::Path) -> (Arc<Store>, Planner) {
     );
     let planner = Planner {
         knowledge,
-        pack: Arc::new(OfflinePack::load().unwrap()),
+        pack: OfflinePack::load().unwrap(),
         difficulty: None,
         given: None,
         with_model: true,

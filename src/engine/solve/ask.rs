@@ -9,6 +9,7 @@ use crate::engine::progress::Phase;
 use crate::engine::settle::{Answer, Said, Tried, fails, meets};
 use crate::engine::{EngineError, Scene, Tally};
 use crate::guardian::inputs::{Question, edge_questions};
+use crate::weaver::parse::Domain;
 
 /// Edges that a model is asked about: the first ones are empty, zero, one and less.
 const MOST_EDGES: usize = 3;
@@ -337,6 +338,9 @@ fn edges_of(scenario: &Scenario, there: &[&Check]) -> Vec<String> {
 }
 
 fn plain_edges(scenario: &Scenario, there: &[&Check]) -> impl Iterator<Item = Question> {
+    let domain = Domain::of(&scenario.task_prompt, &scenario.entry_point);
     let edges = edge_questions(&scenario.entry_point, there).into_iter();
-    edges.filter(|edge| edge.setup.is_empty() && edge.given.is_empty())
+    edges.filter(move |edge| {
+        edge.setup.is_empty() && edge.given.is_empty() && !domain.excludes(&edge.call)
+    })
 }

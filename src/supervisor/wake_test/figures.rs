@@ -25,6 +25,35 @@ pub struct Summary {
     pub max: f64,
 }
 
+/// By what the dreams of all rounds were stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freezing {
+    OneWrite,
+    /// Containers whose groups are not ours, and may be written all the same.
+    WriteForEach,
+    /// Nobody else can stop them.
+    Engine,
+    Signals,
+}
+
+impl Freezing {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OneWrite => "one write to a control group",
+            Self::WriteForEach => "one write for each container",
+            Self::Engine => "a call to the container engine",
+            Self::Signals => "a signal to each process",
+        }
+    }
+}
+
+impl Serialize for Freezing {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// The answer of a wake test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
@@ -33,8 +62,7 @@ pub struct Measured {
     /// A model server of our own that was generating too, where the settings name one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_server: Option<String>,
-    /// By what the dream was stopped.
-    pub freezing: String,
+    pub freezing: Freezing,
     /// Key press to the last CPU cycle of dream work; where nothing counts its CPU time, to everything gone, which is the
     /// latest that it can have been.
     pub stillness_ms: Figures,

@@ -8,7 +8,7 @@
 use crate::dream::{Check, CheckKind, Value, parse_literal};
 
 /// Sentences that are looked at; a task has about six.
-const MAX_SENTENCES: usize = 40;
+pub(super) const MAX_SENTENCES: usize = 40;
 /// Calls that are told at most.
 const MAX_STATED: usize = 6;
 /// What a value is called, and how it is written.
@@ -34,9 +34,9 @@ const CONDITIONS: [&str; 13] = [
 const AMBIGUOUS: [&str; 2] = ["NameError", "AssertionError"];
 
 /// An argument that a function cannot do without.
-struct Argument<'a> {
-    name: &'a str,
-    kind: &'a str,
+pub(super) struct Argument<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: &'a str,
 }
 
 /// Checks that the text of the task states, in its order.
@@ -133,7 +133,7 @@ pub fn named_errors(task: &str) -> Vec<Vec<String>> {
 }
 
 /// `None` where one of them is written in a way that says too little.
-fn arguments<'a>(task: &'a str, entry_point: &str) -> Option<Vec<Argument<'a>>> {
+pub(super) fn arguments<'a>(task: &'a str, entry_point: &str) -> Option<Vec<Argument<'a>>> {
     let at = task.find(&format!("`{entry_point}("))?;
     let rest = task[at..].split_once('(')?.1;
     // Up to the bracket that closes the first.
@@ -246,7 +246,7 @@ fn one_of(noun: &str, argument: &Argument<'_>) -> bool {
     argument.kind == "list" && noun == "number" && argument.name.strip_suffix('s') == Some(noun)
 }
 
-fn bare(word: &str) -> &str {
+pub(super) fn bare(word: &str) -> &str {
     word.trim_matches('`')
 }
 

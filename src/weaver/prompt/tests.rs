@@ -88,7 +88,7 @@ fn what_stands_before_a_task_is_the_same_for_every_task() {
             task_prompt: task.to_owned(),
             ..Scenario::default()
         };
-        let mut messages = further_checks(&scenario, &[], 6, None);
+        let (mut messages, _) = further_checks(&scenario, &[], 6, None);
         messages.pop();
         messages
     };
@@ -118,7 +118,9 @@ fn further_checks_are_asked_for_beside_those_that_fit_in_a_line() {
     let shown = [Check::example("f(2)", "4"), raises, set_up, fenced];
     let shown: Vec<&Check> = shown.iter().collect();
     let asked = |shown: &[&Check]| further_checks(&scenario, shown, 4, Some("ValueError"));
-    let text = &asked(&shown).pop().unwrap().content;
+    let (mut messages, count) = asked(&shown);
+    assert_eq!(count, 4);
+    let text = &messages.pop().unwrap().content;
     assert!(
         text.ends_with(
             "\n\nThese checks are there:\n```python\nassert f(2) == 4\nwith raises(ValueError): f(-1)\n```\n\
@@ -126,6 +128,8 @@ fn further_checks_are_asked_for_beside_those_that_fit_in_a_line() {
         ),
         "{text}"
     );
-    let text = &asked(&[]).pop().unwrap().content;
+    let (mut messages, count) = asked(&[]);
+    assert_eq!(count, 6);
+    let text = &messages.pop().unwrap().content;
     assert!(text.contains("\n\nWrite 6 checks of `f`."), "{text}");
 }
