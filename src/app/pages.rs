@@ -6,8 +6,12 @@ use std::time::Duration;
 /// The start is over by then, the preflight included.
 pub const AFTER: Duration = Duration::from_secs(10);
 
-/// And then again: each look brings in code that the next minute does not need, sixteen pages wherever it needs one.
-pub const EVERY: Duration = Duration::from_secs(20);
+/// And then again: a look and a timer each bring in code that the other does not need, sixteen pages wherever they need one.
+pub const EVERY: Duration = Duration::from_secs(5);
+
+/// Beside the program itself: linked to it, so that none of them is ever unloaded.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LINKED: [&[u8]; 4] = [b"libc.so", b"libm.so", b"libgcc_s.so", b"ld-linux"];
 
 /// Returns what the allocator keeps for later, and takes the program's own code and constants out of memory: what is needed
 /// again comes back from the page cache, a few pages every few seconds.
@@ -21,8 +25,8 @@ pub fn give_back() {
     }
 }
 
-/// Where the program's own file and the C library lie in memory and may not be written: neither is ever unloaded. What the loader
-/// writes and protects afterwards belongs to their writable segments.
+/// Where the program's own file and the libraries of C lie in memory and may not be written. What the loader writes and protects
+/// afterwards belongs to their writable segments.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn unwritable() -> Vec<(usize, usize)> {
     use nix::libc::{PF_W, PT_LOAD, c_int, c_void, dl_iterate_phdr, dl_phdr_info, size_t};
@@ -40,7 +44,7 @@ fn unwritable() -> Vec<(usize, usize)> {
             };
             let file = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
             // The program itself has no name.
-            if !name.is_empty() && !file.starts_with(b"libc.so") {
+            if !name.is_empty() && !LINKED.iter().any(|linked| file.starts_with(linked)) {
                 return 0;
             }
             let base = usize::try_from(info.dlpi_addr).unwrap_or(0);
