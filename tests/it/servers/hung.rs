@@ -68,18 +68,27 @@ async fn a_frozen_server_is_none_that_hangs() {
     assert!(machine.is_empty());
 }
 
+/// A server that hands on to `llm`, `how` the script says, and is soon known to hang.
+fn watched(
+    world: &World,
+    llm: &FakeLlm,
+    how: &str,
+) -> (dreamer::config::Settings, Arc<Tree>, Servers) {
+    let arguments = format!("{{port}} {} {how}", llm.port());
+    let settings = world.settings_with_server(FALLS, &arguments);
+    let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
+    let log = open_log(&settings);
+    let servers = Servers::with_patience(&settings.llm, &tree, log, WATCHFUL);
+    (settings, tree, servers.expect("a keeper"))
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_over_a_request_is_started_again_and_asked_once_more() {
     let world = World::new();
     let text = "an answer that is long enough".to_owned();
     let llm = FakeLlm::always(Behaviour::Say(text)).await;
-    let arguments = format!("{{port}} {} stuck", llm.port());
-    let settings = world.settings_with_server(FALLS, &arguments);
-    let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
-    let log = open_log(&settings);
-    let servers = Servers::with_patience(&settings.llm, &tree, log, WATCHFUL);
-    let servers = servers.expect("a keeper");
-    let (permit, _holder) = permit::operator(Arc::clone(&tree));
+    let (settings, tree, servers) = watched(&world, &llm, "stuck");
+    let (permit, _holder) = permit::operator(tree);
     let hold = held(&servers, &settings.llm, &permit).await;
     let limits = Limits {
         idle: Duration::from_secs(2),
@@ -100,13 +109,8 @@ async fn a_server_that_works_on_a_request_is_none_that_hangs() {
     let pause = Duration::from_secs(1);
     let text = "an answer that is long enough to take some seconds, event by event".to_owned();
     let llm = FakeLlm::always(Behaviour::Drip(text, pause)).await;
-    let arguments = format!("{{port}} {} serial", llm.port());
-    let settings = world.settings_with_server(FALLS, &arguments);
-    let tree = Arc::new(Tree::open("dreamer-test-server").expect("a tree"));
-    let log = open_log(&settings);
-    let servers = Servers::with_patience(&settings.llm, &tree, log, WATCHFUL);
-    let servers = servers.expect("a keeper");
-    let (permit, _holder) = permit::operator(Arc::clone(&tree));
+    let (settings, tree, servers) = watched(&world, &llm, "serial");
+    let (permit, _holder) = permit::operator(tree);
     let hold = held(&servers, &settings.llm, &permit).await;
     let client = client_of(&hold, &settings.llm).await;
     let began = clock::monotonic();
