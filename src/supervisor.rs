@@ -257,16 +257,13 @@ impl Supervisor {
     }
 
     async fn run(mut self, named_jobs: &'static [NamedJob]) {
-        let jobs = if named_jobs.is_empty() {
-            None
-        } else {
-            jobs::Jobs::start(named_jobs, &self.nudge)
-                .await
-                .inspect_err(|error| {
-                    tracing::warn!(%error, "the named jobs are off; the supervisor's own tick goes on");
-                })
-                .ok()
-        };
+        let mut jobs = (!named_jobs.is_empty())
+            .then(|| jobs::Jobs::start(named_jobs, &self.nudge))
+            .and_then(|started| {
+                started
+                    .inspect_err(|error| tracing::warn!(%error, "the named jobs are off"))
+                    .ok()
+            });
         self.energy.start_monitoring();
         let now = clock::monotonic();
         if !self.checks.begin(&self.tree, now) {
@@ -276,6 +273,9 @@ impl Supervisor {
         while !matches!(self.state, State::Stopping { session: None, .. }) {
             let happening = self.select().await;
             self.apply(happening);
+            if let Some(jobs) = &mut jobs {
+                jobs.rest(self.pace() == LOOK_CALM);
+            }
         }
         // Whoever still holds a permit by now was told and did not hear.
         self.energy.stop_monitoring();
@@ -286,9 +286,6 @@ impl Supervisor {
         self.save_rest().await;
         self.checks.gone().await;
         self.tree.thaw();
-        if let Some(jobs) = jobs {
-            jobs.stop().await;
-        }
     }
 
     /// The next thing that happens, the urgent first.

@@ -1,34 +1,66 @@
 //! Gives memory back that only the start and the dreams need. Called by the service while it has nothing to do; changes
 //! nothing that anybody can see but the figure in `top`.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use std::sync::OnceLock;
 use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// The start is over by then, the preflight included.
 pub const AFTER: Duration = Duration::from_secs(10);
 
-/// And then again: a look and a timer each bring in code that the other does not need, sixteen pages wherever they need one.
+/// And then again: a look and a timer each bring in code that the other does not need.
 pub const EVERY: Duration = Duration::from_secs(5);
+
+/// Pages brought in that are worth giving back: the kernel maps the sixteen around each, so these come to 3 MB.
+const WORTH_IT: i64 = 48;
 
 /// Beside the program itself: linked to it, so that none of them is ever unloaded.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LINKED: [&[u8]; 4] = [b"libc.so", b"libm.so", b"libgcc_s.so", b"ld-linux"];
 
-/// Returns what the allocator keeps for later, and takes the program's own code and constants out of memory: what is needed
-/// again comes back from the page cache, a few pages every few seconds.
-pub fn give_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        trim();
-        for (start, length) in unwritable() {
-            forget(start, length);
+/// What has come in since the last time.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// Page faults of this process when it last gave back.
+    faults: i64,
+}
+
+impl Pages {
+    /// Returns what the allocator keeps for later, and takes the program's own code and constants out of memory: what is
+    /// needed again comes back from the page cache. Does nothing where little has come in since the last time.
+    pub fn give_back(&mut self) {
+        let faults =
+            || getrusage(UsageWho::RUSAGE_SELF).map_or(i64::MAX, |used| used.minor_page_faults());
+        if !self.are_worth_it(faults()) {
+            return;
         }
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        {
+            trim();
+            for (start, length) in unwritable() {
+                forget(*start, *length);
+            }
+        }
+        self.faults = faults();
+    }
+
+    fn are_worth_it(&self, faults: i64) -> bool {
+        faults.saturating_sub(self.faults) >= WORTH_IT
     }
 }
 
 /// Where the program's own file and the libraries of C lie in memory and may not be written. What the loader writes and protects
 /// afterwards belongs to their writable segments.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn unwritable() -> Vec<(usize, usize)> {
+fn unwritable() -> &'static [(usize, usize)] {
+    static FOUND: OnceLock<Vec<(usize, usize)>> = OnceLock::new();
+    FOUND.get_or_init(find_unwritable)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn find_unwritable() -> Vec<(usize, usize)> {
     use nix::libc::{PF_W, PT_LOAD, c_int, c_void, dl_iterate_phdr, dl_phdr_info, size_t};
     use nix::unistd::{SysconfVar, sysconf};
 
@@ -113,7 +145,7 @@ mod tests {
             found.len() >= 3,
             "code and constants of this program and of the C library: {found:x?}"
         );
-        for (start, length) in found {
+        for &(start, length) in found {
             let mut of_it = maps.lines().filter(|line| {
                 let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
                 let [from, to] = [from, to].map(|hex| usize::from_str_radix(hex, 16).unwrap());
@@ -129,8 +161,18 @@ mod tests {
     fn the_program_goes_on_without_its_pages() {
         let before: Vec<String> = (0..100).map(|n| format!("{n}")).collect();
         for _ in 0..3 {
-            give_back();
+            Pages::default().give_back();
         }
         assert_eq!(before.join(",").len(), 289);
+    }
+
+    #[test]
+    fn only_what_has_come_in_is_given_back() {
+        let mut pages = Pages::default();
+        pages.give_back();
+        let then = pages.faults;
+        assert!(then > 0, "a process that began has had some");
+        assert!(!pages.are_worth_it(then) && !pages.are_worth_it(then + WORTH_IT - 1));
+        assert!(pages.are_worth_it(then + WORTH_IT));
     }
 }

@@ -14,7 +14,8 @@ use super::client::Client;
 use super::stop::{Reload, service_asked_to_stop};
 use super::text::clean_line;
 use super::{Context, Exit, duration, hint, say};
-use crate::app::{App, pages};
+use crate::app::App;
+use crate::app::pages::{self, Pages};
 use crate::clock;
 use crate::config::{Settings, Sources};
 use crate::energy::gate::{Leave, Pause};
@@ -126,10 +127,11 @@ async fn attend(
     let mut states = supervisor.watch();
     let mut pulse = manager.pulse();
     let mut tidy = std::pin::pin!(tokio::time::sleep(pages::AFTER));
+    let mut given_back = Pages::default();
     // A dream's own code stays: it is what a wake needs at once.
-    let tidy_up = || {
+    let mut tidy_up = || {
         if supervisor.snapshot().name == StateName::Awake {
-            pages::give_back();
+            given_back.give_back();
         }
     };
     loop {

@@ -86,8 +86,8 @@ fn decided(chosen: &str, how: impl Into<String>) -> Vec<Decision> {
 /// The session's choice of what comes next.
 pub(super) struct Planner {
     knowledge: Knowledge,
-    /// Read for each session: what waits for a night has no use for it.
-    pack: OfflinePack,
+    /// Read for each session that no model answers.
+    pack: Option<OfflinePack>,
     difficulty: Option<Difficulty>,
     given: Option<VecDeque<TaskLine>>,
     with_model: bool,
@@ -139,7 +139,7 @@ impl Planner {
         let given = (!request.tasks.is_empty()).then(|| request.tasks.iter().cloned().collect());
         let mut planner = Self {
             knowledge,
-            pack: OfflinePack::load()?,
+            pack: (!with_model).then(OfflinePack::load).transpose()?,
             difficulty: request.complexity.fixed(),
             given,
             with_model,
@@ -172,8 +172,8 @@ impl Planner {
                 decided(&topic, "first, because the document holds the solution"),
             )));
         }
-        if !self.with_model {
-            let task = self.pack.next(self.difficulty, &self.tried).cloned();
+        if let Some(pack) = &self.pack {
+            let task = pack.next(self.difficulty, &self.tried).cloned();
             if let Some(task) = &task {
                 self.tried.insert(task.key.clone());
             }
@@ -287,7 +287,11 @@ impl Planner {
 
     /// True once no task of the pack is left at the asked difficulty.
     pub(super) fn pack_is_spent(&self) -> bool {
-        self.pack.next(self.difficulty, &self.tried).is_none()
+        let next = self
+            .pack
+            .as_ref()
+            .map(|pack| pack.next(self.difficulty, &self.tried));
+        next.is_none_or(|next| next.is_none())
     }
 
     /// Finds the untried tasks in the documents' own examples. Seconds for a large library's documentation.

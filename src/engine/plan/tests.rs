@@ -52,7 +52,7 @@ fn planner(folder: &std::path::Path) -> (Arc<Store>, Planner) {
     );
     let planner = Planner {
         knowledge,
-        pack: OfflinePack::load().unwrap(),
+        pack: None,
         difficulty: None,
         given: None,
         with_model: true,
