@@ -16,6 +16,7 @@ use crate::supervisor::permit::{Ended, WorkPermit};
 mod address;
 mod discover;
 pub mod doctor;
+mod enough;
 pub mod lenient;
 mod odds;
 pub mod release;
@@ -24,6 +25,7 @@ pub mod server;
 mod stream;
 mod wire;
 
+pub use enough::Enough;
 pub use odds::Odds;
 use server::{Hold, Lives};
 pub use stream::Limits;
@@ -71,25 +73,6 @@ pub struct ChatRequest {
     pub enough: Option<Enough>,
     /// Whether the answer's `odds` are wanted. Servers that know none of them leave them out, which costs nothing.
     pub odds: bool,
-}
-
-/// An answer is read no further once so many of its lines that begin with one of these words are whole, with what is continued
-/// on the next line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Enough {
-    pub begin: &'static [&'static str],
-    pub lines: usize,
-}
-
-impl Enough {
-    fn is_in(self, text: &str) -> bool {
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        if whole.trim_end().ends_with([':', ',', '(', '[', '{', '\\']) {
-            return false;
-        }
-        let wanted = |line: &&str| self.begin.iter().any(|begin| line.starts_with(begin));
-        whole.lines().filter(wanted).count() >= self.lines
-    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -139,9 +139,21 @@ impl ScenarioWeaver {
         scenario: &Scenario,
     ) -> Result<(Vec<parse::Call>, Tokens), WeaveError> {
         let messages = prompt::calls(scenario);
-        let reply = self
-            .ask(permit, messages, None, CALL_TEMPERATURE, CALL_TOKENS, 0)
-            .await?;
+        let request = ChatRequest {
+            messages,
+            temperature: CALL_TEMPERATURE,
+            top_p: 0.95,
+            max_tokens: CALL_TOKENS,
+            schema: None,
+            seed: Some(0),
+            // Any line may be a call; the fence before them is one too.
+            enough: Some(Enough {
+                begin: &[""],
+                lines: prompt::CALLS_ASKED + LEEWAY + 1,
+            }),
+            odds: false,
+        };
+        let reply = self.llm.chat(permit, &request).await?;
         let calls = parse::calls(&reply.text, &scenario.entry_point);
         Ok((calls, tokens(&reply)))
     }

@@ -23,7 +23,7 @@ pub const TASK_MARK: &str = "Invent one Python programming task";
 pub const CALLS_MARK: &str = "Write different calls";
 
 /// Calls asked for where the real function answers them: some raise an error or give no plain value.
-const CALLS_ASKED: usize = 12;
+pub(super) const CALLS_ASKED: usize = 12;
 
 /// Of the owner's text in one prompt, in bytes: about 300 tokens, four seconds of reading for a small model. More of it
 /// makes a small model copy the text in place of inventing a task.

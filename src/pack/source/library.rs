@@ -28,6 +28,29 @@ const LEAST_PROSE: usize = 40;
 /// A function that is told in so few bytes does one thing: about five sentences.
 const SHORT_PROSE: usize = 400;
 
+/// Parameters by whose names documentation means open files, classes, frames and the like: nothing that a call of a line makes
+/// of plain data.
+const NO_DATA: &[&str] = &[
+    "cls",
+    "code",
+    "context",
+    "exception",
+    "fd",
+    "file",
+    "fp",
+    "frame",
+    "loop",
+    "module",
+    "node",
+    "parser",
+    "readline",
+    "sock",
+    "stream",
+    "task",
+    "tb",
+    "tp",
+];
+
 /// What a page has shown so far, by dotted name.
 #[derive(Debug)]
 pub(super) struct Described<'p> {
@@ -144,15 +167,18 @@ fn can_be_asked(reference: &str, section: &Section) -> bool {
         return false;
     };
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase());
-    let takes_something = section
-        .title
-        .split_once('(')
-        .is_some_and(|(_, arguments)| !arguments.trim_start().starts_with(')'));
+    let arguments = section.title.split_once('(').map(|(_, rest)| rest.trim());
     plain
-        && takes_something
+        && arguments.is_some_and(|all| !all.starts_with(')') && are_data(all))
         && safe::is_steady(module)
         && !safe::denied_name(name)
         && section.prose.len() >= LEAST_PROSE
+}
+
+/// Whether all that must be given may be plain data, as far as the names tell.
+fn are_data(arguments: &str) -> bool {
+    let given = arguments.split([',', '[', ']', ')']).map(str::trim);
+    given.into_iter().all(|name| !NO_DATA.contains(&name))
 }
 
 fn task(

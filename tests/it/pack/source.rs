@@ -294,6 +294,21 @@ fn library_pages_become_tasks_without_a_solution() {
 }
 
 #[test]
+fn a_function_of_files_or_classes_needs_examples_to_be_asked_about() {
+    let described = |signature: &str| {
+        let text = format!(
+            ":mod:`json` --- x\n=================\n\n.. module:: json\n\n.. function:: {signature}\n\n   Reads all that \
+             is in there and gives it back as it was written.\n"
+        );
+        !source_tasks(&document("json.rst.txt", FragmentKind::Prose, &text)).is_empty()
+    };
+    assert!(described("loads(s, *, cls=None)"));
+    assert!(described("loads(s[, strict])"));
+    assert!(!described("load(fp, *, cls=None)"));
+    assert!(!described("loads()"));
+}
+
+#[test]
 fn test_files_speak_for_functions_in_other_documents() {
     let module = "def half(n):\n    \"\"\"Half of an even number.\n\n    >>> half(4)\n    2\n    \"\"\"\n    if n % 2:\n        raise ValueError(n)\n    return n // 2\n";
     let tests = "import pytest\nfrom numbers_here import half\n\nBIG = 100\n\ndef test_it():\n    n = 8\n    assert half(n) == 4\n    assert half(BIG) == 50, 'big'\n    with pytest.raises(ValueError):\n        half(3)\n\nclass TestHalf:\n    def test_more(self):\n        self.assertEqual(half(0), 0)\n\ndef test_param(x):\n    assert half(x) == 7\n";
