@@ -504,7 +504,15 @@ async fn a_wake_at_any_moment_of_a_session_leaves_nothing_half_and_judges_nothin
             }
             let dreams = saved(&settings.output_dir);
             assert_eq!(dreams.len() as u64, report.dreams_successful, "{told}");
-            let whole = |dream: &std::path::PathBuf| dream.with_extension("json").exists();
+            // `dream_ID.py` and `test_dream_ID.py` stand beside `dream_ID.json`.
+            let whole = |code: &std::path::PathBuf| {
+                let name = code
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                let dream = name.strip_prefix("test_").unwrap_or(name);
+                code.with_file_name(dream).with_extension("json").exists()
+            };
             let lone: Vec<_> = named(&settings.output_dir, ".py")
                 .into_iter()
                 .filter(|code| !whole(code))
