@@ -192,7 +192,9 @@ fn check(zone: &str, hours: Hours, first: Date, days: i32) {
         let date = first.checked_add(day.days()).expect("a date");
         acts.extend(acts_of(date, &start, &mut shift));
     }
-    let length = Duration::from_hours(24 * u64::try_from(days).expect("few days"));
+    // It ends at noon, however long it slept: a session of a night that is not over has not ended.
+    let wall = SignedDuration::from_hours(24 * i64::from(days));
+    let length = Duration::try_from(wall - shift).expect("days");
     let script = Arc::new(Script::of(start.clone(), acts.clone(), length));
     live_through(zone, hours, &script, &acts);
 }
