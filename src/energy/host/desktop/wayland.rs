@@ -67,13 +67,14 @@ async fn attend(socket: &Path, ears: &Ears) -> Result<std::convert::Infallible, 
     let mut buffer = vec![0; BUFFER];
     // When an answer is due, or when to ask for the next sign of life.
     let (mut waits, mut due) = (true, clock::monotonic() + DEADLINE);
-    // When a seat that is held back shows it.
-    let mut held = None;
+    // When a seat that is held back shows it, and when one shows that was still before.
+    let mut held = [None; 2];
     loop {
         if !compositor.out.is_empty() {
             let out = std::mem::take(&mut compositor.out);
             within(stream.write_all(&out)).await?;
         }
+        let shown = held.iter().flatten().min().copied();
         tokio::select! {
             biased;
             read = stream.read(&mut buffer) => {
@@ -89,7 +90,7 @@ async fn attend(socket: &Path, ears: &Ears) -> Result<std::convert::Infallible, 
                 if told.contains(&Told::Back) {
                     ears.take(Heard::Active);
                 }
-                held = Some(now + protocol::PAUSE + protocol::APART);
+                held = [Some(now + protocol::PAUSE + protocol::APART), compositor.held_from()];
                 tell(&compositor, waits, ears);
             }
             () = sleep_until(due) => {
@@ -99,8 +100,9 @@ async fn attend(socket: &Path, ears: &Ears) -> Result<std::convert::Infallible, 
                 compositor.ask();
                 (waits, due) = (true, clock::monotonic() + DEADLINE);
             }
-            () = sleep_until(held.unwrap_or(due)), if held.is_some() => {
-                held = None;
+            () = sleep_until(shown.unwrap_or(due)), if shown.is_some() => {
+                let now = clock::monotonic();
+                held = held.map(|at| at.filter(|at| *at > now));
                 tell(&compositor, waits, ears);
             }
         }

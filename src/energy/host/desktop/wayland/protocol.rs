@@ -53,6 +53,8 @@ struct Seat {
     /// An input was told since then.
     touched: bool,
     held_idles: bool,
+    /// When that was told last.
+    held_at: Instant,
 }
 
 impl Seat {
@@ -127,10 +129,18 @@ impl Compositor {
 
     /// Somebody gives no input and something keeps the screen on all the same.
     pub(super) fn is_held(&self, now: Instant) -> bool {
-        self.seats.iter().any(|seat| {
-            let since = seat.since.filter(|_| seat.input.is_some());
-            !seat.held_idles && since.is_some_and(|since| now >= since + PAUSE + APART)
-        })
+        self.held_from().is_some_and(|at| now >= at)
+    }
+
+    /// From when on that is so, if nothing else is told before: a touch is told by both notifications, one after the other.
+    pub(super) fn held_from(&self) -> Option<Instant> {
+        let of_seat = |seat: &Seat| {
+            let since = seat
+                .since
+                .filter(|_| seat.input.is_some() && !seat.held_idles)?;
+            Some((since + PAUSE).max(seat.held_at) + APART)
+        };
+        self.seats.iter().filter_map(of_seat).min()
     }
 
     /// Takes what came. What the protocol does not allow is an error in words.
@@ -200,6 +210,7 @@ impl Compositor {
                 since: None,
                 touched: false,
                 held_idles: false,
+                held_at: now,
             });
         }
     }
@@ -216,7 +227,7 @@ impl Compositor {
             .iter_mut()
             .find(|seat| seat.held == object || seat.input == Some(object))?;
         if seat.held == object {
-            seat.held_idles = idles;
+            (seat.held_idles, seat.held_at) = (idles, now);
         }
         // Where input has a notification of its own, the other tells of films alone.
         if seat.held == object && seat.input.is_some() {
