@@ -95,8 +95,8 @@ def ask(url: str, text: str) -> str:
     return block.group(1) if block else answer
 
 
-def naive_one(url: str, task: dict) -> tuple:
-    """The code that its own model's tests found green; empty where they did not."""
+def naive_one(url: str, task: dict) -> str | None:
+    """The code that its own model's tests found green; nothing where they did not."""
     prompt, entry = task["task_prompt"], task["entry_point"]
     tests = ask(url, f"{prompt}\n\nWrite 5 test lines of the form `assert {entry}(...) == ...`. Answer with one python block and nothing else.")
     code = ask(url, f"{prompt}\n\nAnswer with one python block that holds the function and nothing else.")
@@ -107,19 +107,23 @@ def naive_one(url: str, task: dict) -> tuple:
         try:
             run = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, timeout=30, cwd=folder)
         except subprocess.TimeoutExpired:
-            return entry, None
-        if not lines or run.returncode != 0:
-            return entry, None
-        path.write_text(code)
-        return entry, judge(path, entry)
+            return None
+        return code if lines and run.returncode == 0 else None
 
 
 def naive(url: str, tasks: list) -> None:
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(lambda task: naive_one(url, task), tasks))
-    kept = {entry: fault for entry, fault in results if fault is not None}
-    told("naive, green", kept, len(tasks), time.monotonic() - began)
+        codes = list(pool.map(lambda task: naive_one(url, task), tasks))
+    seconds = time.monotonic() - began
+    judged = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for task, code in zip(tasks, codes, strict=True):
+            if code is not None:
+                path = pathlib.Path(folder, "solution.py")
+                path.write_text(code)
+                judged[task["entry_point"]] = judge(path, task["entry_point"])
+    told("naive, green", judged, len(tasks), seconds)
 
 
 def option_value(option: str) -> str | None:

@@ -18,7 +18,7 @@ use super::settle::{
 };
 use super::{EngineError, Scene, Tally};
 pub(super) use ask::{Asked, Wish};
-use ask::{Fresh, Refuted};
+use ask::{Fresh, Refuted, undecided};
 
 /// Solutions of the first step: two that agree are found in one step more often among three, and with the request for
 /// checks beside them they are four requests, which a server on a processor answers in three quarters of the time that
@@ -98,6 +98,8 @@ impl Scene<'_> {
         let mut expected = false;
         // Winners that were run at the edges of their arguments.
         let mut at_edges: Vec<usize> = Vec::new();
+        // Calls on which solutions differ, that a model was asked about.
+        let mut decided: Vec<String> = Vec::new();
         let mut refuted = None;
         loop {
             fresh = self.usable(draft, fresh, &checks, &mut refuted).await?;
@@ -158,6 +160,7 @@ impl Scene<'_> {
                 }
                 Settlement::Settled { .. } | Settlement::Unsettled { .. } => Vec::new(),
             };
+            let disputed = undecided(&settlement, &decided);
             let alone = matches!(settlement, Settlement::Settled { alone: true, .. });
             let further = match needed {
                 Needs::Error(clause) => Some(Wish::Error(named[clause][0].as_str())),
@@ -170,13 +173,16 @@ impl Scene<'_> {
                     None
                 }
             };
-            let wish = if fallen.is_empty() {
-                further.filter(|_| !expected)
-            } else {
+            let wish = if !fallen.is_empty() {
                 Some(Wish::Calls(&fallen))
+            } else if !disputed.is_empty() {
+                decided.extend_from_slice(&disputed);
+                Some(Wish::Disputed(&disputed))
+            } else {
+                further.filter(|_| !expected)
             };
             if let Some(wish) = wish {
-                expected |= fallen.is_empty();
+                expected |= !matches!(wish, Wish::Calls(_) | Wish::Disputed(_));
                 self.phase(Phase::Coding, tally);
                 self.expect_more(scenario, (&mut checks, &mut said, wish), &mut tried, tally)
                     .await?;
@@ -269,6 +275,7 @@ fn conclude(draft: &Draft, settlement: Settlement, tried: &[Tried], asked: usize
             wrong,
             support,
             alone: _,
+            disputed: _,
         } => {
             candidate.code.clone_from(&tried[winner].code);
             candidate.checks = checks;

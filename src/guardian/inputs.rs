@@ -138,7 +138,8 @@ fn at_bounds(open: &[&Base], mut bounds: BTreeMap<&Place, Vec<Value>>) -> Vec<Qu
 /// Questions at the edges of what each argument may be: empty, one element, zero, negative, every punctuation mark. For
 /// who can be asked beyond what the checks show: a real thing that is to be written anew, never another solution.
 ///
-/// Each edge once for each argument, in the first call that has it.
+/// Each edge once for each argument, in the first call that has it: the first edge of every argument, then the second ones, so
+/// that whoever asks few of them leaves no argument out.
 #[must_use]
 pub fn edge_questions(entry_point: &str, checks: &[&Check]) -> Vec<Question> {
     let mut known: HashSet<_> = checks.iter().map(|check| asked_by(check).key()).collect();
@@ -152,16 +153,17 @@ pub fn edge_questions(entry_point: &str, checks: &[&Check]) -> Vec<Question> {
             if !seen.insert(hole.place.clone()) {
                 continue;
             }
-            for edge in edges::of(&hole.value) {
+            for (rank, edge) in edges::of(&hole.value).into_iter().enumerate() {
                 let mut question = base.question.clone();
                 base.fill(&mut question, at, &edge);
                 if known.insert(question.key()) {
-                    found.push(question);
+                    found.push((rank, question));
                 }
             }
         }
     }
-    found
+    found.sort_by_key(|(rank, _)| *rank);
+    found.into_iter().map(|(_, question)| question).collect()
 }
 
 fn asked_by(check: &Check) -> Question {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use dreamer::coder::prompt::SOLVE_MARK;
 use dreamer::config::LlmChoice;
 use dreamer::llm::ChatRequest;
 
@@ -199,6 +200,66 @@ async fn an_error_that_the_code_does_not_raise_is_asked_about_again() {
         assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
         for dream in saved(&settings.output_dir) {
             dropped_one(&dream, "asked again");
+        }
+    }
+}
+
+/// The checks of a question's calls, as whoever is right writes them.
+fn answered_rightly(question: &str) -> String {
+    let calls = question
+        .split("in this order:\n")
+        .nth(1)
+        .unwrap_or_default();
+    let checks = calls.lines().filter_map(|call| {
+        let text = call.strip_prefix("run_lengths('")?.strip_suffix("')")?;
+        let runs = text.chars().collect::<Vec<_>>();
+        let runs = runs.chunk_by(|a, b| a == b);
+        let runs: Vec<String> = runs
+            .map(|run| format!("('{}', {})", run[0], run.len()))
+            .collect();
+        let plain = !text.contains(['\\', '\'']);
+        plain.then(|| format!("assert {call} == [{}]\n", runs.join(", ")))
+    });
+    checks.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_is_asked_about_calls_on_which_two_solutions_differ() {
+    let Some(backend) = backends().await.into_iter().next() else {
+        return;
+    };
+    let list = "assert run_lengths('mnn') == [('m', 1), ('n', 2)]\nassert run_lengths('ee') == [('e', 2)]\n\
+                assert run_lengths('fg') == [('f', 1), ('g', 1)]\nassert run_lengths('hhi') == [('h', 2), ('i', 1)]\n\
+                assert run_lengths('jkj') == [('j', 1), ('k', 1), ('j', 1)]";
+    let (def, rest) = RUNS_CODE.split_once('\n').expect("more than one line");
+    // No check is that long; what is asked beyond the checks is.
+    let short = format!("{def}\n    text = text[:3]\n{rest}");
+    for (doubted, kept) in [("nothing", true), ("[(", false)] {
+        let world = World::new();
+        let solved = AtomicUsize::new(0);
+        let short = short.clone();
+        let llm = FakeLlm::competent_with(1, move |asked| {
+            let checks = |question: &str| {
+                if question.contains("Exactly these calls") {
+                    Behaviour::Unsure(answered_rightly(question), doubted)
+                } else {
+                    Behaviour::code(list)
+                }
+            };
+            let counted = usize::from(asked.question().contains(SOLVE_MARK));
+            let code = [&short, RUNS_CODE][solved.fetch_add(counted, Ordering::SeqCst) % 2];
+            asked.answered(checks, code)
+        })
+        .await;
+        let settings = settings(&world, backend, LlmChoice::Url(llm.url()));
+        let report = night(&settings, given(format!("{RUNS}\n\n{SHOWN}"))).await;
+        assert_eq!(report.dreams_successful, u64::from(kept), "{report:?}");
+        for dream in saved(&settings.output_dir) {
+            assert_eq!(
+                (&dream["tier"], &dream["tries"]["passed"]),
+                (&"gold".into(), &1.into()),
+                "{dream:#}"
+            );
         }
     }
 }

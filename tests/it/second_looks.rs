@@ -157,14 +157,14 @@ async fn a_solution_that_contradicts_is_settled_by_what_the_model_is_sure_of() {
     };
     let list = "assert triple(0) == 0\nassert triple(1) == 3\nassert triple(-1) == -3\nassert triple(10) == 30";
     let task = "Write a function `triple(n: int) -> int` that returns three times `n`.\n\n>>> triple(2)\n6\n>>> triple(5)\n15";
-    // One that the ten open questions leave out and the Guardian's ask.
-    let k = 9;
+    // One that the ten open questions leave out and the Guardian's ask: it is in the code.
+    let k = 37;
     let right = format!("assert triple({k}) == {}", 3 * k);
     let wrong = format!("assert triple({k}) == 7");
     for (says, doubted, kept) in [
         (&right, "nothing", true),
         (&right, "assert", false),
-        (&right, "27", false),
+        (&right, "111", false),
         (&wrong, "nothing", false),
     ] {
         let world = World::new();

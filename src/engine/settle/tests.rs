@@ -226,6 +226,11 @@ fn a_dissent_that_no_check_refutes_takes_two_more_solutions() {
         Settlement::Unsettled { why, .. } => panic!("{why}"),
     };
     assert_eq!(supported(&tried), None, "one against one");
+    let Settlement::Settled { disputed, .. } = settle(&with_open(right), &tried, &Said::default())
+    else {
+        panic!("it settles")
+    };
+    assert_eq!(disputed, ["f(8)"]);
     tried.push(answering("c", right, [7, 8]));
     assert_eq!(supported(&tried), None, "two against one");
     tried.push(answering("d", right, [7, 8]));

@@ -6,15 +6,17 @@ use crate::dream::{Check, Origin, Reason, Scenario, Suite, Tokens};
 use crate::engine::borrowed::is_copy;
 use crate::engine::draft::Draft;
 use crate::engine::progress::Phase;
-use crate::engine::settle::{Answer, Said, Tried, fails, meets};
+use crate::engine::settle::{Answer, Said, Settlement, Tried, fails, meets};
 use crate::engine::{EngineError, Scene, Tally};
 use crate::guardian::inputs::{Question, edge_questions};
 use crate::weaver::parse::Domain;
 
-/// Edges that a model is asked about: the first ones are empty, zero, one and less.
+/// Edges that a model is asked about: the first ones are empty or zero, one for each argument.
 const MOST_EDGES: usize = 3;
 /// Edges that a solution is run at.
 const MOST_TRIED: usize = 12;
+/// Calls on which solutions differ that a model is asked about at once.
+const MOST_DISPUTED: usize = 3;
 
 /// What a question for solutions gave.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub(in crate::engine) enum Wish<'a> {
     Edges,
     /// These calls.
     Calls(&'a [String]),
+    /// These, to which two solutions give two values: only what the model is sure of decides between them.
+    Disputed(&'a [String]),
 }
 
 /// A solution that has not been run yet.
@@ -190,7 +194,9 @@ impl Scene<'_> {
             .collect();
         let weaver = &writers.weaver;
         let more = match wish {
-            Wish::Calls(calls) => weaver.expected_of(self.permit, scenario, calls).await,
+            Wish::Calls(calls) | Wish::Disputed(calls) => {
+                weaver.expected_of(self.permit, scenario, calls).await
+            }
             Wish::Edges => {
                 let edges = edges_of(scenario, &there);
                 if edges.is_empty() {
@@ -201,7 +207,7 @@ impl Scene<'_> {
             Wish::More | Wish::Error(_) => {
                 let error = match wish {
                     Wish::Error(error) => Some(error),
-                    Wish::More | Wish::Edges | Wish::Calls(_) => None,
+                    Wish::More | Wish::Edges | Wish::Calls(_) | Wish::Disputed(_) => None,
                 };
                 weaver
                     .more_checks(self.permit, scenario, &there, &shown, error)
@@ -209,10 +215,14 @@ impl Scene<'_> {
             }
         };
         let more = self.woven_or_nothing(more)?;
-        let Some(more) = more else {
+        let Some(mut more) = more else {
             return Ok(());
         };
         tally.spent(more.tokens);
+        if matches!(wish, Wish::Disputed(_)) {
+            more.checks
+                .retain(|one| more.values.contains(one) && !more.unsure.contains(one));
+        }
         said.unsure.extend(more.unsure);
         // Hidden: whoever mends a solution is shown what it gave to a visible one.
         let more: Vec<(Suite, Check)> = more
@@ -329,6 +339,21 @@ impl Scene<'_> {
         }
         Ok(usable)
     }
+}
+
+/// Calls on which nobody but another solution speaks against a settled one, and that are not among the `decided`, few enough
+/// to ask a model about: what it is sure of refutes one of the two, and costs less than further solutions.
+pub(super) fn undecided(settlement: &Settlement, decided: &[String]) -> Vec<String> {
+    let Settlement::Settled {
+        support: None,
+        disputed,
+        ..
+    } = settlement
+    else {
+        return Vec::new();
+    };
+    let calls = disputed.iter().filter(|call| !decided.contains(call));
+    calls.take(MOST_DISPUTED).cloned().collect()
 }
 
 /// Calls at the edges of the arguments that are `there`, few enough to ask a model about.

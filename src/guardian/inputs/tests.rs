@@ -97,3 +97,21 @@ fn calls_without_literals_and_raising_calls_give_nothing() {
     );
     assert_eq!(ask("f", &[raises, Check::example("f()", "1")]), []);
 }
+
+#[test]
+fn every_argument_has_its_first_edge_before_any_has_its_second() {
+    let check = Check::example("f('ab', 7, [1, 2])", "1");
+    let calls: Vec<String> = edge_questions("f", &[&check])
+        .into_iter()
+        .map(|question| question.call)
+        .collect();
+    assert_eq!(
+        calls[..4],
+        [
+            "f('', 7, [1, 2])",
+            "f('ab', 0, [1, 2])",
+            "f('ab', 7, [])",
+            "f(' ', 7, [1, 2])"
+        ]
+    );
+}

@@ -168,3 +168,35 @@ fn what_the_task_states_binds_however_unsure_the_model_was() {
         "{settled:?}"
     );
 }
+
+#[test]
+fn two_that_are_missed_are_too_many_where_two_others_were_asked_in_vain() {
+    let (mut checks, mut said) = one_missed();
+    let answering = |code: &str, first: [i64; 6]| {
+        let mut one = tried(code, first);
+        one.answers.push(Answer::Value(Value::Int("7".to_owned())));
+        one
+    };
+    checks.push(example(Suite::Hidden, 6, "7", Origin::Model));
+    // Each misses one that the model was sure of, another one each.
+    let all = [
+        answering("a", RIGHT),
+        answering("b", [1, 2, 0, 4, 5, 6]),
+        answering("c", [1, 2, 3, 0, 5, 6]),
+    ];
+    let is_proven = |checks: &[(Suite, Check)], among: &[Tried], said: &Said| {
+        let settled = settle(checks, among, said);
+        let Settlement::Settled {
+            winner: 0, support, ..
+        } = settled
+        else {
+            panic!("it settles: {settled:?}");
+        };
+        support.is_some()
+    };
+    assert!(is_proven(&checks, &all, &said), "one missed");
+    checks[6] = example(Suite::Hidden, 6, "98", Origin::Model);
+    said.unsure.push(checks[6].1.clone());
+    assert!(is_proven(&checks, &all[..2], &said), "one other");
+    assert!(!is_proven(&checks, &all, &said));
+}
